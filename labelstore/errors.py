@@ -1,0 +1,126 @@
+"""Errors, named by what a handler would do about them.
+
+LabelstoreError                exit
+├── InvalidInput (ValueError)     2   an argument or a file is not what it should be
+│   └── FormatError               2   a source file breaks its format: path, line, field
+├── CheckFailed                   1   rows break rules, or a policy said no
+├── LossRefused                   1   an export would lose something nobody allowed
+├── NotFound (LookupError)        3   no such store, revision, object or format
+├── AlreadyExists                 3   a store or tag of that name is there
+├── Conflict                      4   somebody else moved the branch, or the tree is dirty
+├── StorageFailed (OSError)       5   a disk, Git, DVC or a remote failed; a retry may help
+├── Corrupt                       6   bytes differ from their digest; never repaired silently
+└── MissingExtra (ImportError)    2   names the extra to install
+
+Example:
+    >>> try:
+    ...     raise NotFound("no tag v9", code="revision-unknown")
+    ... except LabelstoreError as error:
+    ...     error.code, error.exit_code
+    ('revision-unknown', 3)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class LabelstoreError(Exception):
+    """Root of all errors that labelstore raises on purpose.
+
+    Attributes:
+        code: stable kebab-case name, for programs; never reused for another meaning.
+        exit_code: what the command line exits with.
+    """
+
+    code = "labelstore"
+    exit_code = 1
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if code is not None:
+            self.code = code
+
+    def __str__(self) -> str:
+        """Return the message alone, also where a base such as OSError would decorate it."""
+        return self.message
+
+
+class InvalidInput(LabelstoreError, ValueError):
+    """An argument or a file is not what it should be."""
+
+    code = "invalid-input"
+    exit_code = 2
+
+
+class FormatError(InvalidInput):
+    """A source file breaks its format.
+
+    Attributes:
+        faults: every fault found, each a sentence that starts with its place in the file.
+    """
+
+    code = "format"
+
+    def __init__(self, path: str, faults: Sequence[str], *, code: str | None = None) -> None:
+        self.path = path
+        self.faults = list(faults)
+        shown = "\n".join(f"{path}, {fault}" for fault in self.faults)
+        super().__init__(shown, code=code)
+
+
+class CheckFailed(LabelstoreError):
+    """Rows break rules, or a policy said no."""
+
+    code = "check-failed"
+    exit_code = 1
+
+
+class LossRefused(LabelstoreError):
+    """An export would lose something that nobody allowed."""
+
+    code = "loss-refused"
+    exit_code = 1
+
+
+class NotFound(LabelstoreError, LookupError):
+    """There is no such store, revision, object or format."""
+
+    code = "not-found"
+    exit_code = 3
+
+
+class AlreadyExists(LabelstoreError):
+    """A store, tag or file of that name is there already."""
+
+    code = "already-exists"
+    exit_code = 3
+
+
+class Conflict(LabelstoreError):
+    """Somebody else was first, or the working tree is not in a state to publish from."""
+
+    code = "conflict"
+    exit_code = 4
+
+
+class StorageFailed(LabelstoreError, OSError):
+    """A disk, Git, DVC or a remote failed; trying again may help."""
+
+    code = "storage-failed"
+    exit_code = 5
+
+
+class Corrupt(LabelstoreError):
+    """Bytes differ from their digest. Never repaired silently."""
+
+    code = "corrupt"
+    exit_code = 6
+
+
+class MissingExtra(LabelstoreError, ImportError):
+    """An optional part is not installed; the message names the extra."""
+
+    code = "missing-extra"
+    exit_code = 2

@@ -115,7 +115,8 @@ def _append_column(pieces: list[Piece], number: int, column: pa.Array) -> None:
     record[:, 2:] = fixed
     width = record.shape[1]
     if len(present) == len(column) and pieces and _is_record(pieces[-1], len(column)):
-        before = pieces.pop()[0].reshape(len(column), -1)
+        data, ends = pieces.pop()
+        before = data[ends[0] : ends[-1]].reshape(len(column), -1)
         record = np.concatenate([before, record], axis=1)
         width = record.shape[1]
     pieces.append((record.reshape(-1), bounds * width))

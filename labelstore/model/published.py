@@ -74,7 +74,9 @@ def example(shape: Shape, salt: int) -> Any:
     if shape.item is not None:
         lengths = [getattr(limit, "min_length", 0) for limit in shape.limits]
         return [example(shape.item, salt + i) for i in range(max([2, *lengths]))]
-    return _scalar(shape.type, salt)
+    value = _scalar(shape.type, salt)
+    least = [limit.ge for limit in shape.limits if hasattr(limit, "ge")]
+    return max([value, *least]) if least else value
 
 
 def _scalar(kind: pa.DataType, salt: int) -> Any:

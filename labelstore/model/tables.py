@@ -11,11 +11,12 @@ from labelstore.errors import NotFound
 from labelstore.model.annotations import Annotation
 from labelstore.model.arrow import arrow_schema
 from labelstore.model.categories import Category
-from labelstore.model.columns import Row
+from labelstore.model.columns import Role, Row
 from labelstore.model.geometries import Geometry
 from labelstore.model.items import Item
 from labelstore.model.links import Relation, Split, Track
 from labelstore.model.provenance import Activity, Agent, Dataset
+from labelstore.model.shape import shapes
 
 FORMAT_VERSION = 1
 
@@ -47,6 +48,21 @@ class Table:
     def id_column(self) -> str:
         """Return the column that names a row within its partition."""
         return self.key[-1]
+
+    @cached_property
+    def id_columns(self) -> tuple[str, ...]:
+        """Return the columns that hold ids, which mostly count upwards."""
+        ending = ("_id", "_in", "seq", "_us", "_at")
+        return tuple(f.name for f in self.schema if f.name.endswith(ending) and _is_counter(f))
+
+    def columns(self, *roles: Role) -> list[str]:
+        """Return the names of the columns with one of these roles."""
+        named = shapes(self.model).items()
+        return [name for name, shape in named if shape.column and shape.column.role in roles]
+
+
+def _is_counter(field: pa.Field) -> bool:
+    return pa.types.is_int64(field.type) or pa.types.is_timestamp(field.type)
 
 
 TABLES = {

@@ -1,0 +1,138 @@
+"""The one Parquet writer and its reader. Every option is pinned: same rows, same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pyarrow.types as pat
+
+from labelstore.errors import Corrupt
+from labelstore.model.tables import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SAMPLE = 4096
+DICTIONARY_LIMIT = 8 << 20
+"""Bytes; large enough for the two-decimal coordinates of a part of a 4K image set."""
+
+
+def encode(table: Table, rows: pa.Table | pa.RecordBatch) -> pa.Buffer:
+    """Return the Parquet file of one part: one row group, sorted rows, canonical schema."""
+    if isinstance(rows, pa.RecordBatch):
+        rows = pa.Table.from_batches([rows])
+    return write(rows.cast(table.schema).combine_chunks(), ids=(*table.key, *table.id_columns))
+
+
+def write(rows: pa.Table, *, ids: Sequence[str] = ()) -> pa.Buffer:
+    """Return a Parquet file of the rows.
+
+    Args:
+        rows: table in one chunk a column.
+        ids: int64 columns that mostly count upwards; they are delta-encoded.
+    """
+    dictionary, encodings = _encodings(rows, frozenset(ids))
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        rows,
+        sink,
+        row_group_size=max(1, rows.num_rows),
+        version="2.6",
+        data_page_version="1.0",
+        use_dictionary=dictionary,
+        column_encoding=encodings or None,
+        dictionary_pagesize_limit=DICTIONARY_LIMIT,
+        data_page_size=1 << 20,
+        compression="zstd",
+        compression_level=1,
+        write_statistics=True,
+        write_page_index=True,
+        store_schema=False,
+        use_compliant_nested_type=True,
+        use_content_defined_chunking=False,
+    )
+    return sink.getvalue()
+
+
+def read(
+    source: Path | pa.Buffer, table: Table, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """Return a part's rows in the table's schema; columns that an old part lacks are null.
+
+    Raises:
+        Corrupt: the bytes are no Parquet file of this table.
+    """
+    names = list(columns) if columns is not None else table.schema.names
+    try:
+        origin = pa.BufferReader(source) if isinstance(source, pa.Buffer) else str(source)
+        with pq.ParquetFile(origin, memory_map=True) as file:
+            there = [n for n in names if n in file.schema_arrow.names]
+            found = file.read(columns=there, use_threads=False)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise Corrupt(
+            f"{source}: cannot be read as a part of {table.name} ({error}). "
+            "Run `labelstore pull` to fetch it again."
+        ) from error
+    return conform(found, table, names)
+
+
+def conform(rows: pa.Table, table: Table, names: Sequence[str] | None = None) -> pa.Table:
+    """Return the rows with the table's columns, types and order; absent columns become null."""
+    arrays, fields = [], []
+    for name in names if names is not None else table.schema.names:
+        field = table.schema.field(name)
+        at = rows.schema.get_field_index(name)
+        column = rows.column(at) if at >= 0 else pa.nulls(rows.num_rows, field.type)
+        arrays.append(column if column.type == field.type else column.cast(field.type))
+        fields.append(field)
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _encodings(rows: pa.Table, ids: frozenset[str]) -> tuple[list[str], dict[str, str]]:
+    """Choose an encoding per leaf from its type and a sample, so that equal rows choose alike."""
+    dictionary: list[str] = []
+    encodings: dict[str, str] = {}
+    for field, column in zip(rows.schema, rows.columns, strict=True):
+        for path, values in _leaves(field.name, column.chunk(0) if column.num_chunks else column):
+            if path in ids:
+                encodings[path] = "DELTA_BINARY_PACKED"
+            elif pat.is_uint64(values.type):
+                encodings[path] = "PLAIN"
+            elif pat.is_float64(values.type) and not _short_decimals(values):
+                encodings[path] = "BYTE_STREAM_SPLIT"
+            else:
+                dictionary.append(path)
+    return dictionary, encodings
+
+
+def _leaves(path: str, values: pa.Array) -> Iterator[tuple[str, pa.Array]]:
+    """Yield the Parquet path and the values of each leaf of a column."""
+    kind = values.type
+    if pat.is_struct(kind):
+        for i in range(kind.num_fields):
+            yield from _leaves(f"{path}.{kind.field(i).name}", values.field(i))
+    elif pat.is_map(kind):
+        yield f"{path}.key_value.key", values.keys
+        yield f"{path}.key_value.value", values.items
+    elif pat.is_list(kind):
+        yield from _leaves(f"{path}.list.element", values.values)
+    else:
+        yield path, values
+
+
+def _short_decimals(values: pa.Array) -> bool:
+    """Say whether most values have at most two decimals, so that they repeat.
+
+    Measured on COCO polygons: a dictionary takes 97 MB where byte-stream split takes 255 MB; for
+    values of full length it is the other way round.
+    """
+    sample = np.asarray(pc.drop_null(values.slice(0, SAMPLE)))
+    if not len(sample):
+        return True
+    return bool((np.rint(sample * 100) / 100 == sample).mean() >= 0.5)

@@ -1,0 +1,1 @@
+"""Versions: manifests, the stage, publishing into Git and DVC's cache, history."""

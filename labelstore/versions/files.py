@@ -1,0 +1,45 @@
+"""Small private files, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from labelstore.errors import Corrupt
+from labelstore.storage.objects import sync_folder
+
+
+def write_whole(path: Path, data: bytes | str) -> None:
+    """Replace a file in one step; durable when this returns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with open(aside, "wb") as file:
+        file.write(data.encode() if isinstance(data, str) else data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(aside, path)
+    sync_folder(path.parent)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Replace a JSON file in one step."""
+    write_whole(path, json.dumps(content, indent=1) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Return a JSON file's content, or None where there is no file.
+
+    Raises:
+        Corrupt: it is no JSON.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise Corrupt(
+            f"{path}: {error}. Delete the file; published versions are not affected.",
+            code="private-file",
+        ) from error

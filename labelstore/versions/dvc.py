@@ -114,26 +114,29 @@ class Layout:
         return chosen, settings
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, wait: float = LOCK_WAIT_S) -> Iterator[None]:
         """Hold DVC's own lock, so that no DVC command collects or moves objects meanwhile.
+
+        Args:
+            wait: seconds to wait for another holder.
 
         Raises:
             Conflict: another process held it all the time.
         """
         folder = self.root / ".dvc" / "tmp"
         folder.mkdir(parents=True, exist_ok=True)
-        lock = self._acquire(folder / "lock")
+        lock = self._acquire(folder / "lock", wait)
         try:
             yield
         finally:
             lock.close()
 
-    def _acquire(self, path: Path) -> Any:
+    def _acquire(self, path: Path, wait: float) -> Any:
         if str(self.config.get("core", {}).get("hardlink_lock", "")).lower() == "true":
             return _HardlinkLock(path)
         from zc.lockfile import LockError, LockFile
 
-        deadline = time.monotonic() + LOCK_WAIT_S
+        deadline = time.monotonic() + wait
         while True:
             try:
                 return LockFile(str(path))
@@ -141,7 +144,7 @@ class Layout:
                 if time.monotonic() > deadline:
                     raise Conflict(
                         f"{path}: another DVC or labelstore process has held the lock for "
-                        f"{LOCK_WAIT_S:.0f} s. Let it finish, then run the command again.",
+                        f"{wait:.0f} s. Let it finish, then run the command again.",
                         code="locked",
                     ) from error
                 time.sleep(0.05)

@@ -121,6 +121,18 @@ class Git:
         done = self._call(["cat-file", "blob", f"{commit}:{self.prefix}{path}"], None, None, False)
         return done.stdout if done.returncode == 0 else None
 
+    def object(self, sha: str) -> bytes:
+        """Return the bytes of a blob.
+
+        Raises:
+            StorageFailed: Git has no such blob.
+        """
+        done = self._call(["cat-file", "blob", sha], None, None, False)
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip()
+            raise StorageFailed(f"git cat-file: {said}", code="git-failed")
+        return done.stdout
+
     def git_path(self, name: str) -> Path:
         """Return where Git keeps a file of its own, also in linked work trees."""
         return self.root / self.run("rev-parse", "--git-path", name)

@@ -1,0 +1,109 @@
+"""Agents: who acts. People go by pseudonyms from the first day.
+
+A person's pseudonym is an HMAC-SHA-256 of the name with a key that is kept outside the store
+(`LABELSTORE_KEY_FILE`, else the user's configuration folder). The name itself stands only in
+`.labelstore/names.json`, which is in no version; dropping it there forgets the person everywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labelstore.errors import InvalidInput
+from labelstore.versions.files import read_json, write_json
+from labelstore.versions.workspace import Workspace
+
+NAMES = "names.json"
+KINDS = ("human", "model", "tool")
+
+
+@dataclass(frozen=True)
+class AgentRow:
+    """One row of `agents`."""
+
+    agent_id: int
+    kind: str
+    name: str
+    version: str | None = None
+    key_id: str | None = None
+
+
+def agent(workspace: Workspace, by: str | None) -> AgentRow:
+    """Return the agent that acts.
+
+    Args:
+        workspace: the store, whose private file learns the name behind a pseudonym.
+        by: `NAME`, `human:NAME`, `model:NAME[@VERSION]` or `tool:NAME[@VERSION]`; None takes the
+            `LABELSTORE_AGENT` variable, else Git's identity.
+
+    Raises:
+        InvalidInput: nobody is named and Git has no identity.
+    """
+    named = by or os.environ.get("LABELSTORE_AGENT") or workspace.git.identity()
+    if not named:
+        raise InvalidInput(
+            "who is acting? Pass --by NAME, or set Git's user.name and user.email.",
+            code="agent-unknown",
+        )
+    kind, _, rest = named.partition(":")
+    if kind not in KINDS or not rest:
+        kind, rest = "human", named
+    if kind == "human":
+        return _person(workspace, rest)
+    name, _, version = rest.partition("@")
+    return AgentRow(_agent_id(kind, rest), kind, name, version or None)
+
+
+def names(workspace: Workspace) -> dict[str, str]:
+    """Return the private mapping from pseudonym to name."""
+    found: Any = read_json(workspace.private / NAMES)
+    return dict(found or {})
+
+
+def _person(workspace: Workspace, name: str) -> AgentRow:
+    key = _key()
+    pseudonym = "person-" + hmac.new(key, name.encode(), hashlib.sha256).hexdigest()[:16]
+    known = names(workspace)
+    if known.get(pseudonym) != name:
+        write_json(workspace.private / NAMES, {**known, pseudonym: name})
+    key_id = hashlib.sha256(b"labelstore key id" + key).hexdigest()[:8]
+    return AgentRow(_agent_id("human", pseudonym), "human", pseudonym, None, key_id)
+
+
+def _agent_id(kind: str, name: str) -> int:
+    """Return the id of an agent: the same in every clone."""
+    raw = hashlib.blake2b(f"{kind}\0{name}".encode(), digest_size=8).digest()
+    return int.from_bytes(raw, "little") >> 1
+
+
+def _key() -> bytes:
+    """Return the secret key, made on first use and readable by its owner only."""
+    path = _key_path()
+    try:
+        return bytes.fromhex(path.read_text().strip())
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except ValueError as error:
+        raise InvalidInput(f"{path}: is no key of hex digits", code="agent-key") from error
+    key = secrets.token_bytes(32)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _key()
+    with os.fdopen(handle, "w") as file:
+        file.write(key.hex() + "\n")
+    return key
+
+
+def _key_path() -> Path:
+    chosen = os.environ.get("LABELSTORE_KEY_FILE")
+    if chosen:
+        return Path(chosen)
+    configured = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return Path(configured) / "labelstore" / "pseudonyms.key"

@@ -1,0 +1,79 @@
+"""The folder `labels/`: read-only links into the cache that follow the current version."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+from labelstore.errors import StorageFailed
+from labelstore.storage.objects import find
+from labelstore.versions.dvc import OUTPUT
+from labelstore.versions.files import read_json, write_json
+from labelstore.versions.manifest import Manifest
+from labelstore.versions.workspace import Workspace
+
+RECORD = "checkout.json"
+
+
+def follow(workspace: Workspace, manifest: Manifest) -> None:
+    """Make `labels/` show a version; only files that differ from the last time are touched.
+
+    Files that labelstore did not put there are left alone.
+    """
+    folder = workspace.folder / OUTPUT
+    shown: dict[str, str] = read_json(workspace.private / RECORD) or {}
+    for path in shown.keys() - manifest.files.keys():
+        (folder / path).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            (folder / path).parent.rmdir()
+    for path, md5 in manifest.files.items():
+        if shown.get(path) != md5 or not (folder / path).exists():
+            _place(workspace, find(workspace.object_folders[::-1], md5), folder / path)
+    write_json(workspace.private / RECORD, dict(manifest.files))
+
+
+def _place(workspace: Workspace, source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_name(f".{target.name}.tmp")
+    aside.unlink(missing_ok=True)
+    for kind in workspace.layout.link_types:
+        with contextlib.suppress(OSError):
+            LINKS[kind](source, aside)
+            os.replace(aside, target)
+            return
+    raise StorageFailed(
+        f"{target}: none of the link types {workspace.layout.link_types} works here. "
+        "Set DVC's `cache.type` to one that does, such as copy.",
+        code="link-type",
+    )
+
+
+def _reflink(source: Path, target: Path) -> None:
+    """Clone a file's blocks, where the file system can."""
+    import fcntl
+
+    ficlone = 0x40049409  # from linux/fs.h
+    try:
+        with open(source, "rb") as origin, open(target, "wb") as copy:
+            fcntl.ioctl(copy.fileno(), ficlone, origin.fileno())
+        os.chmod(target, 0o644)
+    except OSError:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def _hardlink(source: Path, target: Path) -> None:
+    os.link(source, target)
+
+
+def _symlink(source: Path, target: Path) -> None:
+    os.symlink(source, target)
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
+
+
+LINKS = {"reflink": _reflink, "hardlink": _hardlink, "symlink": _symlink, "copy": _copy}

@@ -1,0 +1,267 @@
+"""Publishing: from a stage to a commit that Git and DVC both understand.
+
+Order, each step harmless if the next never comes: objects into DVC's cache; blobs, tree, commit
+and tag object in Git's database; the journal; the working copy of `labels.dvc`; its index entry;
+then branch and tag in one ref transaction. The index goes before the refs, because the next plain
+`git commit` takes what the index holds: with the old entry there it would revert the version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from labelstore.errors import AlreadyExists, Conflict, InvalidInput, StorageFailed
+from labelstore.storage.objects import find, link_into, object_path, put_as, sync_folder
+from labelstore.versions.checkout import follow
+from labelstore.versions.dvc import POINTER, directory_object, pointer_text
+from labelstore.versions.files import read_json, write_json, write_whole
+from labelstore.versions.git import ZERO, Git
+from labelstore.versions.manifest import Manifest
+from labelstore.versions.stage import drop_stage
+from labelstore.versions.workspace import Workspace
+
+JOURNAL = "publishing.json"
+ROOT_TRAILER = "Labelstore-Root"
+FORMAT_TRAILER = "Labelstore-Format"
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What the journal says of a commit under way.
+
+    Attributes:
+        branch: full ref name.
+        old, new: commits before and after; `old` is 40 zeros before the first.
+        tag: tag name or empty, with the tag object it gets.
+        files: path from the top of the repository to its blobs before (or empty) and after.
+        directory: name of the new `.dir` object.
+    """
+
+    branch: str
+    old: str
+    new: str
+    tag: str
+    tag_object: str
+    files: dict[str, tuple[str, str]]
+    directory: str
+
+
+def publish(
+    workspace: Workspace,
+    manifest: Manifest,
+    *,
+    parent: str | None,
+    message: str,
+    tag: str | None = None,
+    extra: Mapping[str, bytes] | None = None,
+) -> str:
+    """Commit a manifest, tag it, and return the commit.
+
+    Args:
+        workspace: the store.
+        manifest: what to publish.
+        parent: commit that HEAD must be at; None for the first of the repository.
+        message: of the commit.
+        tag: name of an annotated tag to create in the same step.
+        extra: further files (path from the top of the repository) of the same commit.
+
+    Raises:
+        Conflict: HEAD moved, is detached, or `labels.dvc` is changed or staged by hand.
+        AlreadyExists: the tag is there.
+        StorageFailed: Git or the disk failed; everything is as before.
+    """
+    git = workspace.git
+    if not message.strip():
+        raise InvalidInput("a version needs a message: pass -m TEXT")
+    with workspace.layout.locked():
+        branch = check_ready(workspace, parent)
+        if tag is not None:
+            check_tag_free(git, tag)
+        directory = place_objects(workspace, manifest)
+        files = {**(extra or {}), git.prefix + POINTER: _pointer(workspace, manifest, directory)}
+        record = _write_commit(workspace, branch, parent, files, manifest, message, tag, directory)
+        write_json(workspace.private / JOURNAL, asdict(record))
+        try:
+            move(workspace, record)
+        except (StorageFailed, OSError):
+            put_back(workspace, record)
+            (workspace.private / JOURNAL).unlink(missing_ok=True)
+            raise
+        finish(workspace, record)
+    return record.new
+
+
+def check_ready(workspace: Workspace, parent: str | None) -> str:
+    """Return the branch to move, if the repository is in a state to publish from.
+
+    Raises:
+        Conflict: it is not; the message says why and what to do.
+    """
+    git = workspace.git
+    branch = git.branch()
+    if branch is None:
+        raise Conflict(
+            "HEAD is detached. Run `git switch BRANCH` first, so that the version has a branch.",
+            code="detached",
+        )
+    head = git.head()
+    if head != parent:
+        raise Conflict(
+            f"{branch.removeprefix('refs/heads/')} moved to {(head or ZERO)[:12]} since the "
+            f"stage was made from {(parent or ZERO)[:12]}. Your stage is kept: run "
+            "`git switch` back to its parent to commit it there, or `labelstore restore` and "
+            "repeat the edit here.",
+            code="moved",
+        )
+    for state in ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD"):
+        if git.git_path(state).exists():
+            raise Conflict(
+                f"Git is in the middle of something ({state}). Finish or abort that first.",
+                code="git-busy",
+            )
+    dirty = git.run("status", "--porcelain", "--", git.prefix + POINTER)
+    if dirty:
+        raise Conflict(
+            f"{git.prefix}{POINTER} is changed, staged or unmerged ({dirty[:2].strip()}), and not "
+            f"by this stage. Commit it or run `git restore --staged --worktree {POINTER}`.",
+            code="dirty",
+        )
+    return branch
+
+
+def check_tag_free(git: Git, tag: str) -> None:
+    """Refuse a tag name that Git does not allow or that is taken.
+
+    Raises:
+        InvalidInput: no tag may have that name.
+        AlreadyExists: one has it.
+    """
+    if tag.startswith("-") or not git.succeeds("check-ref-format", f"refs/tags/{tag}"):
+        raise InvalidInput(f"{tag!r} is no name for a tag", code="tag-name")
+    if git.succeeds("rev-parse", "-q", "--verify", f"refs/tags/{tag}"):
+        raise AlreadyExists(
+            f"tag {tag!r} is there already. Choose another name; versions never move.",
+            code="tag-exists",
+        )
+
+
+def place_objects(workspace: Workspace, manifest: Manifest) -> str:
+    """Put a manifest's objects into DVC's cache and return the name of its `.dir` object.
+
+    Costs what is new: an object in the cache is only touched, which keeps it from a collector.
+    """
+    cache = workspace.layout.cache
+    created: set[Path] = set()
+    for md5 in manifest.files.values():
+        staged = object_path(workspace.objects, md5)
+        if staged.exists():
+            link_into(cache, md5, staged)
+            created.add(object_path(cache, md5).parent)
+    for folder in created:
+        sync_folder(folder)
+    data = directory_object(manifest.files)
+    name = hashlib.md5(data, usedforsecurity=False).hexdigest() + ".dir"
+    put_as(cache, name, data)
+    return name
+
+
+def _pointer(workspace: Workspace, manifest: Manifest, directory: str) -> bytes:
+    folders = (workspace.layout.cache,)
+    sizes = [find(folders, md5).stat().st_size for md5 in manifest.files.values()]
+    return pointer_text(directory, sum(sizes), len(sizes)).encode()
+
+
+def _write_commit(
+    workspace: Workspace,
+    branch: str,
+    parent: str | None,
+    files: Mapping[str, bytes],
+    manifest: Manifest,
+    message: str,
+    tag: str | None,
+    directory: str,
+) -> Publication:
+    """Write blobs, tree, commit and tag object; no ref, no index, no working file is touched."""
+    git = workspace.git
+    index = workspace.private / f"tree.{os.getpid()}.index"
+    env = {"GIT_INDEX_FILE": str(index)}
+    blobs: dict[str, tuple[str, str]] = {}
+    try:
+        git.run("read-tree", parent or "--empty", env=env)
+        for path, data in files.items():
+            blob = git.run("hash-object", "-w", "--stdin", input=data, durable=True)
+            before = git.run("ls-files", "-s", "--", path, env=env).split(" ")
+            blobs[path] = (before[1] if len(before) > 1 else "", blob)
+            git.run("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", env=env)
+        tree = git.run("write-tree", env=env, durable=True)
+    finally:
+        index.unlink(missing_ok=True)
+    trailers = f"{ROOT_TRAILER}: {manifest.root}\n{FORMAT_TRAILER}: 1"
+    text = f"{message.strip()}\n\n{trailers}\n"
+    parents = ["-p", parent] if parent else []
+    commit = git.run("commit-tree", tree, *parents, input=text, durable=True)
+    tagged = _tag_object(git, commit, tag, message, manifest.root) if tag else ""
+    return Publication(branch, parent or ZERO, commit, tag or "", tagged, blobs, directory)
+
+
+def _tag_object(git: Git, commit: str, tag: str, message: str, root: str) -> str:
+    tagger = git.run("var", "GIT_COMMITTER_IDENT")
+    text = (
+        f"object {commit}\ntype commit\ntag {tag}\ntagger {tagger}\n\n"
+        f"{message.strip()}\n\n{ROOT_TRAILER}: {root}\n"
+    )
+    return git.run("mktag", input=text, durable=True)
+
+
+def move(workspace: Workspace, record: Publication) -> None:
+    """Write working files and index entries, then move branch and tag in one transaction."""
+    git = workspace.git
+    for path, (_, after) in record.files.items():
+        write_whole(git.root / path, git.object(after))
+        entry = f"100644,{after},{path}"
+        git.run("update-index", "--add", "--cacheinfo", entry, durable=True)
+    lines = ["start", f"update {record.branch} {record.new} {record.old}"]
+    if record.tag:
+        lines.append(f"create refs/tags/{record.tag} {record.tag_object}")
+    lines += ["prepare", "commit", ""]
+    subject = f"labelstore: {record.tag or record.new[:12]}"
+    git.run("update-ref", "-m", subject, "--stdin", input="\n".join(lines), durable=True)
+
+
+def put_back(workspace: Workspace, record: Publication) -> None:
+    """Give working files and index entries that `move` wrote their former content."""
+    git = workspace.git
+    for path, (before, after) in record.files.items():
+        file = git.root / path
+        if file.exists() and file.read_bytes() == git.object(after):
+            if before:
+                write_whole(file, git.object(before))
+            else:
+                file.unlink()
+        entry = git.run("ls-files", "-s", "--", path).split(" ")
+        if len(entry) > 1 and entry[1] == after:
+            if before:
+                git.run("update-index", "--cacheinfo", f"100644,{before},{path}")
+            else:
+                git.run("update-index", "--force-remove", "--", path)
+
+
+def finish(workspace: Workspace, record: Publication) -> None:
+    """After the refs moved: let `labels/` follow, drop the stage, close the journal."""
+    if workspace.checkout:
+        follow(workspace, workspace.manifest_of(record.directory))
+    drop_stage(workspace)
+    (workspace.private / JOURNAL).unlink(missing_ok=True)
+
+
+def pending(workspace: Workspace) -> Publication | None:
+    """Return what the journal says of a commit that never came to its end, or None."""
+    content = read_json(workspace.private / JOURNAL)
+    if content is None:
+        return None
+    files = {path: (before, after) for path, (before, after) in content.pop("files").items()}
+    return Publication(**content, files=files)

@@ -1,0 +1,87 @@
+"""After a crash: what a killed commit left behind is named and cleared by the next command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labelstore.errors import Conflict
+from labelstore.versions.publish import JOURNAL, Publication, finish, pending, put_back
+from labelstore.versions.workspace import Workspace
+
+LOCKS = ("index.lock", "HEAD.lock", "packed-refs.lock")
+
+
+def recover(workspace: Workspace) -> list[str]:
+    """Finish or undo a commit whose process died, and say in words what was done.
+
+    A commit whose branch moved is finished; any other is undone and its stage kept. Nothing is
+    done while another process publishes.
+    """
+    if not (workspace.private / JOURNAL).exists():
+        return _strays(workspace)
+    try:
+        with workspace.layout.locked(wait=0.0):
+            record = pending(workspace)
+            return [] if record is None else _settle(workspace, record)
+    except Conflict:
+        return []
+
+
+def _settle(workspace: Workspace, record: Publication) -> list[str]:
+    said = [
+        f"cleared {path}, which a killed commit left behind"
+        for path in _stale_locks(workspace, record)
+    ]
+    git = workspace.git
+    at = git.run("rev-parse", "-q", "--verify", record.branch) if _exists(workspace, record) else ""
+    if at == record.new:
+        _complete(workspace, record)
+        name = record.tag or record.new[:12]
+        said.append(f"finished the commit of {name}, which was killed half-way")
+    else:
+        put_back(workspace, record)
+        (workspace.private / JOURNAL).unlink(missing_ok=True)
+        said.append("undid a commit that was killed half-way; what it staged is still staged")
+    return said + _strays(workspace)
+
+
+def _exists(workspace: Workspace, record: Publication) -> bool:
+    return workspace.git.succeeds("rev-parse", "-q", "--verify", record.branch)
+
+
+def _complete(workspace: Workspace, record: Publication) -> None:
+    """Bring tag, index and working files up to the branch, then close the journal."""
+    git = workspace.git
+    tag = f"refs/tags/{record.tag}"
+    if record.tag and not git.succeeds("rev-parse", "-q", "--verify", tag):
+        git.run("update-ref", tag, record.tag_object, "0" * 40)
+    finish(workspace, record)
+
+
+def _stale_locks(workspace: Workspace, record: Publication) -> list[str]:
+    """Remove Git's lock files made since the journal; we hold DVC's lock, so their owner is dead."""
+    git = workspace.git
+    since = (workspace.private / JOURNAL).stat().st_mtime
+    names = [*LOCKS, f"{record.branch}.lock"]
+    if record.tag:
+        names.append(f"refs/tags/{record.tag}.lock")
+    cleared = []
+    for name in names:
+        path = git.git_path(name)
+        if path.exists() and path.stat().st_mtime >= since - 1:
+            path.unlink(missing_ok=True)
+            cleared.append(_shown(path, git.root))
+    return cleared
+
+
+def _strays(workspace: Workspace) -> list[str]:
+    """Remove scratch files of processes that are gone."""
+    cleared = []
+    for path in workspace.private.glob("tree.*.index*"):
+        path.unlink(missing_ok=True)
+        cleared.append(f"cleared {_shown(path, workspace.git.root)}, which nobody needs")
+    return cleared
+
+
+def _shown(path: Path, root: Path) -> str:
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

@@ -1,0 +1,244 @@
+"""The stage: an unpublished manifest with its parent, and the draft that changes it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from labelstore.errors import Conflict, FormatError
+from labelstore.model.rules import check_table, explain
+from labelstore.model.tables import TABLES, Table
+from labelstore.storage.index import Part
+from labelstore.storage.objects import put
+from labelstore.storage.rewriting import Edits, rewrite
+from labelstore.versions.agents import AgentRow, agent
+from labelstore.versions.files import read_json, write_json
+from labelstore.versions.ids import IdBlock
+from labelstore.versions.manifest import Manifest, assemble
+from labelstore.versions.workspace import Workspace
+
+STAGE = "stage.json"
+TOOL = "labelstore"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What would be committed.
+
+    Args:
+        parent: commit that it was made from.
+        manifest: the rows after all staged activities.
+        activities: how many activities are staged.
+    """
+
+    parent: str
+    manifest: Manifest
+    activities: int
+
+
+def open_stage(workspace: Workspace) -> Stage | None:
+    """Return the stage, or None where nothing is staged."""
+    content = read_json(workspace.private / STAGE)
+    if content is None:
+        return None
+    manifest = Manifest(content["files"], workspace.object_folders)
+    return Stage(content["parent"], manifest, content["activities"])
+
+
+def drop_stage(workspace: Workspace) -> None:
+    """Forget the stage and its objects."""
+    (workspace.private / STAGE).unlink(missing_ok=True)
+    shutil.rmtree(workspace.objects, ignore_errors=True)
+
+
+class Draft:
+    """One activity in the making: edits rows, then joins the stage, or is thrown away.
+
+    Args:
+        workspace: the store.
+        kind: kind of the activity, such as `import`.
+        by: who acts; see `agents.agent`.
+        parameters: what was asked, for the record and for the ids.
+        inputs: files read: path, sha256, size, rows.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        kind: str,
+        *,
+        by: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        inputs: list[dict[str, Any]] | None = None,
+    ) -> None:
+        self.workspace = workspace
+        self.started = datetime.now(UTC)
+        self._before = read_json(workspace.private / STAGE)
+        staged = open_stage(workspace)
+        self.parent = staged.parent if staged else _head(workspace)
+        self.base = workspace.manifest(self.parent)
+        self.manifest = staged.manifest if staged else self.base
+        self._ordinal = staged.activities if staged else 0
+        self._kind = kind
+        self._agent = agent(workspace, by)
+        self._parameters = json.dumps(parameters or {}, sort_keys=True)
+        self.inputs = inputs or []
+        self.ids = self._allocate()
+
+    @property
+    def activity_id(self) -> int:
+        """Return the id that rows written by this activity refer to."""
+        return self.ids.activity_id
+
+    def _allocate(self) -> IdBlock:
+        activities = TABLES["activities"]
+        known = self.manifest.table(activities, ["activity_id"]).column(0).to_pylist()
+        before = self.base.table(activities, ["generation"]).column(0).to_pylist()
+        material = [self._kind, self._parameters, self.base.root, str(self._ordinal)]
+        material += [i["sha256"] for i in self.inputs]
+        text = hashlib.blake2b("\0".join(material).encode()).hexdigest()
+        return IdBlock(1 + max(before, default=0), text, known)
+
+    def apply(self, edits: Mapping[tuple[str, str], Edits]) -> None:
+        """Change rows in the draft; nothing outside sees it before `stage`.
+
+        Args:
+            edits: edits by table and partition (layer or scheme, or empty).
+        """
+        parts = list(self.manifest.parts)
+        files: dict[str, str] = {}
+        for (name, partition), change in edits.items():
+            if not change:
+                continue
+            table = TABLES[name]
+            refuse_gates(table, change.rows)
+            own = [p for p in parts if (p.table, p.partition) == (name, partition)]
+            others = [p for p in parts if (p.table, p.partition) != (name, partition)]
+            parts = others + self._rewrite(table, partition, own, change, files)
+        self.adopt(parts, files)
+
+    def adopt(self, parts: list[Part], files: Mapping[str, str]) -> None:
+        """Take these parts as the draft's, with the MD5 of those that are new."""
+        self.manifest = assemble(parts, files, self.manifest, self.workspace.objects)
+
+    def _rewrite(
+        self, table: Table, partition: str, own: list[Part], change: Edits, files: dict[str, str]
+    ) -> list[Part]:
+        objects = self.workspace.objects
+
+        def keep(part: Part, data: pa.Buffer) -> None:
+            files[part.path] = put(objects, data)
+
+        return rewrite(
+            table,
+            partition,
+            own,
+            change,
+            target=self.manifest.target,
+            read=self.manifest.read,
+            keep=keep,
+        )
+
+    def changed(self) -> bool:
+        """Say whether any row differs from what was staged before."""
+        before = self._before["files"] if self._before else self.base.files
+        return dict(self.manifest.files) != dict(before)
+
+    def stage(self, message: str | None = None) -> bool:
+        """Join the stage with an activity of its own; False, and nothing, without a change.
+
+        Raises:
+            Conflict: somebody else changed the stage meanwhile.
+        """
+        if not self.changed():
+            return False
+        self._record(message)
+        if read_json(self.workspace.private / STAGE) != self._before:
+            raise Conflict(
+                "another process changed the stage meanwhile. Run the command again.",
+                code="stage-moved",
+            )
+        content = {
+            "parent": self.parent,
+            "activities": self._ordinal + 1,
+            "files": dict(self.manifest.files),
+        }
+        write_json(self.workspace.private / STAGE, content)
+        return True
+
+    def _record(self, message: str | None) -> None:
+        activity = {
+            "activity_id": self.activity_id,
+            "generation": self.ids.generation,
+            "kind": self._kind,
+            "agent_id": self._agent.agent_id,
+            "tool": TOOL,
+            "tool_version": _tool_version(),
+            "parameters": self._parameters,
+            "inputs": self.inputs or None,
+            "started_at": self.started,
+            "ended_at": datetime.now(UTC),
+            "message": message,
+            "row_hash": 0,
+        }
+        self.apply(
+            {
+                ("activities", ""): additions(TABLES["activities"], [activity]),
+                ("agents", ""): additions(TABLES["agents"], [_agent_row(self._agent)]),
+            }
+        )
+
+
+def additions(table: Table, rows: list[dict[str, Any]] | pa.Table) -> Edits:
+    """Return edits that write rows and drop none."""
+    if isinstance(rows, list):
+        rows = pa.Table.from_pylist(rows, schema=table.schema)
+    return Edits(rows, rows.schema.empty_table().select(list(table.key)))
+
+
+def removals(table: Table, keys: pa.Table) -> Edits:
+    """Return edits that drop rows and write none.
+
+    Args:
+        table: the table.
+        keys: its key columns.
+    """
+    return Edits(table.schema.empty_table(), keys.select(list(table.key)))
+
+
+def refuse_gates(table: Table, rows: pa.Table) -> None:
+    """Refuse rows that may never be stored: a null that must not be, NaN, infinity.
+
+    Raises:
+        FormatError: with every such fault.
+    """
+    faults = []
+    for violation in check_table(table.model, rows):
+        if violation.gate:
+            first = violation.rows[0]
+            words = explain(table.model, rows, first)
+            more = f" (and {len(violation.rows) - 1} more rows)" if violation.rows[1:] else ""
+            faults.append(f"row {first}, {violation.column}: {violation.rule}: {words}{more}")
+    if faults:
+        raise FormatError(table.name, faults, code="not-representable")
+
+
+def _agent_row(row: AgentRow) -> dict[str, Any]:
+    return {**row.__dict__, "row_hash": 0}
+
+
+def _head(workspace: Workspace) -> str:
+    return workspace.git.resolve("HEAD")
+
+
+def _tool_version() -> str:
+    from importlib.metadata import version
+
+    return version("labelstore")

@@ -69,6 +69,10 @@ class FormatError(InvalidInput):
         shown = "\n".join(f"{path}, {fault}" for fault in self.faults)
         super().__init__(shown, code=code)
 
+    def __reduce__(self) -> tuple[type[FormatError], tuple[str, list[str]], dict[str, str]]:
+        """Survive the way back from a worker process."""
+        return type(self), (self.path, self.faults), {"code": self.code}
+
 
 class CheckFailed(LabelstoreError):
     """Rows break rules, or a policy said no."""

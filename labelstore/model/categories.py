@@ -38,6 +38,8 @@ class CategorySource(Row):
     seq: Annotated[int, Field(ge=0)]
     source_id: int | None = None
     source_key: JsonText | None = None
+    stated: JsonText | None = None
+    """Columns in which this source differs from the row, as a JSON object; null where it is silent."""
     leftovers: JsonText | None = None
 
 

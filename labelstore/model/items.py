@@ -39,6 +39,8 @@ class ItemSource(Row):
     """The source's own id, where it is a 64-bit integer."""
     source_key: JsonText | None = None
     """The source's own id as JSON text, where it is anything else."""
+    stated: JsonText | None = None
+    """Columns in which this source differs from the row, as a JSON object; null where it is silent."""
     leftovers: JsonText | None = None
     """What the source says and no column holds."""
 

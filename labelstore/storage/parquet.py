@@ -53,6 +53,7 @@ def write(rows: pa.Table, *, ids: Sequence[str] = ()) -> pa.Buffer:
         compression_level=1,
         write_statistics=True,
         write_page_index=True,
+        write_page_checksum=True,
         store_schema=False,
         use_compliant_nested_type=True,
         use_content_defined_chunking=False,
@@ -71,7 +72,7 @@ def read(
     names = list(columns) if columns is not None else table.schema.names
     try:
         origin = pa.BufferReader(source) if isinstance(source, pa.Buffer) else str(source)
-        with pq.ParquetFile(origin, memory_map=True) as file:
+        with pq.ParquetFile(origin, memory_map=True, page_checksum_verification=True) as file:
             there = [n for n in names if n in file.schema_arrow.names]
             found = file.read(columns=there, use_threads=False)
     except (pa.ArrowInvalid, OSError) as error:

@@ -213,8 +213,7 @@ def add_by_dvc(folder: Path) -> str:
 
 def directory_object(files: Mapping[str, str]) -> bytes:
     """Return the bytes of DVC's `.dir` object for relative path to MD5."""
-    listed = sorted(files.items(), key=lambda f: tuple(f[0].split("/")))
-    entries = [{"md5": md5, "relpath": path} for path, md5 in listed]
+    entries = [{"md5": md5, "relpath": path} for path, md5 in sorted(files.items())]
     return json.dumps(entries, sort_keys=True).encode()
 
 

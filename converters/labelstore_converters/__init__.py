@@ -1,0 +1,1 @@
+"""The built-in converters, one file or folder per format."""

@@ -1,0 +1,29 @@
+"""COCO instances, keypoints and captions: one JSON file, read and written exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from labelstore.plugins import Reading, Writing
+
+
+class Coco:
+    """COCO annotation files."""
+
+    name = "coco"
+
+    def open(self, source: Path) -> Reading:
+        """Return a COCO file, opened; its text is mapped, not loaded."""
+        from labelstore_converters.coco.reading import CocoReading
+
+        return CocoReading(source)
+
+    def write(self, data: Writing, target: Path) -> Iterator[int]:
+        """Write a COCO file, yielding the number of annotations written so far."""
+        from labelstore_converters.coco.writing import write
+
+        return write(data, target)
+
+
+FORMAT = Coco()

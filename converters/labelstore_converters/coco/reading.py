@@ -1,0 +1,217 @@
+"""Reading a COCO file piece by piece."""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from labelstore.errors import FormatError
+from labelstore.plugins import Piece
+from labelstore_converters.coco import fast
+from labelstore_converters.coco.annotation_rows import AnnotationRows
+from labelstore_converters.coco.columns import json_text
+from labelstore_converters.coco.document import WORDS, Document
+from labelstore_converters.coco.listed import category_rows, image_rows
+from labelstore_converters.coco.lookup import UNHASHABLE, Lookup, Unlisted
+
+PIECE = 32_000
+"""Annotations a piece."""
+CHUNK = 2_000
+"""Annotations parsed at a time: beyond a few thousand, caches miss and parsing slows by a third."""
+ORDER_SAMPLE = 64
+SHOWN_FAULTS = 20
+
+
+class CocoReading:
+    """A COCO file, opened; see `labelstore.plugins.Reading`."""
+
+    def __init__(self, path: Path) -> None:
+        self._document = Document(path)
+        self._images = self._objects("images")
+        self._categories = self._objects("categories")
+        self._annotations = self._document.lists["annotations"]
+        self.pieces = -(-len(self._annotations) // PIECE)
+        self._image_numbers = Lookup([i.get("id") for i in self._images])
+        self._category_numbers = Lookup([c.get("id") for c in self._categories])
+        self._key_orders = {
+            "images": _usual_order(self._images),
+            "categories": _usual_order(self._categories),
+            "annotations": _usual_order(self._sample()),
+        }
+        self.notices = self._notices()
+
+    @cached_property
+    def dataset(self) -> dict[str, Any]:
+        """Return the fields of the `datasets` row."""
+        others = dict(self._document.others)
+        kept: dict[str, Any] = {"top": self._document.keys, "key_orders": self._key_orders}
+        info = others.pop("info", None) if "info" in others else None
+        licenses = others.pop("licenses", None) if "licenses" in others else None
+        kept["keys"] = others
+        present = self._document.others
+        return {
+            "info": json_text(info) if "info" in present else None,
+            "licenses": json_text(licenses) if "licenses" in present else None,
+            "files": [self._document.source()],
+            "leftovers": json_text(kept),
+        }
+
+    def items(self) -> pa.Table:
+        """Return the images."""
+        return image_rows(self._images, self._key_orders["images"])
+
+    def categories(self) -> pa.Table:
+        """Return the classes."""
+        return category_rows(self._categories, self._key_orders["categories"])
+
+    def annotations(self, piece: int) -> Piece:
+        """Return one piece of the annotations."""
+        begin = piece * PIECE
+        raws = self._annotations[begin : begin + PIECE]
+        unlisted = Unlisted(), Unlisted()
+        notices: Counter[str] = Counter()
+        pairs = []
+        with no_collection():
+            for at in range(0, len(raws), CHUNK):
+                pairs.append(self._chunk(raws[at : at + CHUNK], begin + at, unlisted, notices))
+        annotations = pa.concat_batches([a for a, _ in pairs])
+        geometries = pa.concat_batches([g for _, g in pairs])
+        return Piece(annotations, geometries, unlisted[0].keys, unlisted[1].keys, notices)
+
+    def _chunk(
+        self,
+        raws: list[msgspec.Raw],
+        seq: int,
+        unlisted: tuple[Unlisted, Unlisted],
+        notices: Counter[str],
+    ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+        """Return some annotations in order: the regular ones fast, the others with care."""
+        regular = fast.decode(raws, self._key_orders["annotations"])
+        careful = np.arange(len(raws)) if regular is None else np.flatnonzero(~regular.rows)
+        rows = AnnotationRows(self._key_orders["annotations"])
+        self._careful(rows, [raws[i] for i in careful.tolist()], careful + seq, unlisted)
+        notices.update(rows.notices)
+        if regular is None or not regular.rows.any():
+            return rows.batches()
+        quick = regular.batches(seq, self._image_numbers, self._category_numbers, unlisted)
+        if not len(careful):
+            return quick
+        order = np.argsort(np.concatenate([np.flatnonzero(regular.rows), careful]), kind="stable")
+        slow = rows.batches()
+        take = pa.array(order)
+        annotations = pa.concat_batches([quick[0], slow[0]]).take(take)
+        return annotations, pa.concat_batches([quick[1], slow[1]]).take(take)
+
+    def _careful(
+        self,
+        rows: AnnotationRows,
+        raws: list[msgspec.Raw],
+        seqs: np.ndarray[Any, np.dtype[np.int64]],
+        unlisted: tuple[Unlisted, Unlisted],
+    ) -> None:
+        faults = []
+        for raw, seq in zip(raws, seqs.tolist(), strict=True):
+            found = self._document.parse(raw, Any, f"annotations[{seq}]")
+            fault = _annotation_fault(found)
+            if fault:
+                faults.append(f"annotations[{seq}]{fault}")
+                continue
+            image, category = found["image_id"], found.get("category_id")
+            item = self._image_numbers.one(image)
+            item = item if item >= 0 else unlisted[0].number(image)
+            rows.add(found, seq=seq, item=item, category=self._category(category, unlisted[1]))
+        if faults:
+            raise FormatError(str(self._document.path), _shown(faults), code="coco-annotation")
+
+    def _category(self, value: Any, unlisted: Unlisted) -> int | None:
+        if value is None or isinstance(value, UNHASHABLE):
+            return None
+        known = self._category_numbers.one(value)
+        return known if known >= 0 else unlisted.number(value)
+
+    def _objects(self, key: str) -> list[dict[str, Any]]:
+        """Return the parsed objects of a list.
+
+        Raises:
+            FormatError: members are no objects, or have no usable id.
+        """
+        found = [
+            self._document.parse(raw, Any, f"{key}[{i}]")
+            for i, raw in enumerate(self._document.lists[key])
+        ]
+        faults = []
+        for i, value in enumerate(found):
+            if not isinstance(value, dict):
+                faults.append(f"{key}[{i}]: must be an object, is {_word(value)}")
+            elif "id" not in value or isinstance(value["id"], UNHASHABLE):
+                faults.append(f"{key}[{i}], id: missing or no plain value")
+        if faults:
+            raise FormatError(str(self._document.path), _shown(faults), code=f"coco-{key}")
+        return found
+
+    def _sample(self) -> list[dict[str, Any]]:
+        parsed = [
+            self._document.parse(raw, Any, f"annotations[{i}]")
+            for i, raw in enumerate(self._annotations[:ORDER_SAMPLE])
+        ]
+        return [p for p in parsed if isinstance(p, dict)]
+
+    def _notices(self) -> dict[str, int]:
+        repeated = {
+            "coco-duplicate-image-id": _repeats(self._images),
+            "coco-duplicate-category-id": _repeats(self._categories),
+        }
+        return {code: count for code, count in repeated.items() if count}
+
+
+def _annotation_fault(found: Any) -> str | None:
+    if not isinstance(found, dict):
+        return f": must be an object, is {_word(found)}"
+    if "image_id" not in found:
+        if "segments_info" in found:
+            return ", segments_info: this is a panoptic file, not instances"
+        return ", image_id: missing"
+    if isinstance(found["image_id"], UNHASHABLE):
+        return f", image_id: must be a plain value, is {_word(found['image_id'])}"
+    if isinstance(found.get("id"), UNHASHABLE):
+        return f", id: must be a plain value, is {_word(found['id'])}"
+    return None
+
+
+def _repeats(objects: list[dict[str, Any]]) -> int:
+    return len(objects) - len({json_text(o["id"]) for o in objects})
+
+
+def _usual_order(objects: list[dict[str, Any]]) -> list[str]:
+    """Return the longest order of keys among the first objects."""
+    return list(max(objects[:ORDER_SAMPLE], key=len, default={}))
+
+
+def _word(value: Any) -> str:
+    return WORDS.get(type(value), "a number")
+
+
+def _shown(faults: list[str]) -> list[str]:
+    more = len(faults) - SHOWN_FAULTS
+    return faults[:SHOWN_FAULTS] + ([f"and {more} more faults like these"] if more > 0 else [])
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Switch the cyclic collector off: there are no cycles here, and it doubles the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

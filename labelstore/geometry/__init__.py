@@ -1,0 +1,1 @@
+"""Columnar arithmetic on shapes; pure functions on Arrow and NumPy."""

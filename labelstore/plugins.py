@@ -1,0 +1,133 @@
+"""Converters: what one is, and how they are found.
+
+A converter streams rows of the model's tables and knows nothing of storage. Rows refer to each
+other by *local numbers*: `item_id` is the item's place in the source's list, `category_id` the
+class's, `annotation_id` the annotation's own. The importer gives real ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from labelstore.errors import InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+GROUP = "labelstore.converters"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some annotations of a source, in its order.
+
+    Attributes:
+        annotations: rows of `annotations` with local numbers; an item or class that the source
+            does not list has the number -1 - i, where i is its place in the lists below.
+        geometries: the same rows' shapes.
+        unlisted_items: JSON text of the ids of items that are not listed.
+        unlisted_categories: JSON text of the ids of classes that are not listed.
+        notices: counts of what is unusual, by stable code.
+    """
+
+    annotations: pa.RecordBatch
+    geometries: pa.RecordBatch
+    unlisted_items: list[str] = field(default_factory=list)
+    unlisted_categories: list[str] = field(default_factory=list)
+    notices: Mapping[str, int] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Reading(Protocol):
+    """A source, opened. Pieces may be read in any order and in several processes."""
+
+    dataset: Mapping[str, Any]
+    """Fields of the `datasets` row: info, licenses, leftovers, files."""
+
+    pieces: int
+    """How many pieces of annotations there are."""
+
+    notices: Mapping[str, int]
+    """Counts of what is unusual about items and classes, by stable code."""
+
+    def items(self) -> pa.Table:
+        """Return the rows of `items`, `item_id` counting from 0, one entry in `sources`."""
+
+    def categories(self) -> pa.Table:
+        """Return the rows of `categories`, `category_id` counting from 0."""
+
+    def annotations(self, piece: int) -> Piece:
+        """Return one piece of the annotations."""
+
+
+@dataclass(frozen=True)
+class Writing:
+    """What a converter is given to write.
+
+    Attributes:
+        dataset: the `datasets` row.
+        items: rows of `items` in the order to write, with one entry in `sources`.
+        categories: rows of `categories` in the order to write, with one entry in `sources`.
+        annotations: pairs of batches of `annotations` and `geometries` in the order to write.
+        annotation_count: how many rows these have together.
+    """
+
+    dataset: Mapping[str, Any]
+    items: pa.Table
+    categories: pa.Table
+    annotations: Iterable[tuple[pa.RecordBatch, pa.RecordBatch]]
+    annotation_count: int
+
+
+class Format(Protocol):
+    """One format."""
+
+    name: str
+
+    def open(self, source: Path) -> Reading:
+        """Return a source, opened and with its structure checked.
+
+        Raises:
+            FormatError: it breaks the format; every fault is named.
+        """
+
+    def write(self, data: Writing, target: Path) -> Iterator[int]:
+        """Write a file or folder, yielding the number of annotations written so far."""
+
+
+def find_format(name: str) -> Format:
+    """Return the converter of that name.
+
+    Raises:
+        NotFound: no installed package offers it.
+    """
+    found = {e.name: e for e in entry_points(group=GROUP)}
+    if name not in found:
+        raise NotFound(
+            f"no format {name!r}. Installed: {', '.join(sorted(found)) or 'none'}.",
+            code="format-unknown",
+        )
+    loaded: Format = found[name].load()
+    return loaded
+
+
+def source_file(path: Path) -> Path:
+    """Return a path that is a readable, non-empty file.
+
+    Raises:
+        NotFound: there is nothing there.
+        InvalidInput: it is a folder, or empty.
+    """
+    if not path.exists():
+        raise NotFound(f"{path}: no such file", code="source-missing")
+    if path.is_dir():
+        raise InvalidInput(f"{path}: is a folder; name the file", code="source-folder")
+    if path.stat().st_size == 0:
+        raise InvalidInput(f"{path}: the file is empty (0 bytes)", code="source-empty")
+    return path
+
+

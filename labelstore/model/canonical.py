@@ -9,7 +9,7 @@ fields; the hash columns themselves are left out. A value is written as a sequen
 - lists and maps: all counts (uint32), then the members of all lists as one sequence (a map as its
   keys, then its values);
 - structs: the sequence of the first child, then of the second, and so on;
-- where members may be null: a byte each, 1 for present, then only those present.
+- the members of structs, which may be null: a byte each, 1 for present, then those present.
 
 The leaf of a row is BLAKE2b-256 of these bytes, personalised; its first eight bytes, little-endian,
 are `row_hash`. A new nullable column therefore changes no hash of rows that do not use it. The

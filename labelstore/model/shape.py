@@ -85,7 +85,8 @@ def _typed(annotation: Any, common: dict[str, Any]) -> Shape:
         return Shape(pa.map_(pa.string(), pa.field("value", pa.string(), nullable=False)), **common)
     if isinstance(annotation, type) and issubclass(annotation, Row):
         children = tuple(shapes(annotation).items())
-        struct = pa.struct([pa.field(n, s.type, nullable=s.nullable) for n, s in children])
+        # Members are nullable for Arrow: under a null struct they are null. Rules check the rest.
+        struct = pa.struct([pa.field(n, s.type) for n, s in children])
         return Shape(struct, children=children, **common)
     return Shape(given or SCALARS[annotation], **common)
 

@@ -15,7 +15,7 @@ from labelstore.errors import Corrupt
 from labelstore.model.canonical import with_hashes
 from labelstore.model.tables import Table
 from labelstore.storage.digests import digest, merkle_root, part_leaf
-from labelstore.storage.parquet import encode, write
+from labelstore.storage.parquet import conform, encode, write
 
 SCHEMA = pa.schema(
     [
@@ -95,7 +95,7 @@ def build(
         rows: the part's rows, sorted by key; their hashes are computed here.
         continued: whether the part before ends within the same item.
     """
-    (batch,) = rows.cast(table.schema).combine_chunks().to_batches()
+    (batch,) = conform(rows, table).combine_chunks().to_batches()
     batch, leaf = with_hashes(table, batch)
     file = encode(table, batch)
     keys = [np.asarray(batch.column(k)) for k in table.key]

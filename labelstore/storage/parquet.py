@@ -27,7 +27,7 @@ def encode(table: Table, rows: pa.Table | pa.RecordBatch) -> pa.Buffer:
     """Return the Parquet file of one part: one row group, sorted rows, canonical schema."""
     if isinstance(rows, pa.RecordBatch):
         rows = pa.Table.from_batches([rows])
-    return write(rows.cast(table.schema).combine_chunks(), ids=(*table.key, *table.id_columns))
+    return write(conform(rows, table).combine_chunks(), ids=(*table.key, *table.id_columns))
 
 
 def write(rows: pa.Table, *, ids: Sequence[str] = ()) -> pa.Buffer:

@@ -104,36 +104,36 @@ def _walk(
     table: Table, parts: list[Part], edits: Edits, target: int, read: ReadPart
 ) -> Iterator[Part | pa.Table]:
     """Yield parts that stay as they are, and the rows of parts to write, in key order."""
-    blocks = _blocks(parts)
-    shares = _share_out(table, blocks, edits)
+    grouped = blocks(parts)
+    shares = _share_out(table, grouped, edits)
     rest = Rest()
-    for i, block in enumerate(blocks):
+    for i, block in enumerate(grouped):
         if rest.rows is None and not shares[i]:
             yield from block
             continue
         rows = pa.concat_tables([read(p) for p in block])
         if shares[i]:
             rows = _apply(table, rows, shares[i])
-        yield from rest.split(table, rows, target, last=i == len(blocks) - 1)
-    if not blocks:
+        yield from rest.split(table, rows, target, last=i == len(grouped) - 1)
+    if not grouped:
         rows = _apply(table, edits.rows.slice(0, 0), edits)
         yield from rest.split(table, rows, target, last=True)
 
 
-def _blocks(parts: list[Part]) -> list[list[Part]]:
-    """Group parts that share an item, so that no item lies in two blocks."""
-    blocks: list[list[Part]] = []
+def blocks(parts: list[Part]) -> list[list[Part]]:
+    """Group parts that share an item, so that no item lies in two groups."""
+    grouped: list[list[Part]] = []
     for part in parts:
-        if blocks and blocks[-1][-1].last_key == part.first_key:
-            blocks[-1].append(part)
+        if grouped and grouped[-1][-1].last_key == part.first_key:
+            grouped[-1].append(part)
         else:
-            blocks.append([part])
-    return blocks
+            grouped.append([part])
+    return grouped
 
 
-def _share_out(table: Table, blocks: list[list[Part]], edits: Edits) -> list[Edits]:
+def _share_out(table: Table, grouped: list[list[Part]], edits: Edits) -> list[Edits]:
     """Return the edits of each block: a key lies in the first block that ends at or after it."""
-    last_keys = np.array([block[-1].last_key for block in blocks], np.int64)
+    last_keys = np.array([block[-1].last_key for block in grouped], np.int64)
     rows, row_ends = _by_block(edits.rows, table.key[0], last_keys)
     dropped, drop_ends = _by_block(edits.dropped, table.key[0], last_keys)
     return [

@@ -1,0 +1,1 @@
+"""labelstore: a typed, versioned store for machine-learning labels."""

@@ -1,0 +1,284 @@
+"""A new delivery against what is there: the same labels keep their ids, equal ones are not touched.
+
+Labels of one data set match by item and source id (the k-th of an id with the k-th). Columns that
+the source never fills (a review state, say) are left as the store has them; shapes are compared
+whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from labelstore.exchange.spill import Spill
+from labelstore.model.tables import FAMILY, TABLES, Table
+from labelstore.storage.compare import differing
+from labelstore.storage.rewriting import Edits, blocks
+from labelstore.versions.stage import Draft
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ids = NDArray[np.int64]
+
+PLACE = ("item_id", "annotation_id", "seq", "source_id", "source_key")
+ORIGIN = ("seq", "source_id", "source_key", "dataset_id")
+CREATION = ("origin", "created_by", "created_at", "created_in", "reviewed_by", "reviewed_at")
+
+
+def added(draft: Draft, layer: str, source: Spill) -> dict[tuple[str, str], Edits]:
+    """Return edits that add all rows of a source to a layer that has some already."""
+    keys, _, _ = source.order()
+    ids = draft.ids.take(len(keys))
+    edits = {}
+    for name in FAMILY:
+        rows = source.rows_of_items(name, int(keys[0]), int(keys[-1]))
+        edits[name, layer] = Edits(_replaced(rows, {"annotation_id": ids}), _no_keys())
+    return edits
+
+
+def reconciled(
+    draft: Draft, layer: str, source: Spill, *, dataset_id: int, keep_origin: bool
+) -> dict[tuple[str, str], Edits]:
+    """Return edits that make one data set of a layer equal to its new delivery.
+
+    Args:
+        draft: the import's draft.
+        layer: the layer.
+        source: the delivery, decoded.
+        dataset_id: the data set.
+        keep_origin: leave order and source ids of matched rows as they are.
+    """
+    before = _places(draft, layer, dataset_id)
+    keys, seqs, _ = source.order()
+    old_of_new = _matches(before, _incoming_places(source))
+    fresh = old_of_new < 0
+    ids = np.empty(len(keys), np.int64)
+    ids[fresh] = draft.ids.take(int(fresh.sum()))
+    before_ids = np.asarray(before.column("annotation_id").combine_chunks())
+    ids[~fresh] = before_ids[old_of_new[~fresh]]
+    if keep_origin:
+        after = 1 + max(pc.max(before.column("seq")).as_py() or 0, 0)
+        seqs = seqs.copy()
+        seqs[fresh] = after + np.argsort(np.argsort(seqs[fresh]))
+    stated = frozenset().union(*(p.columns for p in source.pieces)) if source.pieces else frozenset()
+    delivery = _Delivery(source, keys, seqs, ids, fresh, stated, keep_origin)
+    gone = np.ones(len(before_ids), bool)
+    gone[old_of_new[~fresh]] = False
+    dropped = before.filter(pa.array(gone)).select(["item_id", "annotation_id"])
+    rows = {name: [TABLES[name].schema.empty_table()] for name in FAMILY}
+    for first, last, old in _old_rows(draft, layer, dataset_id):
+        for name, changed in delivery.changed(first, last, old).items():
+            rows[name].append(changed)
+    return {(name, layer): Edits(pa.concat_tables(rows[name]), dropped) for name in FAMILY}
+
+
+@dataclass(frozen=True)
+class _Delivery:
+    """The new rows, in the order (item, seq), with the ids they get."""
+
+    source: Spill
+    keys: Ids
+    seqs: Ids
+    ids: Ids
+    fresh: NDArray[np.bool_]
+    stated: frozenset[str]
+    keep_origin: bool
+
+    def changed(
+        self, first: int, last: int, old: dict[str, pa.Table]
+    ) -> dict[str, pa.Table]:
+        """Return the rows of a range of items that are new or differ, of both families."""
+        a = int(np.searchsorted(self.keys, first, side="left"))
+        b = int(np.searchsorted(self.keys, last, side="right"))
+        if a == b:
+            return {}
+        fresh, ids = self.fresh[a:b], self.ids[a:b]
+        columns = {"annotation_id": ids, "seq": self.seqs[a:b]}
+        new = {
+            name: _replaced(self.source.rows_of_items(name, first, last), columns)
+            for name in FAMILY
+        }
+        at = _positions(old["annotations"], ids[~fresh])
+        result = {name: [rows.filter(pa.array(fresh))] for name, rows in new.items()}
+        pairs = {
+            name: (old[name].take(pa.array(at)), rows.filter(pa.array(~fresh)))
+            for name, rows in new.items()
+        }
+        shape_differs = _differs(*pairs["geometries"], TABLES["geometries"].columns("content"))
+        row_differs = _differs(*pairs["annotations"], self._compared())
+        touched = pa.array(row_differs | shape_differs)
+        result["geometries"].append(pairs["geometries"][1].filter(pa.array(shape_differs)))
+        merged = self._kept(*(t.filter(touched) for t in pairs["annotations"]))
+        result["annotations"].append(merged)
+        return {name: pa.concat_tables(tables) for name, tables in result.items()}
+
+    def _compared(self) -> list[str]:
+        columns = TABLES["annotations"].columns("content")
+        chosen = [c for c in columns if c in self.stated or c == "leftovers"]
+        if not self.keep_origin:
+            chosen += [c for c in ORIGIN if c != "dataset_id"]
+        return chosen
+
+    def _kept(self, old: pa.Table, new: pa.Table) -> pa.Table:
+        """Return the new rows with what only the store knows, and where they came from at first."""
+        content = TABLES["annotations"].columns("content")
+        kept = [c for c in content if c not in self.stated and c != "leftovers"]
+        kept += CREATION
+        if self.keep_origin:
+            kept += ORIGIN
+        return _replaced(new, {name: old.column(name) for name in kept})
+
+
+def _places(draft: Draft, layer: str, dataset_id: int) -> pa.Table:
+    """Return item, id and source of a data set's rows, in key order."""
+    parts = draft.manifest.parts_of("annotations", layer)
+    tables = [draft.manifest.read(p, [*PLACE, "dataset_id"]) for p in parts]
+    rows = pa.concat_tables(tables)
+    return rows.filter(pc.equal(rows.column("dataset_id"), dataset_id))
+
+
+def _incoming_places(source: Spill) -> pa.Table:
+    """Return item, seq and source ids of the new rows, in the order (item, seq)."""
+    keys, seqs, _ = source.order()
+    tables = [source.columns(p, ["source_id", "source_key"]) for p in range(len(source.pieces))]
+    found = pa.concat_tables(tables)
+    order = np.lexsort(
+        (
+            np.concatenate([p.seqs for p in source.pieces]),
+            np.concatenate([p.keys for p in source.pieces]),
+        )
+    )
+    found = found.take(pa.array(order))
+    return found.append_column("item_id", pa.array(keys)).append_column("seq", pa.array(seqs))
+
+
+def _matches(before: pa.Table, after: pa.Table) -> Ids:
+    """Return for each new row the place of the old row with the same item and source id, or -1."""
+    codes = _codes(before, after)
+    old = _ranked(codes[: before.num_rows], np.asarray(before.column("seq")))
+    new = _ranked(codes[before.num_rows :], np.asarray(after.column("seq")))
+    width = 1 + max(int(old[:, 1].max(initial=0)), int(new[:, 1].max(initial=0)))
+    _, in_new, in_old = np.intersect1d(
+        new[:, 0] * width + new[:, 1], old[:, 0] * width + old[:, 1], return_indices=True
+    )
+    found = np.full(after.num_rows, -1, np.int64)
+    found[in_new] = in_old
+    return found
+
+
+def _codes(before: pa.Table, after: pa.Table) -> Ids:
+    """Return one number per (item, source id) for old and new rows together."""
+    columns = ["item_id", "source_id", "source_key"]
+    both = pa.concat_tables(
+        [before.select(columns), after.select(columns)], promote_options="permissive"
+    )
+    number = both.column("source_id").cast(pa.string())
+    source = pc.coalesce(number, pc.binary_join_element_wise(both.column("source_key"), "", "k"))
+    encoded = source.combine_chunks().dictionary_encode().indices.fill_null(-1)
+    items = np.unique(np.asarray(both.column("item_id")), return_inverse=True)[1]
+    pairs = items.astype(np.int64) * (len(both) + 1) + np.asarray(encoded) + 1
+    return np.unique(pairs, return_inverse=True)[1].astype(np.int64)
+
+
+def _ranked(codes: Ids, seqs: Ids) -> Ids:
+    """Return (code, how many of that code come before in the source), shape (n, 2)."""
+    order = np.lexsort((seqs, codes))
+    ordered = codes[order]
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)])
+    sizes = np.diff(np.append(starts, len(ordered)))
+    ranks = np.empty(len(codes), np.int64)
+    ranks[order] = np.arange(len(ordered)) - np.repeat(starts, sizes)
+    return np.stack([codes, ranks], axis=1)
+
+
+def _old_rows(
+    draft: Draft, layer: str, dataset_id: int
+) -> Iterator[tuple[int, int, dict[str, pa.Table]]]:
+    """Yield ranges of items that cover all ids, with the data set's rows in each."""
+    manifest = draft.manifest
+    grouped = {name: blocks(manifest.parts_of(name, layer)) for name in FAMILY}
+    first = np.iinfo(np.int64).min
+    count = len(grouped["annotations"])
+    for i, parts in enumerate(zip(*grouped.values(), strict=True)):
+        tables = {
+            name: pa.concat_tables([manifest.read(p) for p in own])
+            for name, own in zip(FAMILY, parts, strict=True)
+        }
+        own = pc.equal(tables["annotations"].column("dataset_id"), dataset_id).fill_null(False)
+        last = parts[0][-1].last_key if i < count - 1 else np.iinfo(np.int64).max
+        yield first, last, {name: t.filter(own) for name, t in tables.items()}
+        first = last + 1 if i < count - 1 else last
+
+
+def _positions(rows: pa.Table, ids: Ids) -> Ids:
+    """Return where each id stands among the rows."""
+    there = np.asarray(rows.column("annotation_id").combine_chunks())
+    order = np.argsort(there)
+    return order[np.searchsorted(there[order], ids)]
+
+
+def _differs(before: pa.Table, after: pa.Table, columns: list[str]) -> NDArray[np.bool_]:
+    found = np.zeros(before.num_rows, bool)
+    for flags in differing(before, after, columns).values():
+        found |= flags
+    return found
+
+
+def _replaced(rows: pa.Table, columns: dict[str, Any]) -> pa.Table:
+    for name, values in columns.items():
+        at = rows.schema.get_field_index(name)
+        if at >= 0:
+            column = pa.array(values) if isinstance(values, np.ndarray) else values
+            rows = rows.set_column(at, rows.schema.field(at), column)
+    return rows
+
+
+def _no_keys() -> pa.Table:
+    return TABLES["annotations"].schema.empty_table().select(["item_id", "annotation_id"])
+
+
+def without_source(
+    table: Table,
+    existing: pa.Table,
+    *,
+    listed: Ids,
+    dataset_id: int,
+    activity_id: int,
+    used: Ids,
+) -> tuple[pa.Table, pa.Table]:
+    """Take a source's entry from items that it no longer lists.
+
+    Args:
+        table: `items`.
+        existing: all items.
+        listed: ids of the items that the source lists now.
+        dataset_id: the source's data set.
+        activity_id: who writes.
+        used: ids of items that have annotations, sorted.
+
+    Returns:
+        Keys of items to drop (no source lists them, no annotation uses them), and changed rows.
+    """
+    ids = np.asarray(existing.column("item_id").combine_chunks())
+    column = existing.column("sources").combine_chunks()
+    mentions = np.zeros(len(ids), bool)
+    entries = np.asarray(pc.equal(column.flatten().field("dataset_id"), dataset_id))
+    mentions[np.asarray(pc.list_parent_indices(column))[entries]] = True
+    rows = existing.filter(pa.array(mentions & ~np.isin(ids, listed)))
+    gone, changed = [], []
+    for row in rows.to_pylist():
+        if row["labelled_state"] == "unlisted" and np.isin(row["item_id"], used):
+            continue
+        row["sources"] = [s for s in row["sources"] if s["dataset_id"] != dataset_id]
+        keep = row["sources"] or np.isin(row["item_id"], used)
+        (changed if keep else gone).append({**row, "changed_in": activity_id})
+    return (
+        pa.Table.from_pylist(gone, schema=table.schema).select(["item_id"]),
+        pa.Table.from_pylist(changed, schema=table.schema),
+    )

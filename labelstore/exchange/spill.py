@@ -1,0 +1,246 @@
+"""Annotations on their way in: decoded in several processes, sorted by item, kept in scratch files.
+
+Each piece of a source becomes a pair of Arrow files whose rows are sorted by (item, place in the
+source). A range of items is then a slice of each piece, so that parts can be built one by one, by
+several processes, in bounded memory.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from labelstore.model.tables import FAMILY, TABLES
+from labelstore.plugins import Piece, Reading
+from labelstore.storage.parallel import fork_map
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What a worker says of a piece it has written.
+
+    Attributes:
+        keys: shape (n,), the items of its rows, sorted; a negative one is unlisted.
+        seqs: shape (n,), their places in the source.
+        columns: columns of `annotations` that any row fills.
+    """
+
+    piece: int
+    keys: Ids
+    seqs: Ids
+    unlisted_items: list[str]
+    unlisted_categories: list[str]
+    columns: frozenset[str]
+    notices: Mapping[str, int]
+
+
+@dataclass
+class Spill:
+    """The decoded annotations of a source.
+
+    Attributes:
+        folder: scratch folder.
+        pieces: one entry a piece.
+        notices: what is unusual, by stable code.
+    """
+
+    folder: Path
+    pieces: list[Decoded] = field(default_factory=list)
+    notices: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def rows(self) -> int:
+        """Return how many annotations there are."""
+        return sum(len(p.keys) for p in self.pieces)
+
+    def order(self) -> tuple[Ids, Ids, Ids]:
+        """Return item, seq and piece of each row, in the order (item, seq); each of shape (n,)."""
+        if not self.pieces:
+            return (np.empty(0, np.int64),) * 3
+        keys = np.concatenate([p.keys for p in self.pieces])
+        seqs = np.concatenate([p.seqs for p in self.pieces])
+        piece = np.repeat(np.arange(len(self.pieces)), [len(p.keys) for p in self.pieces])
+        order = np.lexsort((seqs, keys))
+        return keys[order], seqs[order], piece[order]
+
+    def rows_of_items(self, table: str, first: int, last: int) -> pa.Table:
+        """Return the rows of a range of items, in the order (item, seq).
+
+        Args:
+            table: `annotations` or `geometries`.
+            first: first item id.
+            last: last item id, included.
+        """
+        slices, seqs, keys = [], [], []
+        for piece in self.pieces:
+            a = int(np.searchsorted(piece.keys, first, side="left"))
+            b = int(np.searchsorted(piece.keys, last, side="right"))
+            if b > a:
+                slices.append(self._open(table, piece.piece).slice(a, b - a))
+                seqs.append(piece.seqs[a:b])
+                keys.append(piece.keys[a:b])
+        if not slices:
+            return TABLES[table].schema.empty_table()
+        order = np.lexsort((np.concatenate(seqs), np.concatenate(keys)))
+        return pa.Table.from_batches([pa.concat_batches(slices).take(pa.array(order))])
+
+    def columns(self, piece: int, names: list[str]) -> pa.Table:
+        """Return some columns of a piece's annotations, in the order of its file."""
+        return pa.Table.from_batches([self._open("annotations", piece)]).select(names)
+
+    def path(self, table: str, piece: int) -> Path:
+        """Return a scratch file."""
+        return self.folder / f"{table}.{piece}.arrow"
+
+    def _open(self, table: str, piece: int) -> pa.RecordBatch:
+        file = pa.ipc.open_file(pa.memory_map(str(self.path(table, piece))))
+        return file.get_batch(0)
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """How local numbers become ids.
+
+    Attributes:
+        items: id of each listed item, by local number.
+        categories: id of each listed class, by local number.
+        constants: columns of `annotations` with one value for the whole import.
+        layer: the layer.
+    """
+
+    items: Ids
+    categories: Ids
+    constants: Mapping[str, Any]
+    layer: str
+
+
+def spill(
+    reading: Reading,
+    numbering: Numbering,
+    folder: Path,
+    done: Callable[[int], None] | None = None,
+) -> Spill:
+    """Decode all pieces into scratch files.
+
+    Args:
+        reading: the source.
+        numbering: ids of its items and classes.
+        folder: scratch folder, there already.
+        done: called with the number of rows of each piece as it is finished.
+    """
+    result = Spill(folder)
+
+    def work(piece: int) -> Decoded:
+        return _write(result, piece, reading.annotations(piece), numbering)
+
+    def finished(decoded: Decoded) -> None:
+        if done:
+            done(len(decoded.keys))
+
+    result.pieces = fork_map(work, range(reading.pieces), finished)
+    for decoded in result.pieces:
+        result.notices.update(decoded.notices)
+    return result
+
+
+def _write(target: Spill, number: int, piece: Piece, numbering: Numbering) -> Decoded:
+    items = _mapped(np.asarray(piece.annotations.column("item_id")), numbering.items)
+    seqs = np.asarray(piece.annotations.column("seq"))
+    order = np.lexsort((seqs, items))
+    columns: dict[str, Any] = {
+        "item_id": items,
+        "category_id": _classes(piece.annotations.column("category_id"), numbering.categories),
+        **numbering.constants,
+        "layer": numbering.layer,
+    }
+    for name, rows in zip(FAMILY, (piece.annotations, piece.geometries), strict=True):
+        batch = _with_columns(rows, columns).take(pa.array(order))
+        with pa.ipc.new_file(str(target.path(name, number)), batch.schema) as file:
+            file.write_batch(batch)
+    return Decoded(
+        number,
+        items[order],
+        seqs[order],
+        piece.unlisted_items,
+        piece.unlisted_categories,
+        _filled(piece.annotations),
+        piece.notices,
+    )
+
+
+def _filled(rows: pa.RecordBatch) -> frozenset[str]:
+    columns = zip(rows.schema.names, rows.columns, strict=True)
+    return frozenset(name for name, column in columns if column.null_count < len(column))
+
+
+def _mapped(numbers: Ids, ids: Ids) -> Ids:
+    """Return the id of each local number; negative ones stay, they are not listed."""
+    if not len(ids):
+        return numbers
+    return np.where(numbers >= 0, ids[np.maximum(numbers, 0)], numbers)
+
+
+def _classes(numbers: pa.Array, ids: Ids) -> pa.Array:
+    filled = _mapped(np.asarray(numbers.fill_null(0)), ids)
+    return pa.array(filled, mask=np.asarray(numbers.is_null()))
+
+
+def _with_columns(rows: pa.RecordBatch, columns: Mapping[str, Any]) -> pa.RecordBatch:
+    for name, value in columns.items():
+        at = rows.schema.get_field_index(name)
+        if at < 0:
+            continue
+        field_ = rows.schema.field(at)
+        if isinstance(value, np.ndarray | pa.Array):
+            column = pa.array(value) if isinstance(value, np.ndarray) else value
+        else:
+            column = pa.repeat(pa.scalar(value, field_.type), len(rows))
+        rows = rows.set_column(at, field_, column)
+    return rows
+
+
+def resolve_unlisted(target: Spill, items: list[Ids], categories: list[Ids]) -> None:
+    """Replace the numbers of unlisted items and classes by ids, in the pieces that have any.
+
+    Args:
+        target: the decoded source.
+        items: for each piece the ids of its unlisted items.
+        categories: for each piece the ids of its unlisted classes.
+    """
+    for i, decoded in enumerate(target.pieces):
+        if not (len(items[i]) or len(categories[i])):
+            continue
+        keys = _resolved(decoded.keys, items[i])
+        order = np.lexsort((decoded.seqs, keys))
+        for name in FAMILY:
+            batch = target._open(name, decoded.piece)
+            columns: dict[str, Any] = {"item_id": keys}
+            if name == "annotations":
+                numbers = batch.column("category_id")
+                known = _resolved(np.asarray(numbers.fill_null(0)), categories[i])
+                columns["category_id"] = pa.array(known, mask=np.asarray(numbers.is_null()))
+            batch = _with_columns(batch, columns).take(pa.array(order))
+            aside = target.path(name, decoded.piece).with_suffix(".new")
+            with pa.ipc.new_file(str(aside), batch.schema) as file:
+                file.write_batch(batch)
+            aside.replace(target.path(name, decoded.piece))
+        target.pieces[i] = Decoded(
+            decoded.piece, keys[order], decoded.seqs[order], [], [], decoded.columns, decoded.notices
+        )
+
+
+def _resolved(numbers: Ids, ids: Ids) -> Ids:
+    if not len(ids):
+        return numbers
+    return np.where(numbers < 0, ids[np.minimum(-1 - numbers, len(ids) - 1)], numbers)

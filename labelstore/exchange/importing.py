@@ -270,16 +270,13 @@ class _Import:
             "changed_in": self.draft.activity_id,
             "row_hash": 0,
         }
-        if self.mode == "update" and self._is_known:
-            (before,) = (
-                r
-                for r in self.draft.manifest.table(table).to_pylist()
-                if r["dataset_id"] == self.dataset_id
-            )
-            if all(before[k] == row[k] for k in ("info", "licenses")):
+        if self._is_known:
+            known = self.draft.manifest.table(table).to_pylist()
+            (before,) = (r for r in known if r["dataset_id"] == self.dataset_id)
+            if self.mode == "update":  # how the file is written belongs to its order: both stay
+                row.update({k: before[k] for k in ("files", "leftovers")})
+            if all(before[k] == row[k] for k in table.columns("content")):
                 return
-            row = {**before, "info": row["info"], "licenses": row["licenses"]}
-            row["changed_in"] = self.draft.activity_id
         self.draft.apply({("datasets", ""): additions(table, [row])})
 
     def _drop_items(self, items: Matched) -> None:

@@ -1,0 +1,170 @@
+"""Rows of `annotations` and `geometries` as COCO annotations, a batch at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from labelstore_converters.coco.annotation_rows import RLE_ORDER
+from labelstore_converters.coco.listed_objects import arranged
+from labelstore_converters.coco.numbers import styled
+
+ORDER = [
+    "id", "image_id", "category_id", "bbox", "area", "iscrowd", "segmentation",
+    "keypoints", "num_keypoints", "caption", "score", "attributes",
+]  # fmt: skip
+
+
+def annotation_objects(
+    annotations: pa.RecordBatch,
+    geometries: pa.RecordBatch,
+    images: Mapping[int, Any],
+    categories: Mapping[int, Any],
+    order: Sequence[str] | None,
+) -> list[dict[str, Any]]:
+    """Return COCO annotations, keys in the source's order.
+
+    Args:
+        annotations: n rows.
+        geometries: the same rows' shapes.
+        images: the source's id of each item.
+        categories: the source's id of each class.
+        order: usual order of the keys in the source, or None.
+    """
+    columns = _columns(annotations, geometries)
+    styles = annotations.column("number_style").to_pylist()
+    leftovers = annotations.column("leftovers").to_pylist()
+    present = [k for k in order or ORDER if k in columns] + ["id", "image_id", "category_id"]
+    present += [k for k in columns if k not in present]
+    present = list(dict.fromkeys(present))
+    columns["id"] = _ids(annotations)
+    columns["image_id"] = [images.get(i) for i in annotations.column("item_id").to_pylist()]
+    classes = annotations.column("category_id").to_pylist()
+    columns["category_id"] = [None if c is None else categories.get(c) for c in classes]
+    if order:
+        present = [k for k in order if k in columns] + [k for k in present if k not in order]
+    objects = []
+    for values, style, kept in zip(
+        zip(*(columns[k] for k in present), strict=True), styles, leftovers, strict=True
+    ):
+        found = {k: v for k, v in zip(present, values, strict=True) if v is not None}
+        if style is not None:
+            _restyle(found, style)
+        objects.append(_with_leftovers(found, kept, order) if kept else found)
+    return objects
+
+
+def _with_leftovers(
+    found: dict[str, Any], kept: str, order: Sequence[str] | None
+) -> dict[str, Any]:
+    rle = json.loads(kept).get("rle")
+    if rle and isinstance(found.get("segmentation"), dict):
+        found["segmentation"] = {k: found["segmentation"][k] for k in rle}
+    return arranged(kept, found, order, ORDER)
+
+
+def _restyle(found: dict[str, Any], style: str) -> None:
+    """Give the row's numbers the types that the source wrote."""
+    rings = found.get("segmentation") if isinstance(found.get("segmentation"), list) else []
+    points = found.get("keypoints", [])
+    numbers = [found[k] for k in ("area", "score") if k in found]
+    numbers += found.get("bbox", [])
+    numbers += [v for ring in rings or [] for v in ring]
+    numbers += [v for i, v in enumerate(points) if i % 3 != 2]
+    typed = iter(styled(numbers, style))
+    for key in ("area", "score"):
+        if key in found:
+            found[key] = next(typed)
+    if "bbox" in found:
+        found["bbox"] = [next(typed) for _ in range(4)]
+    if rings:
+        found["segmentation"] = [[next(typed) for _ in ring] for ring in rings]
+    if points:
+        found["keypoints"] = [v if i % 3 == 2 else next(typed) for i, v in enumerate(points)]
+
+
+def _columns(annotations: pa.RecordBatch, geometries: pa.RecordBatch) -> dict[str, list[Any]]:
+    """Return the values of each COCO key that any row has."""
+    columns: dict[str, list[Any]] = {}
+    _add(columns, "area", geometries.column("area"))
+    _add(columns, "score", annotations.column("score"))
+    _add(columns, "num_keypoints", geometries.column("num_keypoints"))
+    _add(columns, "caption", geometries.column("text"))
+    crowd = annotations.column("is_crowd")
+    _add(columns, "iscrowd", crowd.cast(pa.int8()))
+    box = geometries.column("box")
+    if box.null_count < len(box):
+        columns["bbox"] = _boxes(box, geometries.column("box_form"))
+    shapes = _segmentations(geometries)
+    if shapes is not None:
+        columns["segmentation"] = shapes
+    if geometries.column("keypoints").null_count < len(geometries):
+        columns["keypoints"] = list(_keypoints(geometries))
+    attributes = annotations.column("attributes")
+    if attributes.null_count < len(attributes):
+        columns["attributes"] = [
+            None if pairs is None else {k: json.loads(v) for k, v in pairs}
+            for pairs in attributes.to_pylist()
+        ]
+    return columns
+
+
+def _add(columns: dict[str, list[Any]], key: str, values: pa.Array) -> None:
+    if values.null_count < len(values):
+        columns[key] = values.to_pylist()
+
+
+def _ids(annotations: pa.RecordBatch) -> list[Any]:
+    whole = annotations.column("source_id").to_pylist()
+    keys = annotations.column("source_key")
+    if keys.null_count == len(keys):
+        return list(whole)
+    pairs = zip(whole, keys.to_pylist(), strict=True)
+    return [number if key is None else json.loads(key) for number, key in pairs]
+
+
+def _boxes(box: pa.Array, form: pa.Array) -> list[Any]:
+    """Return x, y, w, h of each row; other forms are turned into it."""
+    v = np.stack([np.asarray(box.field(i).fill_null(0.0)) for i in range(4)], axis=1)
+    forms = np.array(form.to_pylist(), object)
+    v = np.where((forms == "xyxy")[:, None], np.c_[v[:, :2], v[:, 2:] - v[:, :2]], v)
+    v = np.where((forms == "cxcywh")[:, None], np.c_[v[:, :2] - v[:, 2:] / 2, v[:, 2:]], v)
+    rows = v.tolist()
+    return [r if ok else None for r, ok in zip(rows, box.is_valid().to_pylist(), strict=True)]
+
+
+def _segmentations(geometries: pa.RecordBatch) -> list[Any] | None:
+    polygons, masks = geometries.column("polygons"), geometries.column("mask")
+    none = len(geometries)
+    if polygons.null_count == none and masks.null_count == none:
+        return None
+    shapes: list[Any] = polygons.to_pylist() if polygons.null_count < none else [None] * none
+    for i in np.flatnonzero(np.asarray(masks.is_valid())).tolist():
+        shapes[i] = _mask(masks[i].as_py())
+    return shapes
+
+
+def _mask(mask: dict[str, Any]) -> dict[str, Any]:
+    counts = mask["counts"]
+    text: Any = (
+        np.frombuffer(counts, "<u4").tolist()
+        if mask["encoding"] == "coco_rle_list"
+        else counts.decode()
+    )
+    values = {"counts": text, "size": [mask["h"], mask["w"]]}
+    return {k: values[k] for k in RLE_ORDER}
+
+
+def _keypoints(geometries: pa.RecordBatch) -> Iterable[list[Any] | None]:
+    points = geometries.column("keypoints").to_pylist()
+    shown = geometries.column("visibility").to_pylist()
+    for xy, v in zip(points, shown, strict=True):
+        if xy is None:
+            yield None
+            continue
+        marks = v if v is not None else [2] * (len(xy) // 2)
+        yield [n for i, m in enumerate(marks) for n in (xy[2 * i], xy[2 * i + 1], m)]

@@ -1,0 +1,69 @@
+"""Rows of `items` and `categories` as COCO images and categories."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+IMAGE_ORDER = ["id", "width", "height", "file_name"]
+CATEGORY_ORDER = [
+    "id", "name", "supercategory", "keypoints", "skeleton", "isthing", "color",
+]  # fmt: skip
+
+
+def source_key(row: dict[str, Any]) -> Any:
+    """Return the id that the row's one source gives it."""
+    (source,) = row["sources"]
+    key = source["source_key"]
+    return json.loads(key) if key is not None else source["source_id"]
+
+
+def image_object(row: dict[str, Any], order: Sequence[str] | None) -> dict[str, Any]:
+    """Return a COCO image, keys in the source's order."""
+    values = {
+        "id": source_key(row),
+        "width": row["width"],
+        "height": row["height"],
+        "file_name": row["uri"],
+    }
+    return arranged(row["sources"][0]["leftovers"], values, order, IMAGE_ORDER)
+
+
+def category_object(row: dict[str, Any], order: Sequence[str] | None) -> dict[str, Any]:
+    """Return a COCO category, keys in the source's order."""
+    edges = row["skeleton"]
+    thing = row["is_thing"]
+    values = {
+        "id": source_key(row),
+        "name": row["name"],
+        "supercategory": row["supercategory"],
+        "keypoints": row["keypoint_names"],
+        "skeleton": None if edges is None else [[e["a"] + 1, e["b"] + 1] for e in edges],
+        "isthing": None if thing is None else int(thing),
+        "color": row["color"],
+    }
+    return arranged(row["sources"][0]["leftovers"], values, order, CATEGORY_ORDER)
+
+
+def arranged(
+    leftovers: str | None,
+    values: dict[str, Any],
+    order: Sequence[str] | None,
+    default_order: Sequence[str],
+) -> dict[str, Any]:
+    """Return values and leftovers in one object: null values are absent, leftovers win.
+
+    Args:
+        leftovers: JSON text of `keys` and `order`, or None.
+        values: what columns say, by key.
+        order: usual order of the keys in the source, or None.
+        default_order: order where there is no source.
+    """
+    kept = json.loads(leftovers) if leftovers else {}
+    found = {k: v for k, v in values.items() if v is not None}
+    found.update(kept.get("keys", {}))
+    chosen = kept.get("order") or order or default_order
+    ranked = [k for k in chosen if k in found]
+    ranked += [k for k in found if k not in ranked]
+    return {k: found[k] for k in ranked}

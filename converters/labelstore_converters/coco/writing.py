@@ -1,0 +1,176 @@
+"""Writing a COCO file: the same values, types, order and text as the source had."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from labelstore.plugins import Writing
+from labelstore_converters.coco.annotation_objects import annotation_objects
+from labelstore_converters.coco.listed_objects import category_object, image_object, source_key
+
+DEFAULT_TOP = ["info", "licenses", "images", "annotations", "categories"]
+DEFAULT_STYLE = {"indent": None, "separators": [", ", ": "], "ensure_ascii": True}
+NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+ODD_FLOAT = re.compile(rb"\d[eE]")
+
+
+def write(data: Writing, target: Path) -> Iterator[int]:
+    """Write a COCO file, yielding the number of annotations written so far.
+
+    The file appears whole or not at all.
+    """
+    described = json.loads(data.dataset["leftovers"] or "{}")
+    files = data.dataset["files"] or [{}]
+    style = json.loads(files[0].get("json_style") or "null") or DEFAULT_STYLE
+    aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with open(aside, "wb") as file:
+            yield from _Text(file.write, style).document(data, described, files[0])
+        os.replace(aside, target)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+class _Text:
+    """JSON text in one style.
+
+    Args:
+        out: takes bytes.
+        style: `indent`, `separators` and `ensure_ascii` as `json.dumps` takes them.
+    """
+
+    def __init__(self, out: Callable[[bytes], object], style: dict[str, Any]) -> None:
+        self._out = out
+        self._indent: int | None = style["indent"]
+        self._comma, self._colon = style["separators"]
+        self._ascii = bool(style["ensure_ascii"])
+        known = (None, (", ", ": ")), (None, (",", ":"))
+        plain = (self._indent, (self._comma, self._colon))
+        self._quick = plain in known or bool(self._indent and plain[1] == (",", ": "))
+
+    def document(
+        self, data: Writing, described: dict[str, Any], file: dict[str, Any]
+    ) -> Iterator[int]:
+        """Write the whole document, key by key in the source's order."""
+        if file.get("bom"):
+            self._out(b"\xef\xbb\xbf")
+        orders = described.get("key_orders", {})
+        others = {**described.get("keys", {}), **_stated(data.dataset)}
+        top = described.get("top") or [k for k in DEFAULT_TOP if k in others or k in DEFAULT_TOP[2:]]
+        self._out(b"{" if top else b"{}")
+        for i, key in enumerate(top):
+            self._out((self._gap(1, first=i == 0) + json.dumps(key) + self._colon).encode())
+            if key == "annotations":
+                yield from self._annotations(data, orders.get(key))
+            elif key == "images":
+                order = orders.get(key)
+                self._list([image_object(r, order) for r in _listed(data.items)])
+            elif key == "categories":
+                order = orders.get(key)
+                self._list([category_object(r, order) for r in _listed(data.categories)])
+            else:
+                self._out(self._careful(others.get(key), 1))
+        if top:
+            self._out((self._gap(0, first=True) + "}").encode())
+        if file.get("final_newline"):
+            self._out(b"\n")
+
+    def _annotations(self, data: Writing, order: Sequence[str] | None) -> Iterator[int]:
+        images = {r["item_id"]: source_key(r) for r in _with_sources(data.items, "item_id")}
+        classes = {
+            r["category_id"]: source_key(r) for r in _with_sources(data.categories, "category_id")
+        }
+        count = 0
+        for annotations, geometries in data.annotations:
+            objects = annotation_objects(annotations, geometries, images, classes, order)
+            self._members(objects, begun=count > 0)
+            count += len(annotations)
+            yield count
+        self._out((self._gap(1, first=True) + "]").encode() if count else b"[]")
+
+    def _list(self, objects: list[dict[str, Any]]) -> None:
+        self._members(objects, begun=False)
+        self._out((self._gap(1, first=True) + "]").encode() if objects else b"[]")
+
+    def _members(self, objects: list[dict[str, Any]], *, begun: bool) -> None:
+        """Write members of a list at depth 2; the opening bracket goes before the first."""
+        if not objects:
+            return
+        text = self._joined(objects)
+        opening = self._gap(2, first=not begun)
+        self._out((opening if begun else "[" + opening).encode() + text)
+
+    def _joined(self, objects: list[dict[str, Any]]) -> bytes:
+        """Return the members' text, without brackets around them."""
+        quick = msgspec.json.encode(objects) if self._quick else b"e0"
+        if not self._quick or _has_odd_floats(quick):
+            return self._gap(2, first=False).encode().join(self._careful(o, 2) for o in objects)
+        if self._indent:
+            nested = b"[[" + quick[1:-1] + b"]]"
+            pretty = msgspec.json.format(nested, indent=self._indent)
+            margin = 2 * self._indent
+            head, tail = len("[\n[\n") + self._indent + margin, len("\n]\n]") + self._indent
+            quick = pretty[head:-tail]
+        elif self._comma == ", ":
+            quick = msgspec.json.format(quick, indent=0)[1:-1]
+        else:
+            quick = quick[1:-1]
+        return self._escaped(quick)
+
+    def _escaped(self, text: bytes) -> bytes:
+        if not self._ascii or text.isascii():
+            return text
+        return NOT_ASCII.sub(_escape, text.decode()).encode()
+
+    def _careful(self, value: Any, depth: int) -> bytes:
+        """Return one value's text by the standard library, at a depth of the document."""
+        text = json.dumps(
+            value,
+            indent=self._indent,
+            separators=(self._comma, self._colon),
+            ensure_ascii=self._ascii,
+        )
+        if self._indent:
+            text = text.replace("\n", "\n" + " " * (self._indent * depth))
+        return text.encode()
+
+    def _gap(self, depth: int, *, first: bool) -> str:
+        """Return what stands before a member or a closing bracket at a depth."""
+        if self._indent is None:
+            return "" if first else self._comma
+        line = "\n" + " " * (self._indent * depth)
+        return line if first else self._comma.rstrip() + line
+
+
+def _stated(dataset: Any) -> dict[str, Any]:
+    return {k: json.loads(dataset[k]) for k in ("info", "licenses") if dataset[k] is not None}
+
+
+def _with_sources(rows: pa.Table, key: str) -> Iterable[dict[str, Any]]:
+    return rows.select([key, "sources"]).to_pylist()
+
+
+def _listed(rows: pa.Table) -> list[dict[str, Any]]:
+    """Return the rows that the source lists; placeholders only serve the annotations."""
+    return [
+        row
+        for row in rows.to_pylist(maps_as_pydicts="strict")
+        if not row.get("unlisted") and row.get("labelled_state") != "unlisted"
+    ]
+
+
+def _has_odd_floats(text: bytes) -> bool:
+    """Say whether a number may be written with an exponent, where writers differ."""
+    return ODD_FLOAT.search(text) is not None
+
+
+def _escape(match: re.Match[str]) -> str:
+    return json.dumps(match[0])[1:-1]

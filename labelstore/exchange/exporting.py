@@ -1,0 +1,213 @@
+"""Export: a version, or one data set of it, as a file of some format."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from labelstore.errors import InvalidInput, NotFound
+from labelstore.exchange.identity import as_stated
+from labelstore.model.tables import FAMILY, TABLES
+from labelstore.plugins import Writing, find_format
+from labelstore.versions.manifest import Manifest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ids = NDArray[np.int64]
+
+CHUNK = 16_000
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export wrote.
+
+    Attributes:
+        target: the file or folder.
+        datasets: data sets that it holds, the one whose order and info it has first.
+        notices: what was changed on the way, by stable code.
+    """
+
+    target: str
+    datasets: list[str]
+    items: int
+    annotations: int
+    notices: Mapping[str, int] = field(default_factory=dict)
+
+
+def export_to(
+    manifest: Manifest,
+    format_name: str,
+    target: Path,
+    *,
+    layer: str,
+    dataset: str | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> ExportReport:
+    """Write one data set of a layer, in the order and words of its source.
+
+    Args:
+        manifest: the version.
+        format_name: name of a converter.
+        target: file or folder to write.
+        layer: which labels.
+        dataset: which data set; may be left out where the layer has one of this format.
+        progress: told how far things are.
+
+    Raises:
+        NotFound: the layer has no such data set.
+        InvalidInput: there are several and none is named.
+    """
+    described, alone = _choose(manifest, format_name, layer, dataset)
+    number = described["dataset_id"]
+    rows = OrderedRows(manifest, layer, number, with_unsourced=alone)
+    notices: Counter[str] = Counter()
+    listed = {
+        name: _listed(manifest, name, number, used, notices)
+        for name, used in (("items", rows.items), ("categories", rows.categories))
+    }
+    if rows.unsourced:
+        notices["annotations-given-ids"] = rows.unsourced
+    data = Writing(described, listed["items"], listed["categories"], rows.batches(), rows.count)
+    for done in find_format(format_name).write(data, target):
+        if progress:
+            progress("writing", done, rows.count)
+    names = [described["name"]]
+    return ExportReport(str(target), names, listed["items"].num_rows, rows.count, dict(notices))
+
+
+def _choose(
+    manifest: Manifest, format_name: str, layer: str, dataset: str | None
+) -> tuple[dict[str, Any], bool]:
+    """Return the data set, and whether the layer has no other."""
+    rows = manifest.table(TABLES["datasets"]).to_pylist()
+    there = [r for r in rows if r["layer"] == layer and r["format"] == format_name]
+    named = [r for r in there if dataset in (None, r["name"])]
+    names = ", ".join(r["name"] for r in there) or "none"
+    if not named:
+        raise NotFound(
+            f"layer {layer!r} has no {format_name} data set {dataset or ''} (it has: {names})",
+            code="dataset-unknown",
+        )
+    if len(named) > 1:
+        raise InvalidInput(
+            f"layer {layer!r} has several data sets ({names}); choose one with --dataset",
+            code="dataset-ambiguous",
+        )
+    return named[0], len([r for r in rows if r["layer"] == layer]) == 1
+
+
+def _listed(
+    manifest: Manifest, name: str, dataset_id: int, used: Ids, notices: Counter[str]
+) -> pa.Table:
+    """Return the rows that a data set lists, and after them others that its annotations use."""
+    table = TABLES[name]
+    rows = manifest.table(table)
+    listed = as_stated(table, rows, dataset_id)
+    known = np.asarray(listed.column(table.id_column).combine_chunks())
+    missing = pa.array(np.setdiff1d(used, known))
+    if not len(missing):
+        return listed
+    notices[f"{name}-given-ids"] = len(missing)
+    others = rows.filter(pc.is_in(rows.column(table.id_column), value_set=missing)).to_pylist()
+    entries = listed.column("sources").combine_chunks().flatten()
+    first_id = 1 + max(pc.max(entries.field("source_id")).as_py() or 0, 0)
+    for i, row in enumerate(others):
+        source = {"dataset_id": dataset_id, "seq": listed.num_rows + i, "source_id": first_id + i}
+        row["sources"] = [source]
+    return pa.concat_tables([listed, pa.Table.from_pylist(others, schema=table.schema)])
+
+
+class OrderedRows:
+    """A data set's annotations in its own order; rows without a source come last, with new ids.
+
+    Args:
+        manifest: the version.
+        layer: the layer.
+        dataset_id: the data set.
+        with_unsourced: take rows that belong to no data set too.
+
+    Attributes:
+        count: how many rows.
+        items, categories: ids that they use, sorted.
+        unsourced: how many of them have no source.
+    """
+
+    def __init__(
+        self, manifest: Manifest, layer: str, dataset_id: int, *, with_unsourced: bool
+    ) -> None:
+        self._tables: dict[str, list[pa.Table]] = {name: [] for name in FAMILY}
+        pairs = (manifest.parts_of(name, layer) for name in FAMILY)
+        for parts in zip(*pairs, strict=True):
+            own: Any = None
+            for name, part in zip(FAMILY, parts, strict=True):
+                rows = manifest.read(part)
+                own = _own(rows, dataset_id, with_unsourced) if own is None else own
+                self._tables[name].append(rows.filter(own).combine_chunks())
+        self._number()
+        self._order()
+
+    def _number(self) -> None:
+        """Give rows without a source ids after the highest there is."""
+        tables = self._tables["annotations"]
+        highest = [pc.max(t.column("source_id")).as_py() or 0 for t in tables if t.num_rows]
+        following = 1 + max(highest, default=0)
+        self.unsourced = 0
+        for i, rows in enumerate(tables):
+            bare = np.asarray(rows.column("dataset_id").is_null().combine_chunks())
+            if not bare.any():
+                continue
+            numbers = np.zeros(len(bare), np.int64)
+            numbers[bare] = following + self.unsourced + np.arange(bare.sum())
+            at = rows.schema.get_field_index("source_id")
+            ids = pc.if_else(pa.array(bare), pa.array(numbers), rows.column(at).combine_chunks())
+            tables[i] = rows.set_column(at, rows.schema.field(at), ids)
+            self.unsourced += int(bare.sum())
+
+    def _order(self) -> None:
+        tables = self._tables["annotations"]
+        self.count = sum(t.num_rows for t in tables)
+        late = np.iinfo(np.int64).max
+        columns = {
+            name: np.concatenate(
+                [
+                    np.empty(0, np.int64),
+                    *(np.asarray(t.column(name).fill_null(late).combine_chunks()) for t in tables),
+                ]
+            )
+            for name in ("seq", "annotation_id", "item_id", "category_id")
+        }
+        self.items = np.unique(columns["item_id"])
+        classes = np.unique(columns["category_id"])
+        self.categories = classes[classes != late]
+        self._rows = np.lexsort((columns["annotation_id"], columns["seq"]))
+        self._starts = np.cumsum([0, *(t.num_rows for t in tables)])
+
+    def batches(self) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
+        """Yield annotations and geometries in order."""
+        for begin in range(0, self.count, CHUNK):
+            rows = self._rows[begin : begin + CHUNK]
+            part = np.searchsorted(self._starts, rows, side="right") - 1
+            by_part = np.argsort(part, kind="stable")
+            back = np.argsort(by_part, kind="stable")
+            yield tuple(self._gather(n, rows[by_part], part[by_part], back) for n in FAMILY)  # type: ignore[misc]
+
+    def _gather(self, name: str, rows: Ids, part: Ids, back: Ids) -> pa.RecordBatch:
+        taken = []
+        for at in np.unique(part).tolist():
+            inside = pa.array(rows[part == at] - self._starts[at])
+            taken += self._tables[name][at].take(inside).combine_chunks().to_batches()
+        return pa.concat_batches(taken).take(pa.array(back))
+
+
+def _own(rows: pa.Table, dataset_id: int, with_unsourced: bool) -> pa.ChunkedArray:
+    """Return which rows belong to a data set, and to none where that is asked for."""
+    return pc.equal(rows.column("dataset_id"), dataset_id).fill_null(with_unsourced)

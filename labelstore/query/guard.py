@@ -1,0 +1,240 @@
+"""What a user's SQL may be: exactly one SELECT over known views, with harmless functions.
+
+DuckDB can be told to open no other files, but a COPY to an allowed file was carried out when
+tried, and a statement that is "a SELECT" may hold an INSERT. So the text is parsed first, by
+DuckDB itself, and every node of the tree must be of a kind listed here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+
+from labelstore.errors import InvalidInput
+
+LONGEST = 100_000
+DEEPEST_BRACKETS = 64
+DEEPEST_WITH = 3
+"""Deeper nesting of WITH lets the parser run for minutes on a hundred bytes."""
+
+KINDS = frozenset(
+    """SELECT_NODE SET_OPERATION_NODE RECURSIVE_CTE_NODE BASE_TABLE JOIN SUBQUERY EMPTY
+    EXPRESSION_LIST TABLE_FUNCTION PIVOT SHOW_REF ORDER_MODIFIER LIMIT_MODIFIER
+    LIMIT_PERCENT_MODIFIER DISTINCT_MODIFIER ORDER_DEFAULT ASCENDING DESCENDING""".split()
+)
+CLASSES = frozenset(
+    """COLUMN_REF CONSTANT COMPARISON CONJUNCTION FUNCTION WINDOW OPERATOR CAST CASE BETWEEN
+    SUBQUERY STAR LAMBDA LAMBDA_REF PARAMETER COLLATE TYPE POSITIONAL_REFERENCE""".split()
+)
+TABLE_FUNCTIONS = frozenset(
+    "range generate_series unnest repeat repeat_row json_each json_tree".split()
+)
+DENIED = re.compile(
+    r"__.*|pg_.*|has_.*_privilege|inet_.*|format_(pg_)?type|get_block_size|map_to_pg_oid"
+    r"|current_(setting|query|query_id|connection_id|transaction_id|schemas)|getvariable|getenv"
+    r"|txid_current|in_search_path|json_serialize_(plan|sql)|json_deserialize_sql|json_copy_.*"
+    r"|write_log|parse_duckdb_log_message|sleep_ms|nextval|currval|setval|setseed|stats"
+    r"|vector_type|index_key|create_sort_key|finalize|combine(_aggr)?|to_aggregate_state"
+    r"|variant_(bytes_to_variant|to_parquet_variant|comparator)|invoke|version"
+    r"|(col|obj|shobj)_description|hive_partition_component|.*_byte_comparable"
+    r"|can_cast_implicitly|replace_type|remap_struct|constant_or_null"
+)
+KEY_COLUMNS = frozenset({"item_id", "annotation_id"})
+
+
+@dataclass
+class Checked:
+    """What a query refers to.
+
+    Attributes:
+        views: names of views, each as often as it stands in the text.
+        keys: constants that a key column must equal, where the whole query is one plain SELECT
+            from one view; then only parts that may hold them need be read.
+        keyed: whether a key column is compared with a constant anywhere.
+    """
+
+    views: list[str] = field(default_factory=list)
+    keys: dict[str, int] = field(default_factory=dict)
+    keyed: bool = False
+
+
+def refused(reason: str) -> InvalidInput:
+    """Return the error for a query that may not run."""
+    return InvalidInput(
+        f"this query may not run: {reason}. Give exactly one SELECT over the views "
+        "(items, annotations, geometries, labels, categories, …).",
+        code="query-refused",
+    )
+
+
+def check(con: duckdb.DuckDBPyConnection, sql: str, views: Collection[str]) -> Checked:
+    """Return what a query refers to, if it may run.
+
+    Args:
+        con: any connection; only its parser is used.
+        sql: the user's text.
+        views: names that it may refer to.
+
+    Raises:
+        InvalidInput: it may not run; says why.
+    """
+    _bound(sql)
+    tree = _parse(con, sql)
+    walk = _Walk(frozenset(views), _functions(con))
+    try:
+        walk.visit(tree)
+    except RecursionError:
+        raise refused("it is nested too deeply") from None
+    if len(walk.found.views) == 1:
+        walk.found.keys = _equalities(tree.get("node", {}), walk.found.views[0])
+    return walk.found
+
+
+def _bound(sql: str) -> None:
+    """Refuse text on which the parser itself may not come to an end."""
+    raw = sql.encode()
+    if b"\0" in raw or len(raw) > LONGEST:
+        raise refused("it is too long or holds a zero byte")
+    tokens = duckdb.tokenize(sql)
+    ends = [at for at, _ in tokens[1:]] + [len(raw)]
+    within = [0]
+    for (start, kind), end in zip(tokens, ends, strict=True):
+        word = raw[start:end].strip().lower()
+        if kind.name in ("string_const", "comment"):
+            continue
+        if word == b"with":
+            within[-1] = 1
+        for byte in word if kind.name == "operator" else b"":
+            if byte in b"([{":
+                within.append(0)
+            elif byte in b")]}" and len(within) > 1:
+                within.pop()
+        if sum(within) > DEEPEST_WITH or len(within) > DEEPEST_BRACKETS:
+            raise refused("it is nested too deeply")
+
+
+def _parse(con: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any]:
+    try:
+        rows = con.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()
+        parsed = json.loads(rows[0][0])
+    except RecursionError:
+        raise refused("it is nested too deeply") from None
+    if parsed["error"]:
+        raise refused(str(parsed["error_message"]).rstrip("."))
+    if len(parsed.get("statements", [])) != 1:
+        raise refused("it is not one statement")
+    return dict(parsed["statements"][0])
+
+
+def _functions(con: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    rows = con.execute(
+        "SELECT DISTINCT lower(function_name) FROM duckdb_functions() "
+        "WHERE function_type IN ('scalar', 'aggregate', 'window', 'macro')"
+    ).fetchall()
+    harmless = {name for (name,) in rows if not DENIED.fullmatch(name)}
+    return frozenset(harmless | {"unnest", "grouping", "grouping_id", "coalesce"})
+
+
+class _Walk:
+    """One pass over a parse tree."""
+
+    def __init__(self, views: frozenset[str], functions: frozenset[str]) -> None:
+        self._views, self._functions = views, functions
+        self.found = Checked()
+
+    def visit(self, node: Any, named: frozenset[str] = frozenset()) -> None:
+        """Check a node and all below it; `named` are the WITH names it may see."""
+        if isinstance(node, list):
+            for entry in node:
+                self.visit(entry, named)
+        if not isinstance(node, dict):
+            return
+        node = dict(node)
+        named = self._with(node, named)
+        if node.get("class") is not None:
+            self._expression(node)
+        elif isinstance(node.get("type"), str):
+            self._relation(node, named)
+        for value in node.values():
+            self.visit(value, named)
+
+    def _with(self, node: dict[str, Any], named: frozenset[str]) -> frozenset[str]:
+        for entry in (node.pop("cte_map", None) or {"map": []})["map"]:
+            own = named | {entry["key"].lower()}
+            recursive = entry["value"]["query_node"]["type"] == "RECURSIVE_CTE_NODE"
+            self.visit(entry["value"], own if recursive else named)
+            named = own
+        return named
+
+    def _expression(self, node: dict[str, Any]) -> None:
+        if node["class"] not in CLASSES:
+            raise refused(f"{node['class'].lower()} is not allowed")
+        if node["class"] in ("FUNCTION", "WINDOW"):
+            name = node["qualified_name"]["path"][-1].lower()
+            if name not in self._functions:
+                raise refused(f"function {name} is not allowed")
+        if node["class"] in ("COMPARISON", "BETWEEN", "OPERATOR") and _names_key(node):
+            self.found.keyed = True
+
+    def _relation(self, node: dict[str, Any], named: frozenset[str]) -> None:
+        kind = node["type"]
+        if kind not in KINDS:
+            raise refused(f"{kind.lower()} is not allowed")
+        if kind == "BASE_TABLE":
+            self._table(node, named)
+        elif kind == "TABLE_FUNCTION":
+            path = node["function"]["qualified_name"]["path"]
+            if len(path) != 1 or path[0].lower() not in TABLE_FUNCTIONS:
+                raise refused(f"table function {'.'.join(path)} is not allowed")
+            self.visit(list(node.pop("function").values()), named)
+        elif kind == "SHOW_REF" and not (
+            node["query"] and node["show_type"] in ("DESCRIBE", "SUMMARY")
+        ):
+            raise refused("only DESCRIBE and SUMMARIZE of a query are allowed")
+
+    def _table(self, node: dict[str, Any], named: frozenset[str]) -> None:
+        path = node["qualified_name"]["path"]
+        name = path[0].lower()
+        if len(path) != 1 or node.get("at_clause"):
+            raise refused(f"{'.'.join(path)}: qualified names and AT are not allowed")
+        if name in named:
+            return
+        if name not in self._views:
+            raise refused(f"there is no view {path[0]!r}")
+        self.found.views.append(name)
+
+
+def _names_key(node: Mapping[str, Any]) -> bool:
+    sides = [node.get("left"), node.get("right"), node.get("input"), *node.get("children", [])]
+    columns = [s for s in sides if isinstance(s, dict) and s.get("class") == "COLUMN_REF"]
+    return any(_column(c) in KEY_COLUMNS for c in columns)
+
+
+def _column(node: Mapping[str, Any]) -> str:
+    names = node.get("column_names") or node.get("qualified_name", {}).get("path") or [""]
+    return str(names[-1]).lower()
+
+
+def _equalities(node: Mapping[str, Any], view: str) -> dict[str, int]:
+    """Return `key = constant` conditions of a plain SELECT from one view."""
+    source = node.get("from_table") or {}
+    path = (source.get("qualified_name") or {}).get("path", [""])
+    if node.get("type") != "SELECT_NODE" or path[0].lower() != view:
+        return {}
+    condition = node.get("where_clause") or {}
+    is_and = condition.get("type") == "CONJUNCTION_AND"
+    terms = condition.get("children", []) if is_and else [condition]
+    found = {}
+    for term in terms:
+        if term.get("type") == "COMPARE_EQUAL":
+            sides = {s.get("class"): s for s in (term["left"], term["right"])}
+            column, constant = sides.get("COLUMN_REF"), sides.get("CONSTANT")
+            value = (constant or {}).get("value", {}).get("value")
+            if column and type(value) is int and _column(column) in KEY_COLUMNS:
+                found[_column(column)] = value
+    return found

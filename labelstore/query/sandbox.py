@@ -1,0 +1,98 @@
+"""A user's SQL in a process of its own: guarded, locked down, bounded in memory and time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from labelstore.errors import InvalidInput, StorageFailed
+from labelstore.query.engine import VIEWS, connect, view_paths
+from labelstore.query.guard import Checked, check
+from labelstore.storage.index import Part
+from labelstore.versions.manifest import Manifest
+
+FAILED = 3
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a query may use.
+
+    Attributes:
+        memory_mb: DuckDB's memory; the process may use half as much again and 1 GiB.
+        seconds: wall time.
+    """
+
+    memory_mb: int = 4096
+    seconds: float = 600.0
+
+
+def query(
+    manifest: Manifest,
+    sql: str,
+    parameters: Mapping[str, Any] | None = None,
+    limits: Limits | None = None,
+) -> pa.Table:
+    """Return the result of a user's query on a version.
+
+    Args:
+        manifest: the version.
+        sql: one SELECT over the views.
+        parameters: values of `$name` parameters.
+        limits: memory and time; 4 GiB and ten minutes by default.
+
+    Raises:
+        InvalidInput: the query may not run, is wrong, or exceeds its limits.
+    """
+    limits = limits or Limits()
+    with connect() as con:
+        checked = check(con, sql, VIEWS)
+    request = {
+        "sql": sql,
+        "parameters": dict(parameters or {}),
+        "views": view_paths(manifest, _chosen(manifest, checked)),
+        "keyed": checked.keyed,
+        "limits": asdict(limits),
+    }
+    return _ask(json.dumps(request).encode(), limits)
+
+
+def _ask(request: bytes, limits: Limits) -> pa.Table:
+    command = [sys.executable, "-m", "labelstore.query.worker"]
+    try:
+        done = subprocess.run(
+            command, input=request, capture_output=True, timeout=limits.seconds + 5
+        )
+    except subprocess.TimeoutExpired as error:
+        raise InvalidInput(
+            f"the query ran longer than {limits.seconds:.0f} s and was stopped", code="query-time"
+        ) from error
+    if done.returncode == FAILED:
+        answer = json.loads(done.stdout)
+        raise InvalidInput(answer["message"], code=answer["code"])
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        reason = said[-1] if said else "it used more memory than it may"
+        raise StorageFailed(f"the query's process died: {reason}", code="query-died")
+    return pa.ipc.open_stream(pa.BufferReader(done.stdout)).read_all()
+
+
+def _chosen(manifest: Manifest, checked: Checked) -> dict[str, Sequence[Part]]:
+    """Return the parts that may hold the keys that a query asks for."""
+    chosen: dict[str, Sequence[Part]] = {}
+    for name in ("annotations", "geometries"):
+        parts = manifest.parts_of(name)
+        if "item_id" in checked.keys:
+            item = checked.keys["item_id"]
+            parts = [p for p in parts if p.first_key <= item <= p.last_key]
+        if "annotation_id" in checked.keys:
+            number = checked.keys["annotation_id"]
+            parts = [p for p in parts if p.min_id <= number <= p.max_id]
+        chosen[name] = parts
+    return chosen

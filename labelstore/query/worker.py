@@ -1,0 +1,74 @@
+"""The process that runs one user's query: request on stdin, Arrow stream on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from labelstore.query.engine import connect, create_views, execute, quoted
+from labelstore.query.sandbox import FAILED
+
+
+def main() -> int:
+    """Answer the request on stdin and return the exit status."""
+    request = json.load(sys.stdin)
+    limits = request["limits"]
+    _bound(limits)
+    try:
+        table = _run(request, limits)
+    except duckdb.InterruptException:
+        return _fail("query-time", f"the query ran longer than {limits['seconds']:.0f} s")
+    except (duckdb.OutOfMemoryException, MemoryError):
+        return _fail("query-memory", f"the query needs more than {limits['memory_mb']} MB")
+    except duckdb.Error as error:
+        return _fail("query-wrong", str(error).strip())
+    with pa.ipc.new_stream(pa.PythonFile(sys.stdout.buffer, "w"), table.schema) as out:
+        out.write_table(table)
+    return 0
+
+
+def _run(request: dict[str, Any], limits: dict[str, Any]) -> pa.Table:
+    memory = f"{limits['memory_mb']}MB"
+    with connect(memory_limit=memory, temp_directory="") as con:
+        _lock(con, request)
+        timer = threading.Timer(limits["seconds"], con.interrupt)
+        timer.start()
+        try:
+            return execute(con, request["sql"], request["parameters"])
+        finally:
+            timer.cancel()
+            timer.join()
+
+
+def _lock(con: duckdb.DuckDBPyConnection, request: dict[str, Any]) -> None:
+    """Make the views, then close everything else; the order matters and the last step is final."""
+    create_views(con, request["views"], keyed=request["keyed"])
+    con.execute("SET python_enable_replacements = false")
+    paths = sorted({p for view in request["views"].values() for p in view["paths"]})
+    con.execute(f"SET allowed_paths = [{', '.join(map(quoted, paths))}]")
+    con.execute("SET enable_external_access = false")
+    con.execute("SET lock_configuration = true")
+
+
+def _bound(limits: dict[str, Any]) -> None:
+    """Bound the process itself: DuckDB's own limit does not cover single huge values."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    most = int(limits["memory_mb"] * 1.5 + 1024) << 20
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+def _fail(code: str, message: str) -> int:
+    sys.stdout.write(json.dumps({"code": code, "message": message}))
+    return FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What differs between two versions, and edits that make a difference."""

@@ -1,0 +1,219 @@
+"""The difference between two versions, by label, class and item."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from labelstore.changes.rows import Range, differences
+from labelstore.model.tables import FAMILY, TABLES
+from labelstore.versions.manifest import Manifest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+UNCLASSED = -1
+CHANGES = ("added", "removed", "changed", "provenance")
+DERIVED = {"xmin", "ymin", "xmax", "ymax"}
+"""Columns that follow from the shapes; they do not count on their own."""
+
+
+@dataclass
+class Counts:
+    """How many rows came, went, changed, or changed in who wrote them or in order only."""
+
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+    provenance: int = 0
+
+    def __bool__(self) -> bool:
+        """Say whether anything differs."""
+        return bool(self.added or self.removed or self.changed or self.provenance)
+
+    @property
+    def content(self) -> int:
+        """Return how many rows differ in what they say."""
+        return self.added + self.removed + self.changed
+
+
+@dataclass
+class Diff:
+    """What differs between two versions.
+
+    Attributes:
+        tables: counts by table; `annotations` counts a label once, whichever of its two rows
+            changed; `geometries` is part of it.
+        columns: how many labels differ in each column.
+        labels: one row per label that differs: layer, item_id, annotation_id, change,
+            category_before, category_after (null for none).
+        items: one row per item that differs: item_id, change.
+    """
+
+    tables: dict[str, Counts]
+    columns: Mapping[str, int]
+    labels: pa.Table
+    items: pa.Table
+
+    def __bool__(self) -> bool:
+        """Say whether anything differs but provenance tables."""
+        return any(counts for counts in self.tables.values())
+
+
+LABELS = pa.schema(
+    [
+        ("layer", pa.string()),
+        ("item_id", pa.int64()),
+        ("annotation_id", pa.int64()),
+        ("change", pa.string()),
+        ("category_before", pa.int64()),
+        ("category_after", pa.int64()),
+    ]
+)
+ITEMS = pa.schema([("item_id", pa.int64()), ("change", pa.string())])
+
+
+def diff(
+    before: Manifest,
+    after: Manifest,
+    *,
+    shapes: bool = True,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Diff:
+    """Compare two versions.
+
+    Args:
+        before: the older.
+        after: the newer.
+        shapes: name the columns in which shapes differ; without, shapes are only counted, which
+            reads no coordinates.
+        progress: told how many ranges were compared.
+    """
+    found = _Found(shapes=shapes, progress=progress)
+    for name, table in TABLES.items():
+        if name in FAMILY:
+            continue
+        for partition in sorted({*before.partitions(name), *after.partitions(name)}):
+            for area in differences(table, before, after, partition):
+                found.plain(name, area)
+    layers = sorted({*before.partitions("annotations"), *after.partitions("annotations")})
+    for layer in layers:
+        found.layer(layer, before, after)
+    return found.result()
+
+
+@dataclass
+class _Found:
+    shapes: bool
+    progress: Callable[[str, int, int], None] | None
+    tables: dict[str, Counts] = field(default_factory=dict)
+    columns: Counter[str] = field(default_factory=Counter)
+    labels: list[pa.Table] = field(default_factory=list)
+    items: list[pa.Table] = field(default_factory=list)
+
+    def plain(self, name: str, area: Range) -> None:
+        """Take a range of a table that stands alone."""
+        content = _content(area)
+        counts = self.tables.setdefault(name, Counts())
+        counts.added += len(area.added)
+        counts.removed += len(area.removed)
+        counts.changed += int(content.sum())
+        counts.provenance += int((~content).sum())
+        if name == "items":
+            self._items(area, content)
+
+    def _items(self, area: Range, content: NDArray[np.bool_]) -> None:
+        old, new = (np.asarray(t.column("item_id")) for t in (area.old, area.new))
+        ids = [new[area.added], old[area.removed], old[area.changed[content, 0]]]
+        for change, own in zip(CHANGES, ids, strict=False):
+            columns = [pa.array(own), pa.repeat(change, len(own))]
+            self.items.append(pa.Table.from_arrays(columns, schema=ITEMS))
+
+    def layer(self, layer: str, before: Manifest, after: Manifest) -> None:
+        """Take all of a layer: both families, each label once."""
+        shape_changes = self._shape_changes(layer, before, after)
+        table = TABLES["annotations"]
+        counts = self.tables.setdefault("annotations", Counts())
+        columns = ["category_id"]
+        done = 0
+        for area in differences(table, before, after, layer, columns):
+            rows = _label_rows(layer, area, shape_changes)
+            self._tally(area)
+            self.labels.append(rows)
+            done += 1
+            if self.progress:
+                self.progress("comparing", done, 0)
+            for change in CHANGES:
+                more = int(np.sum(np.asarray(rows.column("change")) == change))
+                setattr(counts, change, getattr(counts, change) + more)
+
+    def _shape_changes(self, layer: str, before: Manifest, after: Manifest) -> NDArray[np.int64]:
+        """Return the ids of labels whose shapes differ, sorted."""
+        ids = [np.empty(0, np.int64)]
+        for area in differences(TABLES["geometries"], before, after, layer):
+            own = np.asarray(area.old.column("annotation_id"))
+            ids.append(own[area.changed[:, 0]])
+            if self.shapes:
+                for name, flags in area.changed_columns.items():
+                    self.columns[name] += int(flags.sum())
+        return np.sort(np.concatenate(ids))
+
+    def _tally(self, area: Range) -> None:
+        for name in TABLES["annotations"].columns("content"):
+            if name in area.changed_columns and name not in DERIVED:
+                self.columns[name] += int(area.changed_columns[name].sum())
+
+    def result(self) -> Diff:
+        """Return the whole difference."""
+        labels = pa.concat_tables([LABELS.empty_table(), *self.labels])
+        items = pa.concat_tables([ITEMS.empty_table(), *self.items])
+        return Diff(self.tables, dict(self.columns.most_common()), labels, items)
+
+
+def _content(area: Range) -> NDArray[np.bool_]:
+    """Return which changed rows differ in what they say, not only in who said it or in order."""
+    found = np.zeros(len(area.changed), bool)
+    for name in area.table.columns("content"):
+        if name in area.changed_columns and name not in DERIVED:
+            found |= area.changed_columns[name]
+    return found
+
+
+def _label_rows(layer: str, area: Range, shape_changes: NDArray[np.int64]) -> pa.Table:
+    """Return one row per label of a range that differs."""
+    ids = np.asarray(area.old.column("annotation_id"))[area.changed[:, 0]]
+    content = _content(area) | np.isin(ids, shape_changes)
+    blocks = [
+        (area.new, area.added, "added"),
+        (area.old, area.removed, "removed"),
+        (area.old, area.changed[content, 0], "changed"),
+        (area.old, area.changed[~content, 0], "provenance"),
+    ]
+    after = {"changed": area.changed[content, 1], "provenance": area.changed[~content, 1]}
+    tables = []
+    for side, at, change in blocks:
+        rows = side.take(pa.array(at))
+        nothing = pa.nulls(len(at), pa.int64())
+        old = nothing if change == "added" else _plain(rows.column("category_id"))
+        new = _plain(rows.column("category_id")) if change == "added" else nothing
+        if change in after:
+            new = _plain(area.new.column("category_id").take(pa.array(after[change])))
+        columns = [
+            pa.repeat(layer, len(at)),
+            _plain(rows.column("item_id")),
+            _plain(rows.column("annotation_id")),
+            pa.repeat(change, len(at)),
+            old,
+            new,
+        ]
+        tables.append(pa.Table.from_arrays(columns, schema=LABELS))
+    return pa.concat_tables(tables)
+
+
+def _plain(column: pa.ChunkedArray) -> Any:
+    return column.combine_chunks()

@@ -1,0 +1,188 @@
+"""Rows that differ between two manifests: manifests first, then keys and hashes, then columns.
+
+Parts with equal digests are never opened. Of the others only the key, the hash and what a summary
+needs are read, one key range at a time; columns are compared for changed rows alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from labelstore.model.tables import Table
+from labelstore.storage.compare import differing
+from labelstore.storage.index import Part
+from labelstore.versions.manifest import Manifest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Positions = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Range:
+    """One key range in which two versions differ.
+
+    Attributes:
+        before, after: the parts on each side.
+        old, new: key, hash and summary columns of all rows of these parts.
+        removed: positions in `old` of rows that are gone.
+        added: positions in `new` of rows that came.
+        changed: pairs of positions, shape (n, 2), of rows whose hashes differ.
+    """
+
+    table: Table
+    sides: tuple[Manifest, Manifest]
+    before: Sequence[Part]
+    after: Sequence[Part]
+    old: pa.Table
+    new: pa.Table
+    removed: Positions
+    added: Positions
+    changed: Positions
+
+    @cached_property
+    def changed_columns(self) -> dict[str, NDArray[np.bool_]]:
+        """Return for each column that differs which of the changed rows it differs in."""
+        if not len(self.changed):
+            return {}
+        names = [n for n in self._varying() if n != self.table.hash_column]
+        old = self._rows(0, names, self.changed[:, 0])
+        new = self._rows(1, names, self.changed[:, 1])
+        return differing(old, new, names)
+
+    def rows(self, side: int, positions: Positions) -> pa.Table:
+        """Return whole rows of one side (0 before, 1 after)."""
+        return self._rows(side, self.table.schema.names, positions)
+
+    def _rows(self, side: int, names: Sequence[str], positions: Positions) -> pa.Table:
+        parts = (self.before, self.after)[side]
+        starts = np.cumsum([0, *(p.rows for p in parts)])
+        taken = [self.table.schema.empty_table().select(list(names))]
+        for i, part in enumerate(parts):
+            inside = (positions >= starts[i]) & (positions < starts[i + 1])
+            if inside.any():
+                rows = self.sides[side].read(part, names)
+                taken.append(rows.take(pa.array(positions[inside] - starts[i])))
+        return pa.concat_tables(taken).combine_chunks()
+
+    def _varying(self) -> list[str]:
+        """Return the columns that are not one and the same value throughout both sides."""
+        constants = [
+            _constants(str(manifest.path(part)))
+            for manifest, parts in zip(self.sides, (self.before, self.after), strict=True)
+            for part in parts
+        ]
+        first = constants[0]
+        same = {
+            name
+            for name, value in first.items()
+            if all(name in c and c[name] == value for c in constants[1:])
+        }
+        return [n for n in self.table.schema.names if n not in same and n not in self.table.key]
+
+
+def differences(
+    table: Table,
+    before: Manifest,
+    after: Manifest,
+    partition: str,
+    columns: Sequence[str] = (),
+) -> Iterator[Range]:
+    """Yield the key ranges of one partition in which two versions differ.
+
+    Args:
+        table: the table.
+        before: the older version.
+        after: the newer version.
+        partition: the layer or scheme, or empty.
+        columns: further columns to have in `old` and `new`.
+    """
+    parts = [m.parts_of(table.name, partition) for m in (before, after)]
+    digests = [{p.digest for p in own} for own in parts]
+    old = [p for p in parts[0] if p.digest not in digests[1]]
+    new = [p for p in parts[1] if p.digest not in digests[0]]
+    wanted = list(dict.fromkeys([*table.key, table.hash_column, *columns]))
+    for group in _overlapping(old, new):
+        yield _compare(table, (before, after), group, wanted)
+
+
+def _compare(
+    table: Table,
+    sides: tuple[Manifest, Manifest],
+    group: tuple[list[Part], list[Part]],
+    columns: Sequence[str],
+) -> Range:
+    old, new = (
+        pa.concat_tables(
+            [table.schema.empty_table().select(list(columns)), *(m.read(p, columns) for p in own)]
+        ).combine_chunks()
+        for m, own in zip(sides, group, strict=True)
+    )
+    ids = [np.asarray(t.column(table.id_column).combine_chunks()) for t in (old, new)]
+    hashes = [np.asarray(t.column(table.hash_column).combine_chunks()) for t in (old, new)]
+    _, at_old, at_new = np.intersect1d(*ids, assume_unique=True, return_indices=True)
+    differ = hashes[0][at_old] != hashes[1][at_new]
+    return Range(
+        table,
+        sides,
+        group[0],
+        group[1],
+        old,
+        new,
+        removed=np.setdiff1d(np.arange(len(ids[0])), at_old, assume_unique=True),
+        added=np.setdiff1d(np.arange(len(ids[1])), at_new, assume_unique=True),
+        changed=np.stack([at_old[differ], at_new[differ]], axis=1),
+    )
+
+
+def _overlapping(
+    old: Sequence[Part], new: Sequence[Part]
+) -> Iterator[tuple[list[Part], list[Part]]]:
+    """Yield groups of parts of both sides whose key ranges overlap, in key order."""
+    listed = [(p.first_key, p.last_key, 0, p) for p in old]
+    listed += [(p.first_key, p.last_key, 1, p) for p in new]
+    group: tuple[list[Part], list[Part]] = ([], [])
+    end = None
+    for first, last, side, part in sorted(listed, key=lambda e: e[:3]):
+        if end is not None and first > end:
+            yield group
+            group = ([], [])
+            end = None
+        group[side].append(part)
+        end = last if end is None else max(end, last)
+    if group[0] or group[1]:
+        yield group
+
+
+def _constants(path: str) -> dict[str, object]:
+    """Return the flat columns of a part that hold one value throughout, by the file's statistics."""
+    metadata = pq.read_metadata(path)
+    found: dict[str, object] = {}
+    nested = set()
+    for i in range(metadata.num_columns):
+        column = metadata.row_group(0).column(i)
+        name, _, below = column.path_in_schema.partition(".")
+        statistics = column.statistics
+        if statistics is None or not statistics.has_null_count:
+            nested.add(name)
+        elif statistics.null_count == column.num_values:
+            found.setdefault(name, None)
+        elif (
+            not below
+            and statistics.null_count == 0
+            and statistics.has_min_max
+            and statistics.min == statistics.max
+            and statistics.physical_type in ("INT32", "INT64", "BOOLEAN")
+        ):
+            found[name] = statistics.min
+        else:
+            nested.add(name)
+    return {name: value for name, value in found.items() if name not in nested}

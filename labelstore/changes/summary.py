@@ -1,0 +1,128 @@
+"""A difference in numbers: per class, per item, and a line of verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from labelstore.changes.diff import Diff
+from labelstore.model.tables import TABLES
+from labelstore.versions.manifest import Manifest
+
+NO_CLASS = "(no class)"
+
+
+@dataclass(frozen=True)
+class ClassChange:
+    """What happened to the labels of one class.
+
+    Attributes:
+        came: labels that were of another class before.
+        went: labels that are of another class now.
+        changed: labels of this class, before and after, that differ otherwise.
+    """
+
+    category: str
+    added: int
+    removed: int
+    came: int
+    went: int
+    changed: int
+
+    @property
+    def total(self) -> int:
+        """Return how many labels are concerned."""
+        return self.added + self.removed + self.came + self.went + self.changed
+
+
+def class_names(*manifests: Manifest) -> dict[int | None, str]:
+    """Return the name of each category id, of the later version where they differ."""
+    names: dict[int | None, str] = {None: NO_CLASS}
+    for manifest in manifests:
+        rows = manifest.table(TABLES["categories"], ["category_id", "name"]).to_pylist()
+        names.update({r["category_id"]: r["name"] or f"class {r['category_id']}" for r in rows})
+    return names
+
+
+def item_names(ids: pa.Array, *manifests: Manifest) -> dict[int, str]:
+    """Return the URI of items, else their number."""
+    names = {i: str(i) for i in ids.to_pylist()}
+    for manifest in manifests:
+        for part in manifest.parts_of("items"):
+            rows = manifest.read(part, ["item_id", "uri"])
+            chosen = rows.filter(pc.is_in(rows.column("item_id"), value_set=ids))
+            known = zip(*(chosen.column(n).to_pylist() for n in ("item_id", "uri")), strict=True)
+            names.update({i: uri for i, uri in known if uri})
+    return names
+
+
+def by_class(found: Diff, names: dict[int | None, str]) -> list[ClassChange]:
+    """Return what happened per class, the most concerned first."""
+    counts: dict[str, dict[str, int]] = {}
+    grouped = found.labels.group_by(["change", "category_before", "category_after"]).aggregate(
+        [([], "count_all")]
+    )
+    for row in grouped.to_pylist():
+        old, new = names.get(row["category_before"]), names.get(row["category_after"])
+        for name, field in _fields(row["change"], old or NO_CLASS, new or NO_CLASS):
+            own = counts.setdefault(name, dict.fromkeys(FIELDS, 0))
+            own[field] += row["count_all"]
+    changes = [ClassChange(name, **own) for name, own in counts.items()]
+    return sorted(changes, key=lambda c: (-c.total, c.category))
+
+
+FIELDS = ("added", "removed", "came", "went", "changed")
+
+
+def _fields(change: str, old: str, new: str) -> list[tuple[str, str]]:
+    if change == "added":
+        return [(new, "added")]
+    if change == "removed":
+        return [(old, "removed")]
+    if change == "provenance":
+        return []
+    return [(old, "changed")] if old == new else [(old, "went"), (new, "came")]
+
+
+def reclassified(found: Diff, names: dict[int | None, str]) -> list[tuple[str, str, int]]:
+    """Return (from, to, count) of class changes, the most frequent first."""
+    rows = found.labels.filter(pc.equal(found.labels.column("change"), "changed"))
+    grouped = rows.group_by(["category_before", "category_after"]).aggregate([([], "count_all")])
+    moves = [
+        (names.get(r["category_before"], "?"), names.get(r["category_after"], "?"), r["count_all"])
+        for r in grouped.to_pylist()
+        if r["category_before"] != r["category_after"]
+    ]
+    return sorted(moves, key=lambda m: (-m[2], m))
+
+
+def by_item(found: Diff) -> pa.Table:
+    """Return item_id, added, removed and changed per item, the most concerned first."""
+    labels = found.labels.filter(pc.not_equal(found.labels.column("change"), "provenance"))
+    columns: dict[str, Any] = {"item_id": labels.column("item_id")}
+    for change in ("added", "removed", "changed"):
+        columns[change] = pc.equal(labels.column("change"), change).cast(pa.int64())
+    grouped = pa.table(columns).group_by("item_id").aggregate([(c, "sum") for c in columns if c != "item_id"])
+    grouped = grouped.rename_columns(["item_id", "added", "removed", "changed"])
+    total = pc.add(pc.add(grouped.column("added"), grouped.column("removed")), grouped.column("changed"))
+    return grouped.append_column("total", total).sort_by([("total", "descending"), ("item_id", "ascending")])
+
+
+def verdict(found: Diff) -> str:
+    """Return the difference in one line."""
+    labels, items = found.tables.get("annotations"), found.tables.get("items")
+    words = []
+    for counts, noun in ((items, "item"), (labels, "label")):
+        for change in ("added", "removed", "changed"):
+            count = getattr(counts, change, 0)
+            if count:
+                words.append(f"{count:,} {noun}{'s' if count != 1 else ''} {change}")
+    if words:
+        return ", ".join(words)
+    if labels or items:
+        return "no label differs; only who wrote them, or their order"
+    rest = [name for name, counts in found.tables.items() if counts]
+    return f"only {', '.join(rest)} differ" if rest else "the same"

@@ -1,0 +1,1 @@
+"""Questions about a version: balance, splits, drift, rules."""

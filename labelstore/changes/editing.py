@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,7 @@ class Edit:
     def __init__(self, draft: Draft, default_layer: str) -> None:
         self._draft = draft
         self._default_layer = default_layer
+        self._calls = 0
 
     def add(self, rows: pa.Table) -> NDArray[np.int64]:
         """Add annotations and return their ids.
@@ -56,7 +58,10 @@ class Edit:
             InvalidInput: a column is unknown, or an item or class is not in the store.
         """
         rows = self._resolved(rows)
-        ids = self._draft.ids.take(rows.num_rows)
+        content = _digest(rows)
+        self._draft.distinguish(content)
+        self._calls += 1
+        ids = self._draft.block(f"rows {self._calls} {content}").take(rows.num_rows)
         number = self._draft.activity_id
         constant = pa.repeat(number, rows.num_rows)
         rows = _set(rows, "annotation_id", pa.array(ids))
@@ -90,6 +95,7 @@ class Edit:
             >>> edit.update(where="score < 0.2", set={"review_state": "'rejected'"})  # doctest: +SKIP
         """
         self._settable(set)
+        self._draft.distinguish(f"update {where} {sorted(set.items())} {parameters}")
         names = [n for n in set if n != "category"]
         chosen = [f"({set[n]}) AS new_{n}" for n in names]
         if "category" in set:
@@ -113,6 +119,7 @@ class Edit:
             where: SQL condition over the columns of `labels`.
             parameters: values of its `$name` parameters.
         """
+        self._draft.distinguish(f"delete {where} {parameters}")
         sql = f"SELECT {', '.join(KEYS)} FROM labels WHERE ({where})"
         found = query(self._draft.manifest, sql, parameters)
         for layer in pc.unique(found.column("layer")).to_pylist():
@@ -199,6 +206,14 @@ class Edit:
         columns = (table.column(n).to_pylist() for n in ("name", "category_id"))
         known: dict[str | None, int | None] = dict(zip(*columns, strict=True))
         return _looked_up(names, {**known, None: None}, "class")
+
+
+def _digest(rows: pa.Table) -> str:
+    """Return a digest of the rows' values, the same however they are chunked."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as stream:
+        stream.write_table(rows.combine_chunks())
+    return hashlib.blake2b(sink.getvalue(), digest_size=16).hexdigest()
 
 
 def _looked_up(names: list[str], known: Mapping[Any, Any], noun: str) -> pa.Array:

@@ -265,3 +265,17 @@ def pending(workspace: Workspace) -> Publication | None:
         return None
     files = {path: (before, after) for path, (before, after) in content.pop("files").items()}
     return Publication(**content, files=files)
+
+
+def tag_version(workspace: Workspace, name: str, rev: str, message: str) -> None:
+    """Give a published version an annotated tag that names its root.
+
+    Raises:
+        AlreadyExists: there is such a tag.
+        NotFound: no such version.
+    """
+    git = workspace.git
+    check_tag_free(git, name)
+    commit = git.resolve(rev)
+    made = _tag_object(git, commit, name, message, workspace.manifest(commit).root)
+    git.run("update-ref", f"refs/tags/{name}", made, ZERO, durable=True)

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -90,18 +91,32 @@ class Draft:
         self._agent = agent(workspace, by)
         self._parameters = json.dumps(parameters or {}, sort_keys=True)
         self.inputs = inputs or []
-        self.ids = self._allocate()
+        self._content = ""
+
+    def distinguish(self, content: str) -> None:
+        """Let the ids depend on what is being written; only before the first id is taken."""
+        self._content = self._content or content
+
+    @cached_property
+    def ids(self) -> IdBlock:
+        """Return the block that gives the activity its id, and ids to rows of an import."""
+        return self.block(self._content)
 
     @property
     def activity_id(self) -> int:
         """Return the id that rows written by this activity refer to."""
         return self.ids.activity_id
 
-    def _allocate(self) -> IdBlock:
+    def block(self, content: str) -> IdBlock:
+        """Return a block of ids for rows that the content tells from all others.
+
+        Args:
+            content: digest of the rows; the files read are part of it anyway.
+        """
         activities = TABLES["activities"]
         known = self.manifest.table(activities, ["activity_id"]).column(0).to_pylist()
         before = self.base.table(activities, ["generation"]).column(0).to_pylist()
-        material = [self._kind, self._parameters, self.base.root, str(self._ordinal)]
+        material = [self._kind, self._parameters, self.base.root, str(self._ordinal), content]
         material += [i["sha256"] for i in self.inputs]
         text = hashlib.blake2b("\0".join(material).encode()).hexdigest()
         return IdBlock(1 + max(before, default=0), text, known)

@@ -1,0 +1,41 @@
+"""The `labelstore` command. Heavy libraries are imported inside commands, never here."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from labelstore.cli import data, history, questions, remotes
+from labelstore.errors import LabelstoreError
+
+app = typer.Typer(
+    name="labelstore",
+    help="A typed, versioned store for machine-learning labels.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (data, history, questions, remotes):
+    module.register(app)
+
+
+def main() -> None:
+    """Run the command line; turn our errors into one message and an exit code."""
+    debug = "--debug" in sys.argv
+    if debug:
+        sys.argv.remove("--debug")
+    try:
+        app()
+    except LabelstoreError as error:
+        if debug:
+            raise
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; nothing was published\n")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)

@@ -1,0 +1,173 @@
+"""Commands that bring labels in, change them, and write them out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from labelstore.cli.options import (
+    HERE,
+    At,
+    By,
+    Json,
+    Layer,
+    Message,
+    Quiet,
+    StoreDir,
+    Tag,
+    opened,
+)
+from labelstore.cli.output import emit_json, notice, progress
+
+Target = Annotated[
+    int, typer.Option("--part-rows", help="Rows a part should have; fixed for the store's life.")
+]
+Dataset = Annotated[
+    str | None,
+    typer.Option("--dataset", metavar="D", help="Name of the source; its file name by default."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("init")(init)
+    app.command("import")(import_)
+    app.command("split")(split)
+    app.command("export")(export)
+    app.command("demo")(demo)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]")] = HERE, part_rows: Target = 16_384
+) -> None:
+    """Create a store in DIR, with Git and DVC where they are missing.
+
+    Example: labelstore init signs
+    """
+    from labelstore.store import init_store
+
+    store = init_store(folder, target=part_rows)
+    typer.echo(f"created an empty store in {store.workspace.folder}")
+    typer.echo("next: labelstore import coco FILE -m MESSAGE --tag v1")
+
+
+def import_(
+    format: Annotated[str, typer.Argument(help="Name of a format, such as coco.")],  # noqa: A002
+    source: Annotated[Path, typer.Argument(help="The file or folder that its own tools take.")],
+    layer: Layer = None,
+    mode: Annotated[
+        Literal["add", "update", "replace"] | None,
+        typer.Option(help="add: further labels. update: make the data set equal to this delivery, "
+                     "labels that are the same keep id, order and lineage. replace: take the "
+                     "delivery's order and ids too."),
+    ] = None,
+    dataset: Dataset = None,
+    by: By = None,
+    message: Message = None,
+    tag: Tag = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and compare only.")] = False,
+    store: StoreDir = HERE,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Read a file into the stage; with -m publish it at once.
+
+    Examples:
+      labelstore import coco instances.json -m "first delivery" --tag v1
+      labelstore import coco instances.json --mode update --by vendor-a
+    """
+    opened_store = opened(store)
+    if tag and not message:
+        raise typer.BadParameter("--tag needs -m MESSAGE")
+    with progress(quiet=quiet) as advance:
+        report = opened_store.import_from(
+            format, source, layer=layer, mode=mode, by=by, dataset=dataset, message=message,
+            dry_run=dry_run, progress=advance,
+        )  # fmt: skip
+    for code, count in report.notices.items():
+        notice(f"warning: {code}: {count:,}", quiet=quiet)
+    commit = None
+    if message and not dry_run and report.changed:
+        commit = opened_store.commit(message, tag=tag)
+    if json:
+        emit_json("import", {**report.__dict__, "commit": commit, "tag": tag if commit else None})
+        return
+    verb = "would change" if dry_run else "staged"
+    if not report.changed:
+        typer.echo(f"{report.dataset}: no row differs; nothing to store")
+    else:
+        typer.echo(
+            f"{verb} {report.dataset} in layer {report.layer}: "
+            f"{report.annotations:,} labels on {report.items:,} items"
+        )
+    if commit:
+        typer.echo(f"committed {tag or commit[:12]}")
+
+
+def split(
+    scheme: Annotated[str, typer.Argument(help="Name of the split, such as default.")],
+    ratios: Annotated[str, typer.Option(help="Subset to share, adding up to 1.")],
+    mode: Annotated[Literal["hash"], typer.Option(help="hash: stateless, never moves.")] = "hash",
+    group: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column of items that is kept together.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Another seed is another split.")] = 0,
+    by: By = None,
+    store: StoreDir = HERE,
+    json: Json = False,
+) -> None:
+    """Assign every item to a subset; staged like any edit.
+
+    Example: labelstore split default --ratios train=0.8,val=0.1,test=0.1 --group group
+    """
+    from labelstore.cli.output import table
+
+    report = opened(store).split(scheme, ratios=ratios, group=group, seed=seed, by=by)
+    if json:
+        emit_json("split", {**report.__dict__, "mode": mode})
+        return
+    total = sum(report.subsets.values())
+    rows = [(n, k, k / total, report.groups[n]) for n, k in report.subsets.items()]
+    table(["subset", "items", "share", "groups"], rows, title=f"split {scheme}")
+    if report.moved:
+        typer.echo(f"  {report.moved:,} items moved from another subset")
+
+
+def export(
+    format: Annotated[str, typer.Argument(help="Name of a format, such as coco.")],  # noqa: A002
+    target: Annotated[Path, typer.Argument(help="File or folder to write.")],
+    at: At = None,
+    layer: Layer = None,
+    dataset: Dataset = None,
+    store: StoreDir = HERE,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a version's labels, in the words of their source.
+
+    Example: labelstore export coco out.json --at v3
+    """
+    opened_store = opened(store)
+    with progress(quiet=quiet) as advance:
+        report = opened_store.export_to(
+            format, target, at=at, layer=layer, dataset=dataset, progress=advance
+        )
+    if json:
+        emit_json("export", report.__dict__)
+        return
+    for code, count in report.notices.items():
+        notice(f"warning: {code}: {count:,}", quiet=quiet)
+    typer.echo(f"wrote {report.annotations:,} labels on {report.items:,} items to {target}")
+
+
+def demo(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="Keep the demo's store here.")
+    ] = None,
+) -> None:
+    """Show the main job on real COCO labels: import, re-annotate, diff, count, trace."""
+    from labelstore.cli.demonstration import demonstrate
+
+    demonstrate(folder)

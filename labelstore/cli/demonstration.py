@@ -1,0 +1,1 @@
+def demonstrate(folder): pass

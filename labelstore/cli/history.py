@@ -1,0 +1,211 @@
+"""Commands about versions: status, commit, log, show, tag, diff, trace, pin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labelstore.cli.options import HERE, Json, Layer, Quiet, StoreDir, Tag, opened
+from labelstore.cli.output import emit_json, notice, progress, table
+
+Rev = Annotated[str, typer.Argument(metavar="[REV]", help="Tag, branch or commit.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    for command in (status, commit, restore, log, show, tag, diff, trace, pin):
+        app.command(command.__name__)(command)
+
+
+def status(store: StoreDir = HERE, json: Json = False) -> None:
+    """Show what is staged: the difference between HEAD and the stage."""
+    from labelstore.cli.differences import diff_json, show_diff
+
+    opened_store = opened(store)
+    staged = opened_store.staged()
+    found = opened_store.status()
+    if json:
+        content = None
+        if staged and found:
+            sides = opened_store.manifest(staged.parent), staged.manifest
+            content = diff_json(found, sides, (staged.parent, "stage"))
+        emit_json("status", {"staged": staged is not None, "diff": content})
+        return
+    if staged is None or found is None:
+        typer.echo("nothing is staged")
+        return
+    sides = opened_store.manifest(staged.parent), staged.manifest
+    activities = "activity" if staged.activities == 1 else "activities"
+    typer.echo(f"staged on {staged.parent[:12]}: {staged.activities} {activities}")
+    show_diff(found, sides, stat=True)
+    typer.echo("publish with: labelstore commit -m MESSAGE [--tag TAG]")
+
+
+def commit(
+    message: Annotated[str, typer.Option("-m", "--message", help="What this version is.")],
+    tag: Tag = None,
+    store: StoreDir = HERE,
+    json: Json = False,
+) -> None:
+    """Publish the stage as a Git commit, with a tag if one is given.
+
+    Example: labelstore commit -m "second pass" --tag v4
+    """
+    made = opened(store).commit(message, tag=tag)
+    if json:
+        emit_json("commit", {"commit": made, "tag": tag if made else None})
+    elif made is None:
+        typer.echo("nothing is staged; nothing was committed")
+    else:
+        typer.echo(f"committed {made[:12]}" + (f" as {tag}" if tag else ""))
+
+
+def restore(store: StoreDir = HERE) -> None:
+    """Drop the stage; published versions are not touched."""
+    typer.echo("dropped the stage" if opened(store).restore() else "nothing was staged")
+
+
+def log(
+    rev: Rev = "HEAD",
+    limit: Annotated[int | None, typer.Option("-n", help="At most this many.")] = None,
+    store: StoreDir = HERE,
+    json: Json = False,
+) -> None:
+    """List the versions, newest first."""
+    commits = opened(store).log(rev, limit=limit)
+    if json:
+        emit_json("log", {"versions": [c.__dict__ for c in commits]})
+        return
+    rows = [(c.sha[:12], ", ".join(c.tags), c.when[:10], c.author, c.subject) for c in commits]
+    table(["commit", "tags", "date", "author", "message"], rows)
+
+
+def show(rev: Rev = "HEAD", store: StoreDir = HERE, json: Json = False) -> None:
+    """Describe one version: rows, parts, bytes, root."""
+    version = opened(store).show(rev)
+    if json:
+        emit_json("show", {**version.__dict__, "commit": version.commit.__dict__})
+        return
+    named = f" ({', '.join(version.commit.tags)})" if version.commit.tags else ""
+    typer.echo(f"{version.commit.sha[:12]}{named}  {version.commit.when}  {version.commit.author}")
+    typer.echo(f"{version.commit.subject}\n\nroot {version.root}")
+    typer.echo(f"{version.parts:,} parts, {version.size:,} bytes")
+    table(["table", "rows"], sorted(version.rows.items()))
+
+
+def tag(
+    name: Annotated[str, typer.Argument(help="Name of the tag.")],
+    rev: Rev = "HEAD",
+    message: Annotated[str | None, typer.Option("-m", "--message")] = None,
+    store: StoreDir = HERE,
+) -> None:
+    """Give a version a name; the tag's message carries its root."""
+    opened(store).tag(name, rev, message=message)
+    typer.echo(f"tagged {name}")
+
+
+def diff(
+    before: Annotated[str, typer.Argument(metavar="A", help="Older version.")],
+    after: Annotated[
+        str | None, typer.Argument(metavar="[B]", help="Newer version; else the stage, or HEAD.")
+    ] = None,
+    stat: Annotated[bool, typer.Option("--stat", help="Counts only.")] = False,
+    items: Annotated[bool, typer.Option("--items", help="List the items concerned.")] = False,
+    drift: Annotated[bool, typer.Option("--drift", help="Add how class shares moved.")] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 1 where labels or items differ.")
+    ] = False,
+    store: StoreDir = HERE,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show what differs between two versions, by class and by item.
+
+    Examples:
+      labelstore diff v3 v4
+      labelstore diff v3 --stat
+      labelstore diff v3 v4 --drift --json
+    """
+    from labelstore.analysis.drift import as_json, class_drift
+    from labelstore.cli.differences import diff_json, show_diff, show_drift
+
+    opened_store = opened(store)
+    sides = opened_store.manifest(before), opened_store.manifest(after)
+    with progress(quiet=quiet) as advance:
+        found = opened_store.diff(before, after, shapes=not stat, progress=advance)
+    moved = class_drift(*sides) if drift else None
+    named = after or ("stage" if opened_store.staged() else "HEAD")
+    if json:
+        content = diff_json(found, sides, (before, named), details=not stat)
+        if moved:
+            content["drift"] = as_json(moved)
+        emit_json("diff", content)
+    else:
+        typer.echo(f"{before} → {named}")
+        show_diff(found, sides, stat=stat, items=items)
+        if moved:
+            show_drift(moved)
+    counted = [found.tables.get(name) for name in ("annotations", "items")]
+    if exit_code and any(c and c.content for c in counted):
+        raise typer.Exit(1)
+
+
+def trace(
+    annotation_id: Annotated[int, typer.Argument(metavar="ID", help="Id of an annotation.")],
+    at: Annotated[str, typer.Option("--at", metavar="REV", help="Newest version to look at.")] = "HEAD",
+    store: StoreDir = HERE,
+    json: Json = False,
+) -> None:
+    """Show the life of one label: versions, changes, who, and from which file."""
+    from labelstore.cli.traces import show_trace, trace_json
+
+    found = opened(store).trace(annotation_id, at=at)
+    if json:
+        emit_json("trace", trace_json(found))
+    else:
+        show_trace(found)
+
+
+def pin(
+    rev: Annotated[str, typer.Argument(help="Version to pin, or the word `check`.")],
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Pin to check.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Pin file to write.")] = None,
+    split: Annotated[
+        str | None, typer.Option(metavar="S", help="SCHEME/SUBSET, such as default/train.")
+    ] = None,
+    layer: Layer = None,
+    store: StoreDir = HERE,
+    json: Json = False,
+) -> None:
+    """Name a version by its hashes in a small file, or check such a file.
+
+    Examples:
+      labelstore pin v3 --split default/train -o train.lock
+      labelstore pin check train.lock
+    """
+    opened_store = opened(store)
+    if rev == "check":
+        if file is None:
+            raise typer.BadParameter("name the pin file: labelstore pin check FILE")
+        _check(opened_store.check_pin(file), file, json)
+        return
+    if output is None:
+        raise typer.BadParameter("name the file to write with -o FILE")
+    made = opened_store.pin(rev, output, layer=layer, split=split)
+    if json:
+        emit_json("pin", made.__dict__)
+    else:
+        typer.echo(f"pinned {rev} ({made.commit[:12]}) in {output}")
+
+
+def _check(faults: list[str], file: Path, json: bool) -> None:
+    if json:
+        emit_json("pin-check", {"file": str(file), "faults": faults})
+    for fault in faults if not json else []:
+        notice(f"{file}: {fault}")
+    if faults:
+        raise typer.Exit(1)
+    if not json:
+        typer.echo(f"{file}: good")

@@ -1,0 +1,43 @@
+"""Options that many commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from labelstore.store import Store
+
+StoreDir = Annotated[
+    Path, typer.Option("--store", metavar="DIR", help="The store's folder, or one inside it.")
+]
+At = Annotated[
+    str | None,
+    typer.Option("--at", metavar="REV", help="Version to read: tag, branch or commit. "
+                 "Without it the stage, else HEAD."),
+]  # fmt: skip
+Layer = Annotated[
+    str | None, typer.Option("--layer", metavar="L", help="Set of judgements, such as vendor-a.")
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notices.")]
+By = Annotated[
+    str | None,
+    typer.Option("--by", metavar="AGENT", help="Who acts: NAME, model:NAME@VERSION or tool:NAME."),
+]
+Message = Annotated[str | None, typer.Option("-m", "--message", help="What this is.")]
+Tag = Annotated[str | None, typer.Option("--tag", metavar="TAG", help="Name of the new version.")]
+
+HERE = Path()
+
+
+def opened(folder: Path) -> Store:
+    """Return the store at a folder or above it, saying what a killed process had left behind."""
+    from labelstore.store import open_store
+
+    store = open_store(folder)
+    for sentence in store.recovered:
+        typer.echo(f"note: {sentence}", err=True)
+    return store

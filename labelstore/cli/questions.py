@@ -1,0 +1,107 @@
+"""Commands that ask: query, stats, drift, check."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Literal
+
+import typer
+
+from labelstore.cli.options import HERE, At, Json, Layer, Quiet, StoreDir, opened
+from labelstore.cli.output import emit_json, progress, table
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    for command in (query, stats, drift, check):
+        app.command(command.__name__)(command)
+
+
+def query(
+    sql: Annotated[str, typer.Argument(help="One SELECT over the views.")],
+    at: At = None,
+    format: Annotated[  # noqa: A002
+        Literal["table", "json", "csv", "parquet", "arrow"],
+        typer.Option(help="How to print; parquet and arrow are binary, for a pipe."),
+    ] = "table",
+    memory: Annotated[int, typer.Option(metavar="MB", help="Memory it may use.")] = 4096,
+    seconds: Annotated[float, typer.Option(help="Time it may take.")] = 600.0,
+    store: StoreDir = HERE,
+    json: Json = False,
+) -> None:
+    """Ask a version in SQL: items, annotations, geometries, labels, categories, splits, ….
+
+    Example:
+      labelstore query "SELECT kind, count(*) FROM annotations GROUP BY kind" --at v3
+    """
+    from labelstore.cli.tables import write_result
+    from labelstore.query.sandbox import Limits
+
+    result = opened(store).query(sql, at=at, limits=Limits(memory, seconds))
+    write_result(result, "json" if json else format, sys.stdout)
+
+
+def stats(
+    at: At = None,
+    layer: Layer = None,
+    items: Annotated[bool, typer.Option("--items", help="Count items per class too.")] = False,
+    store: StoreDir = HERE,
+    json: Json = False,
+) -> None:
+    """Show class balance: labels per class, imbalance, weights for a loss.
+
+    Counts come from the part index; --items scans the labels.
+    """
+    found = opened(store).stats(at=at, layer=layer, items=items)
+    if json:
+        classes = [c.__dict__ for c in found.classes]
+        emit_json("stats", {**found.__dict__, "classes": classes})
+        return
+    columns = ["class", "labels", "share", "weight"] + (["items"] if items else [])
+    rows = [
+        (c.category, c.annotations, c.share, c.weight, *([c.items] if items else []))
+        for c in found.classes
+    ]
+    table(columns, rows)
+    if found.imbalance is not None:
+        entropy = "-" if found.entropy is None else f"{found.entropy:.3f}"
+        typer.echo(
+            f"{found.annotations:,} labels, {len(found.classes)} classes, "
+            f"imbalance {found.imbalance:.1f}, entropy {entropy}"
+        )
+
+
+def drift(
+    before: Annotated[str, typer.Argument(metavar="A", help="Older version.")],
+    after: Annotated[
+        str | None, typer.Argument(metavar="[B]", help="Newer version; else the stage, or HEAD.")
+    ] = None,
+    layer: Layer = None,
+    store: StoreDir = HERE,
+    json: Json = False,
+) -> None:
+    """Show how class shares moved between two versions."""
+    from labelstore.analysis.drift import as_json
+    from labelstore.cli.differences import show_drift
+
+    found = opened(store).drift(before, after, layer=layer)
+    if json:
+        emit_json("drift", as_json(found))
+    else:
+        show_drift(found)
+
+
+def check(at: At = None, store: StoreDir = HERE, json: Json = False, quiet: Quiet = False) -> None:
+    """List the rules that a version breaks; exits with 1 where one is an error."""
+    opened_store = opened(store)
+    with progress(quiet=quiet) as advance:
+        found = opened_store.check(at=at, progress=advance)
+    if json:
+        emit_json("check", {"findings": [f.__dict__ for f in found]})
+    elif found:
+        rows = [(f.severity, f.code, f.count, str(f.example)) for f in found]
+        table(["severity", "code", "rows", "example"], rows)
+    else:
+        typer.echo("no rule is broken")
+    if any(f.severity == "error" for f in found):
+        raise typer.Exit(1)

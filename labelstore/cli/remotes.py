@@ -1,0 +1,70 @@
+"""Commands that move objects: push, pull, gc, remote; and the published schema."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labelstore.cli.options import HERE, StoreDir, opened
+
+Remote = Annotated[str | None, typer.Option("-r", "--remote", help="DVC remote.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    for command in (push, pull, gc):
+        app.command(command.__name__)(command)
+    remote = typer.Typer(help="Remotes, which are DVC's.", no_args_is_help=True)
+    remote.command("add")(remote_add)
+    app.add_typer(remote, name="remote")
+    schema = typer.Typer(help="The published schema.", no_args_is_help=True)
+    schema.command("export")(schema_export)
+    app.add_typer(schema, name="schema")
+
+
+def push(remote: Remote = None, store: StoreDir = HERE) -> None:
+    """Send the objects of all versions to a remote, by DVC. Push the commits with Git."""
+    typer.echo(opened(store).push(remote=remote, show=sys.stderr.isatty()))
+    typer.echo("now push the versions themselves: git push --follow-tags")
+
+
+def pull(remote: Remote = None, store: StoreDir = HERE) -> None:
+    """Fetch the objects of all versions from a remote, by DVC."""
+    typer.echo(opened(store).pull(remote=remote, show=sys.stderr.isatty()))
+
+
+def gc(
+    force: Annotated[bool, typer.Option("--force", help="Do it; without, only say what.")] = False,
+    store: StoreDir = HERE,
+) -> None:
+    """Collect cached objects that no commit of any branch or tag needs, by DVC."""
+    typer.echo(opened(store).gc(force=force))
+
+
+def remote_add(
+    name: Annotated[str, typer.Argument(help="Name of the remote.")],
+    url: Annotated[str, typer.Argument(help="Such as s3://bucket/path or a folder.")],
+    default: Annotated[bool, typer.Option("--default", "-d", help="Use it by default.")] = False,
+    store: StoreDir = HERE,
+) -> None:
+    """Add a remote to DVC's configuration.
+
+    Example: labelstore remote add team s3://team-labels/signs --default
+    """
+    opened(store).remote_add(name, url, default=default)
+    typer.echo(f"added {name}; commit .dvc/config with Git")
+
+
+def schema_export(
+    folder: Annotated[Path, typer.Argument(help="Folder for the files.")],
+) -> None:
+    """Write JSON Schema, Arrow schema and hash vectors of every table."""
+    from labelstore.model.published import published_files
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in published_files().items():
+        (folder / name).write_text(text)
+    typer.echo(f"wrote {len(published_files())} files to {folder}")

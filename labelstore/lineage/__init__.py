@@ -1,0 +1,1 @@
+"""Lineage: where a label came from and who changed it."""

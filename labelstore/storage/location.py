@@ -1,0 +1,92 @@
+"""Objects on a remote: the one door to fsspec."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from labelstore.errors import Corrupt, NotFound, StorageFailed
+from labelstore.storage.objects import object_path, put_as
+
+AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A folder of objects in DVC's layout, local or on S3.
+
+    Args:
+        url: `s3://bucket/prefix`, or a path.
+        options: arguments of the fsspec file system.
+    """
+
+    url: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def fetch(
+        self,
+        names: Iterable[str],
+        folder: Path,
+        done: Callable[[int], None] | None = None,
+    ) -> None:
+        """Bring objects into a local folder, whole, several at a time, each checked on arrival.
+
+        Args:
+            names: MD5 of the objects; those that are there already are not fetched.
+            folder: local object folder; may be shared by many processes.
+            done: called with the number of bytes of each object.
+
+        Raises:
+            NotFound: the remote lacks an object.
+            Corrupt: an object's bytes are not what its name says.
+            StorageFailed: the remote cannot be reached or refuses.
+        """
+        missing = [n for n in dict.fromkeys(names) if not object_path(folder, n).exists()]
+        if not missing:
+            return
+        system, root = self._open()
+
+        def one(name: str) -> int:
+            data = self._read(system, f"{root}/files/md5/{name[:2]}/{name[2:]}", name)
+            put_as(folder, name, data)
+            return len(data)
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for size in pool.map(one, missing):
+                if done:
+                    done(size)
+
+    def _open(self) -> tuple[Any, str]:
+        import fsspec
+
+        try:
+            system, root = fsspec.core.url_to_fs(self.url, **self.options)
+        except (ValueError, ImportError) as error:
+            raise StorageFailed(f"{self.url}: {error}", code="remote-url") from error
+        return system, root.rstrip("/")
+
+    def _read(self, system: Any, path: str, name: str) -> bytes:
+        try:
+            data: bytes = system.cat_file(path)
+        except FileNotFoundError as error:
+            raise NotFound(
+                f"{self.url}: has no object {name}. Push the version from where it was made: "
+                "`labelstore push`.",
+                code="object-missing",
+            ) from error
+        except PermissionError as error:
+            raise StorageFailed(
+                f"{self.url}: access denied ({error}). Check the credentials and the bucket's "
+                "policy for reading.",
+                code="remote-denied",
+            ) from error
+        except Exception as error:  # botocore and aiohttp raise dozens of unrelated classes
+            raise StorageFailed(f"{self.url}: {error}", code="remote-failed") from error
+        found = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        if found != name.removesuffix(".dir"):
+            raise Corrupt(f"{self.url}: object {name} arrived with MD5 {found}; push it again")
+        return data

@@ -1,0 +1,262 @@
+"""A store: one short method per verb, each delegating to the module that does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from labelstore.analysis.balance import Balance, balance
+from labelstore.analysis.checks import Finding, check
+from labelstore.analysis.drift import Drift, class_drift
+from labelstore.analysis.splits import SplitReport, parse_ratios, split_by_hash
+from labelstore.changes.diff import Diff, diff
+from labelstore.changes.editing import Edit
+from labelstore.errors import NotFound
+from labelstore.exchange.exporting import ExportReport, export_to
+from labelstore.exchange.importing import ImportReport, Mode, import_from
+from labelstore.lineage.trace import Trace, trace
+from labelstore.query.sandbox import Limits, query
+from labelstore.training.pin import Pin, check_pin, make_pin, write_pin
+from labelstore.versions.collect import collect
+from labelstore.versions.dvc import POINTER
+from labelstore.versions.exchange import pull, push, remote_add
+from labelstore.versions.git import Commit
+from labelstore.versions.manifest import TARGET, Manifest
+from labelstore.versions.publish import check_tag_free, publish, tag_version
+from labelstore.versions.recovery import recover
+from labelstore.versions.setup import exclude_private, init
+from labelstore.versions.stage import Draft, Stage, drop_stage, open_stage
+from labelstore.versions.workspace import Workspace
+
+Progress = Callable[[str, int, int], None]
+"""Called with a phase, how much of it is done, and how much there is (0: not known)."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version, described.
+
+    Attributes:
+        root: BLAKE2b-256 root.
+        rows: rows per table.
+        size: bytes of all parts.
+    """
+
+    commit: Commit
+    root: str
+    rows: Mapping[str, int]
+    parts: int
+    size: int
+
+
+class Store:
+    """A label store on disk. Open one with `open_store`, or create it with `init_store`."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.recovered = recover(workspace)
+        """What was cleared that a killed process had left behind, in words."""
+
+    def manifest(self, at: str | None = None) -> Manifest:
+        """Return a version's manifest; without `at` the stage, else HEAD."""
+        if at is None:
+            staged = self.staged()
+            return staged.manifest if staged else self.workspace.manifest("HEAD")
+        return self.workspace.manifest(at)
+
+    def staged(self) -> Stage | None:
+        """Return what `commit` would publish, or None."""
+        return open_stage(self.workspace)
+
+    def import_from(
+        self,
+        format_name: str,
+        source: str | Path,
+        *,
+        layer: str | None = None,
+        mode: Mode | None = None,
+        by: str | None = None,
+        dataset: str | None = None,
+        message: str | None = None,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> ImportReport:
+        """Read a file or folder of some format into the stage."""
+        return import_from(
+            self.workspace,
+            format_name,
+            Path(source),
+            layer=layer,
+            mode=mode,
+            by=by,
+            dataset=dataset,
+            message=message,
+            progress=progress,
+            stage=not dry_run,
+        )
+
+    @contextmanager
+    def edit(self, *, by: str | None = None, message: str | None = None) -> Iterator[Edit]:
+        """Change labels as one activity; staged at the end of the block, or not at all."""
+        draft = Draft(self.workspace, "edit", by=by, parameters={"message": message})
+        yield Edit(draft, self.workspace.default_layer)
+        draft.stage(message)
+
+    def split(
+        self, scheme: str, *, ratios: str, group: str | None = None, seed: int = 0,
+        by: str | None = None,
+    ) -> SplitReport:  # fmt: skip
+        """Assign every item to a subset, by hash of its group; staged."""
+        parameters = {"scheme": scheme, "ratios": ratios, "group": group, "seed": seed}
+        draft = Draft(self.workspace, "split", by=by, parameters=parameters)
+        report = split_by_hash(draft, scheme, parse_ratios(ratios), group=group, seed=seed)
+        draft.stage()
+        return report
+
+    def status(self) -> Diff | None:
+        """Return what differs between HEAD and the stage, or None where nothing is staged."""
+        staged = self.staged()
+        if staged is None:
+            return None
+        return diff(self.workspace.manifest(staged.parent), staged.manifest)
+
+    def commit(self, message: str, *, tag: str | None = None) -> str | None:
+        """Publish the stage as a Git commit, and return it; None where there is nothing to do."""
+        staged = self.staged()
+        if tag is not None:
+            check_tag_free(self.workspace.git, tag)
+        if staged is None:
+            return None
+        return publish(
+            self.workspace, staged.manifest, parent=staged.parent, message=message, tag=tag
+        )
+
+    def restore(self) -> bool:
+        """Drop the stage; False where there was none."""
+        if self.staged() is None:
+            return False
+        drop_stage(self.workspace)
+        return True
+
+    def log(self, at: str = "HEAD", *, limit: int | None = None) -> list[Commit]:
+        """Return the commits that changed the store, newest first."""
+        return self.workspace.git.log(at, POINTER, limit)
+
+    def show(self, at: str = "HEAD") -> Version:
+        """Return one version, described."""
+        commits = self.workspace.git.log(at, None, 1)
+        manifest = self.workspace.manifest(at)
+        rows: dict[str, int] = {}
+        for part in manifest.parts:
+            rows[part.table] = rows.get(part.table, 0) + part.rows
+        size = sum(part.size for part in manifest.parts)
+        return Version(commits[0], manifest.root, rows, len(manifest.parts), size)
+
+    def tag(self, name: str, at: str = "HEAD", *, message: str | None = None) -> None:
+        """Give a version a name."""
+        tag_version(self.workspace, name, at, message or name)
+
+    def diff(
+        self, before: str, after: str | None = None, *, shapes: bool = True,
+        progress: Progress | None = None,
+    ) -> Diff:  # fmt: skip
+        """Compare two versions; without `after` with the stage, else with HEAD."""
+        sides = self.workspace.manifest(before), self.manifest(after)
+        return diff(*sides, shapes=shapes, progress=progress)
+
+    def drift(self, before: str, after: str | None = None, *, layer: str | None = None) -> Drift:
+        """Return how class shares moved between two versions."""
+        found = class_drift(self.workspace.manifest(before), self.manifest(after), layer)
+        if found is None:
+            raise NotFound("one of the versions has no labels, so there are no class shares")
+        return found
+
+    def query(
+        self,
+        sql: str,
+        *,
+        at: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        limits: Limits | None = None,
+    ) -> pa.Table:
+        """Return the result of one SELECT over a version's views."""
+        return query(self.manifest(at), sql, parameters, limits)
+
+    def stats(
+        self, *, at: str | None = None, layer: str | None = None, items: bool = False
+    ) -> Balance:
+        """Return how labels are spread over classes."""
+        return balance(self.manifest(at), layer, items=items)
+
+    def check(self, *, at: str | None = None, progress: Progress | None = None) -> list[Finding]:
+        """Return the rules that a version breaks."""
+        return check(self.manifest(at), progress)
+
+    def export_to(
+        self,
+        format_name: str,
+        target: str | Path,
+        *,
+        at: str | None = None,
+        layer: str | None = None,
+        dataset: str | None = None,
+        progress: Progress | None = None,
+    ) -> ExportReport:
+        """Write a version's labels as a file or folder of some format."""
+        return export_to(
+            self.manifest(at),
+            format_name,
+            Path(target),
+            layer=layer or self.workspace.default_layer,
+            dataset=dataset,
+            progress=progress,
+        )
+
+    def trace(self, annotation_id: int, *, at: str = "HEAD") -> Trace:
+        """Return the life of one label."""
+        return trace(self.workspace, annotation_id, at)
+
+    def pin(
+        self, at: str, target: str | Path, *, layer: str | None = None, split: str | None = None
+    ) -> Pin:
+        """Write a pin file of a version."""
+        pin = make_pin(self.workspace, at, layer=layer, split=split)
+        write_pin(pin, Path(target))
+        return pin
+
+    def check_pin(self, path: str | Path) -> list[str]:
+        """Return what is wrong with a pin in this store; nothing for a good one."""
+        return check_pin(self.workspace, Path(path))
+
+    def push(self, *, remote: str | None = None, show: bool = False) -> str:
+        """Send the objects of all versions to a remote, by DVC."""
+        return push(self.workspace, remote, show=show)
+
+    def pull(self, *, remote: str | None = None, show: bool = False) -> str:
+        """Fetch the objects of all versions from a remote, by DVC."""
+        return pull(self.workspace, remote, show=show)
+
+    def remote_add(self, name: str, url: str, *, default: bool = False) -> None:
+        """Add a remote to DVC's configuration."""
+        remote_add(self.workspace, name, url, default=default)
+
+    def gc(self, *, force: bool = False) -> str:
+        """Collect objects that no commit needs; without `force` only say which."""
+        return collect(self.workspace, force=force)
+
+
+def init_store(folder: str | Path = ".", *, target: int = TARGET) -> Store:
+    """Create a store in a folder, setting up Git and DVC where they are missing."""
+    return Store(init(Path(folder), target=target))
+
+
+def open_store(folder: str | Path = ".") -> Store:
+    """Open the store at a folder or above it."""
+    workspace = Workspace.find(Path(folder))
+    exclude_private(workspace)
+    return Store(workspace)

@@ -1,0 +1,1 @@
+"""Reading a pinned version for training."""

@@ -1,0 +1,49 @@
+"""Objects to and from remotes, by the real DVC."""
+
+from __future__ import annotations
+
+from labelstore.errors import StorageFailed
+from labelstore.versions.checkout import follow
+from labelstore.versions.dvc import POINTER
+from labelstore.versions.workspace import Workspace
+
+LOST = "neither locally nor on remote"
+
+
+def push(workspace: Workspace, remote: str | None = None, *, show: bool = False) -> str:
+    """Send the objects of all versions to a remote.
+
+    Args:
+        workspace: the store.
+        remote: DVC remote; the default one otherwise.
+        show: let DVC's progress bars through.
+
+    Raises:
+        NotFound: there is no such remote.
+        StorageFailed: DVC failed, or an object of some version is nowhere.
+    """
+    name, _ = workspace.layout.remote(remote)
+    said = workspace.layout.command(
+        "push", "--all-commits", "-r", name, POINTER, cwd=workspace.folder, show=show
+    )
+    if LOST in said:
+        raise StorageFailed(f"dvc push: {said}", code="objects-lost")
+    return said
+
+
+def pull(workspace: Workspace, remote: str | None = None, *, show: bool = False) -> str:
+    """Fetch the objects of all versions from a remote, and let `labels/` show the current one."""
+    name, _ = workspace.layout.remote(remote)
+    said = workspace.layout.command(
+        "fetch", "--all-commits", "-r", name, POINTER, cwd=workspace.folder, show=show
+    )
+    if workspace.checkout:
+        follow(workspace, workspace.manifest("HEAD"))
+    return said
+
+
+def remote_add(workspace: Workspace, name: str, url: str, *, default: bool = False) -> None:
+    """Add a remote to DVC's configuration, where Git carries it to every clone."""
+    words = ["remote", "add", *(["--default"] if default else []), name, url]
+    workspace.layout.command(*words, cwd=workspace.folder)
+    workspace.layout.__dict__.pop("config", None)

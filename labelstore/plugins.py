@@ -23,19 +23,21 @@ GROUP = "labelstore.converters"
 
 @dataclass(frozen=True)
 class Piece:
-    """Some annotations of a source, in its order.
+    """Some annotations of a source, in any order; `seq` says their place in it.
+
+    Columns that no row fills may be left out.
 
     Attributes:
         annotations: rows of `annotations` with local numbers; an item or class that the source
             does not list has the number -1 - i, where i is its place in the lists below.
-        geometries: the same rows' shapes.
+        geometries: the same rows' shapes, in the same order.
         unlisted_items: JSON text of the ids of items that are not listed.
         unlisted_categories: JSON text of the ids of classes that are not listed.
         notices: counts of what is unusual, by stable code.
     """
 
-    annotations: pa.RecordBatch
-    geometries: pa.RecordBatch
+    annotations: pa.Table
+    geometries: pa.Table
     unlisted_items: list[str] = field(default_factory=list)
     unlisted_categories: list[str] = field(default_factory=list)
     notices: Mapping[str, int] = field(default_factory=dict)
@@ -55,7 +57,7 @@ class Reading(Protocol):
     """Counts of what is unusual about items and classes, by stable code."""
 
     def items(self) -> pa.Table:
-        """Return the rows of `items`, `item_id` counting from 0, one entry in `sources`."""
+        """Return rows of `items`, `item_id` counting from 0, one entry in `sources`."""
 
     def categories(self) -> pa.Table:
         """Return the rows of `categories`, `category_id` counting from 0."""

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from labelstore.model.tables import Table
 from labelstore.storage.compare import differing
+from labelstore.storage.parquet import conform
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,6 +68,7 @@ def match(
         take_ids: gives ids to new rows.
         keep_origin: leave order and source ids of rows that are otherwise equal.
     """
+    incoming = conform(incoming, table)
     incoming = incoming.set_column(
         incoming.schema.get_field_index("sources"),
         table.schema.field("sources"),
@@ -154,7 +156,7 @@ def _keys(table: Table, rows: pa.Table, dataset_id: int) -> list[Key]:
 def _fresh(
     table: Table, existing: pa.Table, rows: pa.Table, ids: NDArray[np.int64], activity_id: int
 ) -> pa.Table:
-    columns = {table.id_column: ids, "changed_in": np.full(len(ids), activity_id, np.int64)}
+    columns: dict[str, Any] = {table.id_column: ids, "changed_in": np.full(len(ids), activity_id, np.int64)}
     if "position" in table.schema.names:
         first = 1 + max(existing.column("position").to_pylist(), default=-1)
         columns["position"] = np.arange(first, first + len(ids), dtype=np.int32)

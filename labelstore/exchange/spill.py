@@ -18,7 +18,9 @@ import pyarrow as pa
 
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.plugins import Piece, Reading
+from labelstore.storage.packing import pack, unpack
 from labelstore.storage.parallel import fork_map
+from labelstore.storage.parquet import conform
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,14 +92,20 @@ class Spill:
                 slices.append(self._open(table, piece.piece).slice(a, b - a))
                 seqs.append(piece.seqs[a:b])
                 keys.append(piece.keys[a:b])
+        schema = TABLES[table].schema
         if not slices:
-            return TABLES[table].schema.empty_table()
+            return schema.empty_table()
         order = np.lexsort((np.concatenate(seqs), np.concatenate(keys)))
-        return pa.Table.from_batches([pa.concat_batches(slices).take(pa.array(order))])
+        joined = pa.concat_tables(
+            [pa.Table.from_batches([s]) for s in slices], promote_options="default"
+        )
+        (rows,) = joined.combine_chunks().to_batches()
+        return conform(unpack(rows.take(pa.array(order)), schema), TABLES[table])
 
     def columns(self, piece: int, names: list[str]) -> pa.Table:
         """Return some columns of a piece's annotations, in the order of its file."""
-        return pa.Table.from_batches([self._open("annotations", piece)]).select(names)
+        rows = unpack(self._open("annotations", piece), TABLES["annotations"].schema)
+        return conform(rows, TABLES["annotations"], names)
 
     def path(self, table: str, piece: int) -> Path:
         """Return a scratch file."""
@@ -155,32 +163,42 @@ def spill(
 
 
 def _write(target: Spill, number: int, piece: Piece, numbering: Numbering) -> Decoded:
-    items = _mapped(np.asarray(piece.annotations.column("item_id")), numbering.items)
-    seqs = np.asarray(piece.annotations.column("seq"))
+    annotations = piece.annotations.combine_chunks()
+    items = _mapped(_ints(annotations, "item_id"), numbering.items)
+    seqs = _ints(annotations, "seq")
     order = np.lexsort((seqs, items))
-    columns: dict[str, Any] = {
-        "item_id": items,
-        "category_id": _classes(piece.annotations.column("category_id"), numbering.categories),
-        **numbering.constants,
-        "layer": numbering.layer,
-    }
-    for name, rows in zip(FAMILY, (piece.annotations, piece.geometries), strict=True):
-        batch = _with_columns(rows, columns).take(pa.array(order))
-        with pa.ipc.new_file(str(target.path(name, number)), batch.schema) as file:
-            file.write_batch(batch)
+    columns: dict[str, Any] = {**numbering.constants, "layer": numbering.layer, "item_id": items}
+    if "category_id" in annotations.column_names:
+        column = annotations.column("category_id").combine_chunks()
+        columns["category_id"] = _classes(column, numbering.categories)
+    for name, rows in zip(FAMILY, (annotations, piece.geometries), strict=True):
+        filled = with_columns(rows, TABLES[name].schema, columns)
+        _save(target.path(name, number), filled, order)
     return Decoded(
         number,
         items[order],
         seqs[order],
         piece.unlisted_items,
         piece.unlisted_categories,
-        _filled(piece.annotations),
+        _filled(annotations),
         piece.notices,
     )
 
 
-def _filled(rows: pa.RecordBatch) -> frozenset[str]:
-    columns = zip(rows.schema.names, rows.columns, strict=True)
+def _save(path: Path, rows: pa.Table, order: Ids) -> None:
+    """Write rows in an order, packed."""
+    (batch,) = rows.combine_chunks().to_batches()
+    packed = pack(batch).take(pa.array(order))
+    with pa.ipc.new_file(str(path), packed.schema) as file:
+        file.write_batch(packed)
+
+
+def _ints(rows: pa.Table, name: str) -> Ids:
+    return np.asarray(rows.column(name).combine_chunks())
+
+
+def _filled(rows: pa.Table) -> frozenset[str]:
+    columns = zip(rows.column_names, rows.columns, strict=True)
     return frozenset(name for name, column in columns if column.null_count < len(column))
 
 
@@ -196,17 +214,26 @@ def _classes(numbers: pa.Array, ids: Ids) -> pa.Array:
     return pa.array(filled, mask=np.asarray(numbers.is_null()))
 
 
-def _with_columns(rows: pa.RecordBatch, columns: Mapping[str, Any]) -> pa.RecordBatch:
+def with_columns(rows: pa.Table, schema: pa.Schema, columns: Mapping[str, Any]) -> pa.Table:
+    """Return the rows with some columns set: arrays, or one value for all rows.
+
+    Args:
+        rows: the rows.
+        schema: says which of the columns this table has, and their types.
+        columns: arrays or single values by name.
+    """
     for name, value in columns.items():
-        at = rows.schema.get_field_index(name)
-        if at < 0:
+        if name not in schema.names:
             continue
-        field_ = rows.schema.field(at)
-        if isinstance(value, np.ndarray | pa.Array):
-            column = pa.array(value) if isinstance(value, np.ndarray) else value
+        field_ = schema.field(name)
+        if isinstance(value, np.ndarray):
+            column: Any = pa.array(value)
+        elif isinstance(value, pa.Array | pa.ChunkedArray):
+            column = value
         else:
-            column = pa.repeat(pa.scalar(value, field_.type), len(rows))
-        rows = rows.set_column(at, field_, column)
+            column = pa.repeat(pa.scalar(value, field_.type), rows.num_rows)
+        at = rows.schema.get_field_index(name)
+        rows = rows.append_column(field_, column) if at < 0 else rows.set_column(at, field_, column)
     return rows
 
 
@@ -224,16 +251,15 @@ def resolve_unlisted(target: Spill, items: list[Ids], categories: list[Ids]) -> 
         keys = _resolved(decoded.keys, items[i])
         order = np.lexsort((decoded.seqs, keys))
         for name in FAMILY:
-            batch = target._open(name, decoded.piece)
+            schema = TABLES[name].schema
+            rows = unpack(target._open(name, decoded.piece), schema)
             columns: dict[str, Any] = {"item_id": keys}
-            if name == "annotations":
-                numbers = batch.column("category_id")
+            if "category_id" in rows.column_names:
+                numbers = rows.column("category_id").combine_chunks()
                 known = _resolved(np.asarray(numbers.fill_null(0)), categories[i])
                 columns["category_id"] = pa.array(known, mask=np.asarray(numbers.is_null()))
-            batch = _with_columns(batch, columns).take(pa.array(order))
             aside = target.path(name, decoded.piece).with_suffix(".new")
-            with pa.ipc.new_file(str(aside), batch.schema) as file:
-                file.write_batch(batch)
+            _save(aside, with_columns(rows, schema, columns), order)
             aside.replace(target.path(name, decoded.piece))
         target.pieces[i] = Decoded(
             decoded.piece, keys[order], decoded.seqs[order], [], [], decoded.columns, decoded.notices

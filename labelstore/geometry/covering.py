@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelstore.model.tables import TABLES
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -28,16 +30,19 @@ def covering_boxes(geometries: pa.RecordBatch | pa.Table) -> Floats:
     """
     boxes = np.full((geometries.num_rows, 4), np.nan)
     for name in ("polylines", "polygons"):
-        _fill(boxes, _outline_boxes(_plain(geometries.column(name))))
+        _fill(boxes, _outline_boxes(_column(geometries, name)))
     _fill(boxes, _point_boxes(geometries))
-    _fill(boxes, _mask_boxes(_plain(geometries.column("mask"))))
     stated = _stated_boxes(geometries)
     known = ~np.isnan(stated[:, 0])
     boxes[known] = stated[known]
     return boxes
 
 
-def _plain(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+def _column(geometries: pa.RecordBatch | pa.Table, name: str) -> pa.Array:
+    """Return a column in one chunk; all null where the rows do not have it."""
+    if name not in geometries.schema.names:
+        return pa.nulls(geometries.num_rows, TABLES["geometries"].schema.field(name).type)
+    column = geometries.column(name)
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
@@ -48,10 +53,10 @@ def _fill(boxes: Floats, more: Floats) -> None:
 
 
 def _stated_boxes(geometries: pa.RecordBatch | pa.Table) -> Floats:
-    box = _plain(geometries.column("box"))
+    box = _column(geometries, "box")
     if box.null_count == len(box):
         return np.full((len(box), 4), np.nan)
-    form = _plain(geometries.column("box_form"))
+    form = _column(geometries, "box_form")
     v = np.stack([_floats(pc.struct_field(box, i)) for i in range(4)], axis=1)
     size = v[:, 2:]
     corner = np.where(_is(form, "cxcywh"), v[:, :2] - size / 2, v[:, :2])
@@ -83,17 +88,17 @@ def _outline_boxes(outlines: pa.Array) -> Floats:
 
 def _point_boxes(geometries: pa.RecordBatch | pa.Table) -> Floats:
     """Return the extents of labelled keypoints in the plane, shape (n, 4)."""
-    points = _plain(geometries.column("keypoints"))
+    points = _column(geometries, "keypoints")
     if points.null_count == len(points):
         return np.full((len(points), 4), np.nan)
-    dims = np.asarray(_plain(geometries.column("keypoint_dims")).fill_null(2))
+    dims = np.asarray(_column(geometries, "keypoint_dims").fill_null(2))
     rows = np.asarray(pc.list_parent_indices(points))
     sizes = np.asarray(pc.list_value_length(points).fill_null(0))
     place = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     axis = place % dims[rows]
     values = np.asarray(points.flatten(), np.float64).copy()
     values[axis > 1] = np.nan
-    shown = _plain(geometries.column("visibility"))
+    shown = _column(geometries, "visibility")
     labelled = np.asarray(shown.flatten()) > 0
     if len(labelled) * 2 == len(values) and (dims == 2).all():
         values[~np.repeat(labelled, 2)] = np.nan
@@ -113,8 +118,3 @@ def _extents(rows: NDArray[np.int64], values: Floats, is_y: NDArray[np.bool_], n
         boxes[owners, column + 2] = np.fmax.reduceat(own, starts)
     return boxes
 
-
-def _mask_boxes(masks: pa.Array) -> Floats:
-    """Return the extents of COCO masks by pycocotools, for the few rows that state no box."""
-    boxes = np.full((len(masks), 4), np.nan)
-    return boxes

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from labelstore.errors import Conflict, FormatError
@@ -133,6 +134,7 @@ class Draft:
             if not change:
                 continue
             table = TABLES[name]
+            change = Edits(_unhashed(table, change.rows), change.dropped)
             refuse_gates(table, change.rows)
             own = [p for p in parts if (p.table, p.partition) == (name, partition)]
             others = [p for p in parts if (p.table, p.partition) != (name, partition)]
@@ -243,6 +245,13 @@ def refuse_gates(table: Table, rows: pa.Table) -> None:
             faults.append(f"row {first}, {violation.column}: {violation.rule}: {words}{more}")
     if faults:
         raise FormatError(table.name, faults, code="not-representable")
+
+
+def _unhashed(table: Table, rows: pa.Table) -> pa.Table:
+    """Return the rows with zeros for their hashes, which are computed when parts are built."""
+    at = rows.schema.get_field_index(table.hash_column)
+    zeros = pa.array(np.zeros(rows.num_rows, np.uint64))
+    return rows.set_column(at, table.schema.field(at), zeros)
 
 
 def _agent_row(row: AgentRow) -> dict[str, Any]:

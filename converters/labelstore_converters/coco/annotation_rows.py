@@ -41,16 +41,16 @@ class AnnotationRows:
             category: local number of its class, or None.
         """
         row: dict[str, Any] = {"seq": seq, "item_id": item, "category_id": category}
-        carried = ["image_id"] if item is not None else []
+        carried = {"image_id"}
         numbers: list[float | int] = []
         if "category_id" in found and category is not None:
-            carried.append("category_id")
+            carried.add("category_id")
         for key in ("id", "iscrowd", "num_keypoints", "caption", "attributes"):
             if key in found and PLAIN[key](found[key], row):
-                carried.append(key)
+                carried.add(key)
         for key in ("area", "score", "bbox", "segmentation", "keypoints"):
             if key in found and NUMERIC[key](found[key], row, numbers):
-                carried.append(key)
+                carried.add(key)
             elif key in found:
                 self._notice(f"coco-{key}-kept-verbatim")
         if "id" not in found:
@@ -63,23 +63,26 @@ class AnnotationRows:
         row["kind"] = _kind(row)
         self._rows.append(row)
 
+    def __len__(self) -> int:
+        """Return how many annotations it has."""
+        return len(self._rows)
+
     def _notice(self, code: str) -> None:
         self.notices[code] = self.notices.get(code, 0) + 1
 
     def batches(self) -> tuple[pa.RecordBatch, pa.RecordBatch]:
         """Return the annotations and their geometries."""
-        count = len(self._rows)
-        shapes = batch(TABLES["geometries"], self._columns("geometries"), count)
+        shapes = batch(TABLES["geometries"], self._columns("geometries"))
         columns = self._columns("annotations")
         columns.update(covering_columns(covering_boxes(shapes)))
-        return batch(TABLES["annotations"], columns, count), shapes
+        return batch(TABLES["annotations"], columns), shapes
 
     def _columns(self, table: str) -> dict[str, Any]:
         names = TABLES[table].schema.names
         used = {name for row in self._rows for name in row} & set(names)
         columns: dict[str, Any] = {n: [row.get(n) for row in self._rows] for n in used}
         columns["layer"] = [""] * len(self._rows)
-        columns["annotation_id"] = columns.get("seq") or [row["seq"] for row in self._rows]
+        columns["annotation_id"] = [row["seq"] for row in self._rows]
         columns["item_id"] = [row["item_id"] for row in self._rows]
         return columns
 
@@ -166,12 +169,18 @@ def _mask(value: Mapping[str, Any], row: dict[str, Any]) -> bool:
         return False
     if isinstance(counts, str) and counts.isascii():
         encoding, data = "coco_rle", counts.encode()
-    elif isinstance(counts, list) and all(type(c) is int and 0 <= c < 2**32 for c in counts):
+    elif isinstance(counts, list) and _are_runs(counts):
         encoding, data = "coco_rle_list", np.array(counts, "<u4").tobytes()
     else:
         return False
     row["mask"] = {"encoding": encoding, "h": size[0], "w": size[1], "counts": data}
     return True
+
+
+def _are_runs(counts: list[Any]) -> bool:
+    if not counts:
+        return True
+    return set(map(type, counts)) == {int} and min(counts) >= 0 and max(counts) < 2**32
 
 
 def _keypoints(value: Any, row: dict[str, Any], numbers: list[float | int]) -> bool:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from labelstore_converters.coco.lookup import Lookup, Unlisted
 
 SKELETON_DROPS = b"0123456789.,-[] \t\r\n"
+LOWEST, HIGHEST = -(2**63), 2**63 - 1
 KEYS = frozenset({"id", "image_id", "category_id", "bbox", "area", "iscrowd", "segmentation"})
 
 
@@ -100,8 +101,8 @@ class Regular:
             "polygons": polygons,
             "area": np.fromiter(map(attrgetter("area"), found), float, count),
         }
-        shapes = batch(TABLES["geometries"], geometries, count)
-        return batch(TABLES["annotations"], annotations, count), shapes
+        shapes = batch(TABLES["geometries"], geometries)
+        return batch(TABLES["annotations"], annotations), shapes
 
 
 def decode(raws: Sequence[msgspec.Raw], key_order: Sequence[str]) -> Regular | None:
@@ -118,26 +119,38 @@ def decode(raws: Sequence[msgspec.Raw], key_order: Sequence[str]) -> Regular | N
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
     skeleton = "{" + "".join(f'"{key}":' for key in key_order) + "}"
-    expected = skeleton.encode()
-    rows = np.fromiter(
-        (_is_regular(a, raw, expected) for a, raw in zip(found, raws, strict=True)),
-        bool,
-        len(found),
+    rows = np.fromiter(map(_fits, found), bool, len(found))
+    regular = [raws[i] for i in np.flatnonzero(rows).tolist()]
+    if not _are_plain(regular, [found[i] for i in np.flatnonzero(rows).tolist()], skeleton):
+        for i in np.flatnonzero(rows).tolist():
+            rows[i] = _are_plain([raws[i]], [found[i]], skeleton)
+    return Regular(rows, [found[i] for i in np.flatnonzero(rows).tolist()])
+
+
+def _fits(annotation: _Annotation) -> bool:
+    """Say whether it has polygons and its integers fit their columns."""
+    return (
+        type(annotation.segmentation) is list
+        and 0 <= annotation.iscrowd <= 1
+        and LOWEST <= annotation.id <= HIGHEST
+        and LOWEST <= annotation.image_id <= HIGHEST
+        and LOWEST <= annotation.category_id <= HIGHEST
     )
-    return Regular(rows, [a for a, regular in zip(found, rows.tolist(), strict=True) if regular])
 
 
-def _is_regular(annotation: _Annotation, raw: msgspec.Raw, expected: bytes) -> bool:
-    shape = annotation.segmentation
-    if type(shape) is _Mask or not 0 <= annotation.iscrowd <= 1:
+def _are_plain(
+    raws: Sequence[msgspec.Raw], found: Sequence[_Annotation], skeleton: str
+) -> bool:
+    """Say whether all texts have the usual keys in order, and a point in every float.
+
+    There is at most one point a number and none elsewhere, so the totals are equal only if each
+    number has its own.
+    """
+    text = b"".join(raws)
+    points = 5 * len(found) + sum(sum(map(len, a.segmentation)) for a in found)  # type: ignore[arg-type]
+    if text.count(b".") != points:
         return False
-    if not (-(2**63) <= annotation.id < 2**63 and abs(annotation.image_id) < 2**63):
-        return False
-    if abs(annotation.category_id) >= 2**63:
-        return False
-    text = bytes(raw)
-    points = 5 + sum(map(len, shape))  # type: ignore[arg-type]
-    return text.count(b".") == points and text.translate(None, SKELETON_DROPS) == expected
+    return text.translate(None, SKELETON_DROPS) == skeleton.encode() * len(found)
 
 
 def _ints(found: Sequence[_Annotation], name: str) -> NDArray[np.int64]:

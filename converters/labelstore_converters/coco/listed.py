@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from labelstore.model.tables import TABLES
@@ -14,21 +15,30 @@ from labelstore_converters.coco.numbers import is_int
 
 def image_rows(images: Sequence[dict[str, Any]], order: Sequence[str]) -> pa.Table:
     """Return rows of `items`, numbered from 0 in file order."""
-    columns: dict[str, list[Any]] = {n: [] for n in ("uri", "width", "height", "sources")}
-    for seq, image in enumerate(images):
-        carried = ["id"]
+    columns: dict[str, list[Any]] = {n: [] for n in ("uri", "width", "height")}
+    carried = []
+    for image in images:
+        own = {"id"}
         for key in ("width", "height"):
-            fits = is_int(image.get(key), 32) and image[key] >= 0
-            columns[key].append(image[key] if fits else None)
-            carried += [key] if fits else []
+            value = image.get(key)
+            fits = type(value) is int and 0 <= value < 2**31
+            columns[key].append(value if fits else None)
+            if fits:
+                own.add(key)
         name = image.get("file_name")
         uri = normalised(name) if isinstance(name, str) else image.get("coco_url")
         columns["uri"].append(uri if isinstance(uri, str) else None)
-        if isinstance(name, str) and uri == name:
-            carried.append("file_name")
-        columns["sources"].append([_source(image, seq, carried, order)])
-    rows = {**columns, "item_id": range(len(images)), "modality": ["image"] * len(images)}
-    return pa.Table.from_batches([batch(TABLES["items"], rows, len(images))])
+        if uri is not None and uri == name:
+            own.add("file_name")
+        carried.append(own)
+    count = len(images)
+    rows = {
+        **columns,
+        "item_id": range(count),
+        "modality": pa.repeat("image", count),
+        "sources": _sources(images, carried, order, "items"),
+    }
+    return pa.Table.from_batches([batch(TABLES["items"], rows)])
 
 
 def normalised(name: str) -> str:
@@ -46,22 +56,18 @@ def normalised(name: str) -> str:
 
 def category_rows(categories: Sequence[dict[str, Any]], order: Sequence[str]) -> pa.Table:
     """Return rows of `categories`, numbered from 0 in file order."""
-    names = ("name", "supercategory", "keypoint_names", "skeleton", "is_thing", "color", "sources")
-    columns: dict[str, list[Any]] = {n: [] for n in names}
-    for seq, found in enumerate(categories):
-        values, carried = _category_values(found)
-        for name in names[:-1]:
-            columns[name].append(values.get(name))
-        columns["sources"].append([_source(found, seq, carried, order)])
-    count = len(categories)
-    rows = {**columns, "category_id": range(count), "position": range(count)}
-    return pa.Table.from_batches([batch(TABLES["categories"], rows, count)])
+    names = ("name", "supercategory", "keypoint_names", "skeleton", "is_thing", "color")
+    pairs = [_category_values(found) for found in categories]
+    columns: dict[str, Any] = {n: [values.get(n) for values, _ in pairs] for n in names}
+    columns["sources"] = _sources(categories, [keys for _, keys in pairs], order, "categories")
+    columns["category_id"] = columns["position"] = range(len(categories))
+    return pa.Table.from_batches([batch(TABLES["categories"], columns)])
 
 
-def _category_values(found: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def _category_values(found: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
     """Return the values of columns and the keys that they carry exactly."""
     values: dict[str, Any] = {}
-    carried = ["id"]
+    carried = {"id"}
     for key, column, fits in (
         ("name", "name", lambda v: isinstance(v, str) and v),
         ("supercategory", "supercategory", lambda v: isinstance(v, str)),
@@ -70,15 +76,15 @@ def _category_values(found: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     ):
         if key in found and fits(found[key]):
             values[column] = found[key]
-            carried.append(key)
+            carried.add(key)
     thing = found.get("isthing")
     if type(thing) is int and thing in (0, 1):
         values["is_thing"] = bool(thing)
-        carried.append("isthing")
+        carried.add("isthing")
     edges = found.get("skeleton")
     if isinstance(edges, list) and all(_is_ints(e, 1, 2**31 - 1) and len(e) == 2 for e in edges):
         values["skeleton"] = [{"a": a - 1, "b": b - 1} for a, b in edges]
-        carried.append("skeleton")
+        carried.add("skeleton")
     return values, carried
 
 
@@ -90,15 +96,27 @@ def _is_ints(value: Any, low: int, high: int) -> bool:
     return isinstance(value, list) and all(type(v) is int and low <= v <= high for v in value)
 
 
-def _source(
-    found: dict[str, Any], seq: int, carried: Sequence[str], order: Sequence[str]
-) -> dict[str, Any]:
-    kept = leftovers(found, carried, order)
-    whole = is_int(found["id"])
-    return {
-        "dataset_id": 0,
-        "seq": seq,
-        "source_id": found["id"] if whole else None,
-        "source_key": None if whole else json_text(found["id"]),
-        "leftovers": json_text(kept) if kept else None,
+def _sources(
+    objects: Sequence[dict[str, Any]],
+    carried: Sequence[Collection[str]],
+    order: Sequence[str],
+    table: str,
+) -> pa.Array:
+    """Return the `sources` column: one entry per object of the list."""
+    kind = TABLES[table].schema.field("sources").type
+    whole = [is_int(o["id"]) for o in objects]
+    kept = [leftovers(o, keys, order) for o, keys in zip(objects, carried, strict=True)]
+    pairs = list(zip(objects, whole, strict=True))
+    columns = {
+        "dataset_id": np.zeros(len(objects), np.int64),
+        "seq": np.arange(len(objects)),
+        "source_id": [o["id"] if fits else None for o, fits in pairs],
+        "source_key": [None if fits else json_text(o["id"]) for o, fits in pairs],
+        "leftovers": [json_text(k) if k else None for k in kept],
+        "stated": [None] * len(objects),
     }
+    fields = list(kind.value_type)
+    arrays = [pa.array(columns[f.name], f.type) for f in fields]
+    entries = pa.StructArray.from_arrays(arrays, fields=fields)
+    offsets = pa.array(np.arange(len(objects) + 1, dtype=np.int32))
+    return pa.ListArray.from_arrays(offsets, entries, type=kind)

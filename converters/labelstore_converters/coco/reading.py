@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -74,42 +73,32 @@ class CocoReading:
         return category_rows(self._categories, self._key_orders["categories"])
 
     def annotations(self, piece: int) -> Piece:
-        """Return one piece of the annotations."""
+        """Return one piece of the annotations: the regular ones first, then the others."""
         begin = piece * PIECE
         raws = self._annotations[begin : begin + PIECE]
         unlisted = Unlisted(), Unlisted()
-        notices: Counter[str] = Counter()
+        order = self._key_orders["annotations"]
+        careful = AnnotationRows(order)
         pairs = []
         with no_collection():
             for at in range(0, len(raws), CHUNK):
-                pairs.append(self._chunk(raws[at : at + CHUNK], begin + at, unlisted, notices))
-        annotations = pa.concat_batches([a for a, _ in pairs])
-        geometries = pa.concat_batches([g for _, g in pairs])
-        return Piece(annotations, geometries, unlisted[0].keys, unlisted[1].keys, notices)
-
-    def _chunk(
-        self,
-        raws: list[msgspec.Raw],
-        seq: int,
-        unlisted: tuple[Unlisted, Unlisted],
-        notices: Counter[str],
-    ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-        """Return some annotations in order: the regular ones fast, the others with care."""
-        regular = fast.decode(raws, self._key_orders["annotations"])
-        careful = np.arange(len(raws)) if regular is None else np.flatnonzero(~regular.rows)
-        rows = AnnotationRows(self._key_orders["annotations"])
-        self._careful(rows, [raws[i] for i in careful.tolist()], careful + seq, unlisted)
-        notices.update(rows.notices)
-        if regular is None or not regular.rows.any():
-            return rows.batches()
-        quick = regular.batches(seq, self._image_numbers, self._category_numbers, unlisted)
-        if not len(careful):
-            return quick
-        order = np.argsort(np.concatenate([np.flatnonzero(regular.rows), careful]), kind="stable")
-        slow = rows.batches()
-        take = pa.array(order)
-        annotations = pa.concat_batches([quick[0], slow[0]]).take(take)
-        return annotations, pa.concat_batches([quick[1], slow[1]]).take(take)
+                chunk, seq = raws[at : at + CHUNK], begin + at
+                regular = fast.decode(chunk, order)
+                rest = np.arange(len(chunk))
+                if regular is not None and regular.rows.any():
+                    rest = np.flatnonzero(~regular.rows)
+                    numbers = self._image_numbers, self._category_numbers
+                    pairs.append(regular.batches(seq, *numbers, unlisted))
+                self._careful(careful, [chunk[i] for i in rest.tolist()], rest + seq, unlisted)
+            if len(careful) or not pairs:
+                pairs.append(careful.batches())
+        tables = [
+            pa.concat_tables(
+                [pa.Table.from_batches([pair[i]]) for pair in pairs], promote_options="default"
+            )
+            for i in (0, 1)
+        ]
+        return Piece(*tables, unlisted[0].keys, unlisted[1].keys, careful.notices)
 
     def _careful(
         self,

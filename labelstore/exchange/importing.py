@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import tempfile
 from collections import Counter
@@ -86,6 +87,24 @@ def import_from(
         FormatError: the source breaks its format.
         InvalidInput: the data set is there already and no mode is given.
     """
+    with without_collector():
+        return _import(
+            workspace, format_name, source, layer, mode, by, dataset, message, progress, stage
+        )
+
+
+def _import(
+    workspace: Workspace,
+    format_name: str,
+    source: Path,
+    layer: str | None,
+    mode: Mode | None,
+    by: str | None,
+    dataset: str | None,
+    message: str | None,
+    progress: Progress | None,
+    stage: bool,
+) -> ImportReport:
     reading = find_format(format_name).open(source)
     described = reading.dataset
     layer = layer or workspace.default_layer
@@ -322,6 +341,18 @@ def _items_in_use(draft: Draft) -> NDArray[np.int64]:
     parts = draft.manifest.parts_of("annotations")
     columns = [np.asarray(draft.manifest.read(p, ["item_id"]).column(0)) for p in parts]
     return np.unique(np.concatenate(columns)) if columns else np.empty(0, np.int64)
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Switch the cyclic collector off: parsed sources hold no cycles and millions of objects."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def write(rows: pa.Table, *, ids: Sequence[str] = ()) -> pa.Buffer:
         rows: table in one chunk a column.
         ids: int64 columns that mostly count upwards; they are delta-encoded.
     """
-    dictionary, encodings = _encodings(rows, frozenset(ids))
+    dictionary, encodings, compression = _encodings(rows, frozenset(ids))
     sink = pa.BufferOutputStream()
     pq.write_table(
         rows,
@@ -49,8 +49,8 @@ def write(rows: pa.Table, *, ids: Sequence[str] = ()) -> pa.Buffer:
         column_encoding=encodings or None,
         dictionary_pagesize_limit=DICTIONARY_LIMIT,
         data_page_size=1 << 20,
-        compression="zstd",
-        compression_level=1,
+        compression=compression,
+        compression_level={path: 1 for path, codec in compression.items() if codec == "zstd"},
         write_statistics=True,
         write_page_index=True,
         write_page_checksum=True,
@@ -95,21 +95,33 @@ def conform(rows: pa.Table, table: Table, names: Sequence[str] | None = None) ->
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 
-def _encodings(rows: pa.Table, ids: frozenset[str]) -> tuple[list[str], dict[str, str]]:
-    """Choose an encoding per leaf from its type and a sample, so that equal rows choose alike."""
+def _encodings(
+    rows: pa.Table, ids: frozenset[str]
+) -> tuple[list[str], dict[str, str], dict[str, str]]:
+    """Choose encoding and compression per leaf from its type and a sample: equal rows, equal choice.
+
+    Columns without a value are neither compressed nor given a dictionary: setting these up costs
+    more than the rest of their writing.
+    """
     dictionary: list[str] = []
     encodings: dict[str, str] = {}
+    compression: dict[str, str] = {}
     for field, column in zip(rows.schema, rows.columns, strict=True):
+        empty = column.null_count == rows.num_rows
         for path, values in _leaves(field.name, column.chunk(0) if column.num_chunks else column):
+            compression[path] = "none" if empty else "zstd"
+            if empty:
+                continue
             if path in ids:
                 encodings[path] = "DELTA_BINARY_PACKED"
             elif pat.is_uint64(values.type):
+                compression[path] = "none"
                 encodings[path] = "PLAIN"
             elif pat.is_float64(values.type) and not _short_decimals(values):
                 encodings[path] = "BYTE_STREAM_SPLIT"
             else:
                 dictionary.append(path)
-    return dictionary, encodings
+    return dictionary, encodings, compression
 
 
 def _leaves(path: str, values: pa.Array) -> Iterator[tuple[str, pa.Array]]:

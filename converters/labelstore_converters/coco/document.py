@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import mmap
 import re
 from collections.abc import Mapping
+from concurrent.futures import Future
+from hashlib import sha256
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from labelstore.errors import FormatError
 from labelstore.plugins import source_file
@@ -19,6 +22,12 @@ BOM = b"\xef\xbb\xbf"
 LISTS = ("images", "annotations", "categories")
 POSITION = re.compile(r"\(byte (\d+)\)|position (\d+)")
 WORDS = {dict: "an object", list: "a list", str: "text", type(None): "null", bool: "a boolean"}
+
+
+class _Lists(msgspec.Struct, gc=False):
+    images: list[msgspec.Raw] | None = None
+    annotations: list[msgspec.Raw] | None = None
+    categories: list[msgspec.Raw] | None = None
 
 
 class Document:
@@ -38,19 +47,56 @@ class Document:
         with open(path, "rb") as file:
             self.text = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self.bom = self.text[:3] == BOM
-        view = memoryview(self.text)[3:] if self.bom else memoryview(self.text)
-        top: dict[str, msgspec.Raw] = self.parse(view, dict[str, msgspec.Raw], "top level")
-        self.keys = list(top)
-        faults = self._faults(top)
+        self._digest = Future[str]()
+        Thread(target=lambda: self._digest.set_result(sha256(self.text).hexdigest())).start()
+        try:
+            self._split(3 if self.bom else 0)
+        finally:
+            self._digest.result()
+
+    def _split(self, begin: int) -> None:
+        """Find the members of the three lists in one pass, and parse what is left around them."""
+        view = memoryview(self.text)[begin:]
+        self.lists: dict[str, list[msgspec.Raw]]
+        try:
+            found = msgspec.json.decode(view, type=_Lists)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            self._explain(view)
+            raise
+        self.lists = {key: getattr(found, key) or [] for key in LISTS}
+        around = self._without_members(begin)
+        others: dict[str, Any] = self.parse(around, dict[str, Any], "top level")
+        faults = self._faults(others)
         if faults:
-            raise FormatError(str(path), faults, code="coco-structure")
-        self.lists: dict[str, list[msgspec.Raw]] = {
-            key: self.parse(top[key], list[msgspec.Raw], key) if key in top else []
-            for key in LISTS
-        }
-        self.others: dict[str, Any] = {
-            key: self.parse(top[key], Any, key) for key in top if key not in LISTS
-        }
+            raise FormatError(str(self.path), faults, code="coco-structure")
+        self.keys = list(others)
+        self.others = {key: value for key, value in others.items() if key not in LISTS}
+
+    def _without_members(self, begin: int) -> bytes:
+        """Return the document with its three lists empty."""
+        base = np.frombuffer(self.text, np.uint8).__array_interface__["data"][0]
+        spans = []
+        for members in self.lists.values():
+            if members:
+                first, last = (np.frombuffer(m, np.uint8) for m in (members[0], members[-1]))
+                start = first.__array_interface__["data"][0] - base
+                spans.append((start, last.__array_interface__["data"][0] - base + len(last)))
+        pieces = []
+        for start, end in sorted(spans):
+            pieces.append(self.text[begin:start])
+            begin = end
+        return b"".join([*pieces, self.text[begin:]])
+
+    def _explain(self, view: memoryview) -> None:
+        """Raise an error that says what is wrong with the document, and where.
+
+        Raises:
+            FormatError: always, where the text is no JSON or its top level is no COCO.
+        """
+        top: dict[str, msgspec.Raw] = self.parse(view, dict[str, msgspec.Raw], "top level")
+        faults = self._faults({k: [] if bytes(v)[:1] == b"[" else None for k, v in top.items()})
+        if faults:
+            raise FormatError(str(self.path), faults, code="coco-structure")
 
     def parse(self, data: Any, kind: Any, where: str) -> Any:
         """Return parsed JSON.
@@ -93,24 +139,22 @@ class Document:
         found = re.search(rb"[\[:,\s]" + re.escape(word).encode(), self.text)
         return f"line {self.text[: found.start() + 1].count(10) + 1}: " if found else ""
 
-    def _faults(self, top: Mapping[str, msgspec.Raw]) -> list[str]:
-        faults = []
-        for key in LISTS:
-            if key in top and bytes(memoryview(top[key])[:1]) != b"[":
-                faults.append(f"{key}: must be a list")
+    def _faults(self, top: Mapping[str, Any]) -> list[str]:
+        faults = [
+            f"{key}: must be a list" for key in LISTS if not isinstance(top.get(key, []), list)
+        ]
         if "images" not in top and "annotations" not in top:
             faults.append("top level: has neither `images` nor `annotations`; is this COCO?")
         return faults
 
     def source(self) -> dict[str, Any]:
         """Return the `files` entry of the data set: digest, size, line ends, style."""
-        digest = hashlib.sha256(self.text).hexdigest()
         head = self.text[: 1 << 16]
         newline = "crlf" if b"\r\n" in head else "lf" if b"\n" in head else "none"
         style = self._style(head)
         return {
             "path": self.path.name,
-            "sha256": digest,
+            "sha256": self._digest.result(),
             "size": len(self.text),
             "newline": newline,
             "final_newline": self.text[-1:] == b"\n",

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -80,18 +77,17 @@ class CocoReading:
         order = self._key_orders["annotations"]
         careful = AnnotationRows(order)
         pairs = []
-        with no_collection():
-            for at in range(0, len(raws), CHUNK):
-                chunk, seq = raws[at : at + CHUNK], begin + at
-                regular = fast.decode(chunk, order)
-                rest = np.arange(len(chunk))
-                if regular is not None and regular.rows.any():
-                    rest = np.flatnonzero(~regular.rows)
-                    numbers = self._image_numbers, self._category_numbers
-                    pairs.append(regular.batches(seq, *numbers, unlisted))
-                self._careful(careful, [chunk[i] for i in rest.tolist()], rest + seq, unlisted)
-            if len(careful) or not pairs:
-                pairs.append(careful.batches())
+        for at in range(0, len(raws), CHUNK):
+            chunk, seq = raws[at : at + CHUNK], begin + at
+            regular = fast.decode(chunk, order)
+            rest = np.arange(len(chunk))
+            if regular is not None and regular.rows.any():
+                rest = np.flatnonzero(~regular.rows)
+                numbers = self._image_numbers, self._category_numbers
+                pairs.append(regular.batches(seq, *numbers, unlisted))
+            self._careful(careful, [chunk[i] for i in rest.tolist()], rest + seq, unlisted)
+        if len(careful) or not pairs:
+            pairs.append(careful.batches())
         tables = [
             pa.concat_tables(
                 [pa.Table.from_batches([pair[i]]) for pair in pairs], promote_options="default"
@@ -133,10 +129,8 @@ class CocoReading:
         Raises:
             FormatError: members are no objects, or have no usable id.
         """
-        found = [
-            self._document.parse(raw, Any, f"{key}[{i}]")
-            for i, raw in enumerate(self._document.lists[key])
-        ]
+        raws = self._document.lists[key]
+        found: list[Any] = self._document.parse(b"[" + b",".join(raws) + b"]", list[Any], key)
         faults = []
         for i, value in enumerate(found):
             if not isinstance(value, dict):
@@ -192,15 +186,3 @@ def _word(value: Any) -> str:
 def _shown(faults: list[str]) -> list[str]:
     more = len(faults) - SHOWN_FAULTS
     return faults[:SHOWN_FAULTS] + ([f"and {more} more faults like these"] if more > 0 else [])
-
-
-@contextmanager
-def no_collection() -> Iterator[None]:
-    """Switch the cyclic collector off: there are no cycles here, and it doubles the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

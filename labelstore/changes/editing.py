@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 KEYS = ("layer", "item_id", "annotation_id")
 FIXED = {*KEYS, "row_hash", "geometry_hash", "created_in", "changed_in", *COVERING}
-OUTLINES = ("box", "rotated_box", "corners", "polygons", "polylines", "keypoints", "mask")
 CONSEQUENCES = {
     "box": ("polygons", "mask", "area"),
     "polygons": ("box", "box_form", "area"),
@@ -73,6 +72,37 @@ class Edit:
             rows = _set(rows, "kind", _kinds(shapes))
         self._apply(_with_covering(_filled(TABLES["annotations"], rows), shapes), shapes)
         return ids
+
+    def add_boxes(
+        self,
+        *,
+        uri: str,
+        category: str,
+        boxes: Sequence[tuple[float, float, float, float]],
+        layer: str | None = None,
+    ) -> NDArray[np.int64]:
+        """Add boxes of one class to one item, and return their ids.
+
+        Args:
+            uri: the item.
+            category: name of the class.
+            boxes: x, y, width, height in pixels.
+            layer: the layer; the default one otherwise.
+        """
+        members = [{f"v{i}": float(v) for i, v in enumerate(box)} for box in boxes]
+        kind = TABLES["geometries"].schema.field("box").type
+        count = len(members)
+        return self.add(
+            pa.table(
+                {
+                    "layer": pa.array([layer or self._default_layer] * count),
+                    "uri": pa.array([uri] * count),
+                    "category": pa.array([category] * count),
+                    "box": pa.array(members, kind),
+                    "box_form": pa.array(["xywh"] * count),
+                }
+            )
+        )
 
     def update(
         self,
@@ -151,6 +181,7 @@ class Edit:
             )
             if shaped:
                 annotations = _set(annotations, "number_style", pa.nulls(len(ids), pa.string()))
+                annotations = _with_kinds(annotations, rows["geometries"])
                 annotations = _with_covering(annotations, rows["geometries"])
             self._apply(annotations, rows["geometries"] if shaped else None)
 
@@ -263,22 +294,36 @@ def _filled(table: Table, rows: pa.Table) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=table.schema).combine_chunks()
 
 
+SHAPE_KINDS = {
+    "text": "text",
+    "box": "box",
+    "rotated_box": "rotated_box",
+    "corners": "corners",
+    "polylines": "polyline",
+    "polygons": "polygon",
+    "mask": "mask",
+    "keypoints": "keypoints",
+    "cuboid3d": "cuboid3d",
+    "spans": "span",
+    "interval": "interval",
+}
+"""Kind by the column that holds its shape, the richest last."""
+
+
+def _with_kinds(annotations: pa.Table, shapes: pa.Table) -> pa.Table:
+    """Return annotations whose kind follows the shape, where the shape of that kind is gone."""
+    kinds = annotations.column("kind").combine_chunks()
+    lost = pa.repeat(False, len(kinds))
+    for name, kind in SHAPE_KINDS.items():
+        gone = pc.and_(pc.equal(kinds, kind), shapes.column(name).combine_chunks().is_null())
+        lost = pc.or_(lost, gone)
+    return _set(annotations, "kind", pc.if_else(lost, _kinds(shapes), kinds))
+
+
 def _kinds(shapes: pa.Table) -> pa.Array:
     """Return what each row seems to be: its richest shape."""
     kinds = pa.repeat("tag", shapes.num_rows)
-    for name, kind in (
-        ("text", "text"),
-        ("box", "box"),
-        ("rotated_box", "rotated_box"),
-        ("corners", "corners"),
-        ("polylines", "polyline"),
-        ("polygons", "polygon"),
-        ("mask", "mask"),
-        ("keypoints", "keypoints"),
-        ("cuboid3d", "cuboid3d"),
-        ("spans", "span"),
-        ("interval", "interval"),
-    ):
+    for name, kind in SHAPE_KINDS.items():
         kinds = pc.if_else(shapes.column(name).is_valid().combine_chunks(), kind, kinds)
     return kinds
 

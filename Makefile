@@ -1,0 +1,65 @@
+# `make demo` and `make test` need only Python 3.11, Git and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+ROWS ?= 1M
+
+.PHONY: venv demo test lint format docs bench schemas schemas-check wheel check lock clean
+
+venv: $(READY)
+
+$(READY): requirements/uv.txt requirements/dev.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.txt
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $(READY)
+
+demo: $(READY)
+	$(BIN)/labelstore demo
+
+test: $(READY)
+	$(BIN)/pytest -q -n 2 --dist loadgroup
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+docs: $(READY)
+	$(BIN)/python docs/generate.py --check
+	$(BIN)/zensical build --clean --strict --config-file docs/zensical.toml
+
+bench: $(READY)
+	$(BIN)/python tests/bench/promises.py --rows $(ROWS)
+	$(BIN)/python tests/bench/peers.py
+
+schemas: $(READY)
+	$(BIN)/labelstore schema export schemas/v1
+	$(BIN)/python docs/generate.py
+
+schemas-check: $(READY)
+	rm -rf .schemas-now && $(BIN)/labelstore schema export .schemas-now >/dev/null
+	diff -r .schemas-now schemas/v1 && rm -rf .schemas-now
+
+wheel: $(READY)
+	rm -rf dist
+	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python
+	$(BIN)/check-wheel-contents --toplevel labelstore,labelstore_converters dist/*.whl
+	$(BIN)/python tests/wheel.py dist/*.whl
+
+check: lint test schemas-check docs wheel
+
+lock:
+	cd requirements && for name in uv runtime dev; do \
+		uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
+			--no-emit-index-url --custom-compile-command "make lock" $$name.in -o $$name.txt; done
+
+clean:
+	rm -rf $(VENV) dist site .schemas-now .mypy_cache .ruff_cache .pytest_cache .hypothesis

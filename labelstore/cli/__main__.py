@@ -1,0 +1,5 @@
+"""`python -m labelstore.cli`."""
+
+from labelstore.cli.app import main
+
+main()

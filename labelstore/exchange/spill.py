@@ -269,4 +269,4 @@ def resolve_unlisted(target: Spill, items: list[Ids], categories: list[Ids]) -> 
 def _resolved(numbers: Ids, ids: Ids) -> Ids:
     if not len(ids):
         return numbers
-    return np.where(numbers < 0, ids[np.minimum(-1 - numbers, len(ids) - 1)], numbers)
+    return np.where(numbers < 0, ids[np.clip(-1 - numbers, 0, len(ids) - 1)], numbers)

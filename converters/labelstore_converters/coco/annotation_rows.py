@@ -41,7 +41,7 @@ class AnnotationRows:
             category: local number of its class, or None.
         """
         row: dict[str, Any] = {"seq": seq, "item_id": item, "category_id": category}
-        carried = {"image_id"}
+        carried = {"image_id"} if found["image_id"] is not None else set()
         numbers: list[float | int] = []
         if "category_id" in found and category is not None:
             carried.add("category_id")
@@ -93,6 +93,8 @@ def covering_columns(boxes: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, 
 
 
 def _id(value: Any, row: dict[str, Any]) -> bool:
+    if value is None:
+        return False
     if is_int(value):
         row["source_id"] = value
     else:

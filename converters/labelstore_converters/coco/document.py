@@ -118,7 +118,9 @@ class Document:
     def _explained(self, error: Exception, where: str) -> FormatError:
         """Say where and why, in the words of the standard parser, which counts lines."""
         if isinstance(error, msgspec.ValidationError):
-            return self.fault(f"{where}: {str(error).rstrip('.').lower()}", "coco-structure")
+            said = re.sub(r" - at `\$(\[\.\.\.\])*`$", "", str(error)).lower()
+            code = "not-finite" if "out of range" in said else "coco-structure"
+            return self.fault(f"{where}: {said}", code)
         try:
             json.loads(self.text[:].decode(), parse_constant=_no_constant)
         except json.JSONDecodeError as exact:

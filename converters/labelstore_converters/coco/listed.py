@@ -13,12 +13,21 @@ from labelstore_converters.coco.columns import batch, json_text, leftovers
 from labelstore_converters.coco.numbers import is_int
 
 
+NO_FILE_NAME = "\0no file_name"
+"""Marks an image whose URI stands for a name that its source does not give."""
+
+
+def _own_id(found: dict[str, Any]) -> set[str]:
+    """Return the keys that identify an object and that columns hold; null is no id."""
+    return {"id"} if found["id"] is not None else set()
+
+
 def image_rows(images: Sequence[dict[str, Any]], order: Sequence[str]) -> pa.Table:
     """Return rows of `items`, numbered from 0 in file order."""
     columns: dict[str, list[Any]] = {n: [] for n in ("uri", "width", "height")}
     carried = []
     for image in images:
-        own = {"id"}
+        own = _own_id(image)
         for key in ("width", "height"):
             value = image.get(key)
             fits = type(value) is int and 0 <= value < 2**31
@@ -30,6 +39,8 @@ def image_rows(images: Sequence[dict[str, Any]], order: Sequence[str]) -> pa.Tab
         columns["uri"].append(uri if isinstance(uri, str) else None)
         if uri is not None and uri == name:
             own.add("file_name")
+        elif name is None and uri is not None:
+            own.add(NO_FILE_NAME)
         carried.append(own)
     count = len(images)
     rows = {
@@ -67,7 +78,7 @@ def category_rows(categories: Sequence[dict[str, Any]], order: Sequence[str]) ->
 def _category_values(found: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
     """Return the values of columns and the keys that they carry exactly."""
     values: dict[str, Any] = {}
-    carried = {"id"}
+    carried = _own_id(found)
     for key, column, fits in (
         ("name", "name", lambda v: isinstance(v, str) and v),
         ("supercategory", "supercategory", lambda v: isinstance(v, str)),
@@ -106,6 +117,9 @@ def _sources(
     kind = TABLES[table].schema.field("sources").type
     whole = [is_int(o["id"]) for o in objects]
     kept = [leftovers(o, keys, order) for o, keys in zip(objects, carried, strict=True)]
+    for entry, keys in zip(kept, carried, strict=True):
+        if NO_FILE_NAME in keys:
+            entry["without"] = ["file_name"]
     pairs = list(zip(objects, whole, strict=True))
     columns = {
         "dataset_id": np.zeros(len(objects), np.int64),

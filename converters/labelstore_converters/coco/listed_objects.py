@@ -55,13 +55,14 @@ def arranged(
     """Return values and leftovers in one object: null values are absent, leftovers win.
 
     Args:
-        leftovers: JSON text of `keys` and `order`, or None.
+        leftovers: JSON text of `keys`, `order` and `without` (keys that are absent), or None.
         values: what columns say, by key.
         order: usual order of the keys in the source, or None.
         default_order: order where there is no source.
     """
     kept = json.loads(leftovers) if leftovers else {}
-    found = {k: v for k, v in values.items() if v is not None}
+    absent = kept.get("without", ())
+    found = {k: v for k, v in values.items() if v is not None and k not in absent}
     found.update(kept.get("keys", {}))
     chosen = kept.get("order") or order or default_order
     ranked = [k for k in chosen if k in found]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import shutil
 import tempfile
 from collections import Counter
@@ -359,7 +360,7 @@ def without_collector() -> Iterator[None]:
 def _scratch(workspace: Workspace) -> Iterator[Path]:
     """Make a scratch folder beside the stage, and remove it whatever happens."""
     workspace.private.mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="scratch.", dir=workspace.private))
+    folder = Path(tempfile.mkdtemp(prefix=f"scratch.{os.getpid()}.", dir=workspace.private))
     try:
         yield folder
     finally:

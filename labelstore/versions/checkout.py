@@ -23,6 +23,7 @@ def follow(workspace: Workspace, manifest: Manifest) -> None:
     Files that labelstore did not put there are left alone.
     """
     folder = workspace.folder / OUTPUT
+    workspace.private.mkdir(exist_ok=True)
     shown: dict[str, str] = read_json(workspace.private / RECORD) or {}
     for path in shown.keys() - manifest.files.keys():
         (folder / path).unlink(missing_ok=True)
@@ -36,7 +37,7 @@ def follow(workspace: Workspace, manifest: Manifest) -> None:
 
 def _place(workspace: Workspace, source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_name(f".{target.name}.tmp")
+    aside = workspace.private / f".{target.name}.{os.getpid()}.tmp"
     aside.unlink(missing_ok=True)
     for kind in workspace.layout.link_types:
         with contextlib.suppress(OSError):

@@ -11,10 +11,16 @@ from labelstore.errors import Corrupt
 from labelstore.storage.objects import sync_folder
 
 
-def write_whole(path: Path, data: bytes | str) -> None:
-    """Replace a file in one step; durable when this returns."""
+def write_whole(path: Path, data: bytes | str, scratch: Path | None = None) -> None:
+    """Replace a file in one step; durable when this returns.
+
+    Args:
+        path: the file.
+        data: its new content.
+        scratch: folder on the same file system for the file in the making; beside it otherwise.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    aside = (scratch or path.parent) / f".{path.name}.{os.getpid()}.tmp"
     with open(aside, "wb") as file:
         file.write(data.encode() if isinstance(data, str) else data)
         file.flush()

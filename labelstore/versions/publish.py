@@ -221,7 +221,7 @@ def move(workspace: Workspace, record: Publication) -> None:
     """Write working files and index entries, then move branch and tag in one transaction."""
     git = workspace.git
     for path, (_, after) in record.files.items():
-        write_whole(git.root / path, git.object(after))
+        write_whole(git.root / path, git.object(after), workspace.private)
         entry = f"100644,{after},{path}"
         git.run("update-index", "--add", "--cacheinfo", entry, durable=True)
     lines = ["start", f"update {record.branch} {record.new} {record.old}"]
@@ -239,7 +239,7 @@ def put_back(workspace: Workspace, record: Publication) -> None:
         file = git.root / path
         if file.exists() and file.read_bytes() == git.object(after):
             if before:
-                write_whole(file, git.object(before))
+                write_whole(file, git.object(before), workspace.private)
             else:
                 file.unlink()
         entry = git.run("ls-files", "-s", "--", path).split(" ")

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 from pathlib import Path
 
 from labelstore.errors import Conflict
 from labelstore.versions.publish import JOURNAL, Publication, finish, pending, put_back
 from labelstore.versions.workspace import Workspace
 
+SCRATCH = ("tree.*", "scratch.*", ".*.tmp")
+PID = re.compile(r"\.(\d+)\.")
+"""Scratch files carry the number of the process that made them."""
 LOCKS = ("index.lock", "HEAD.lock", "packed-refs.lock")
 
 
@@ -75,12 +81,28 @@ def _stale_locks(workspace: Workspace, record: Publication) -> list[str]:
 
 
 def _strays(workspace: Workspace) -> list[str]:
-    """Remove scratch files of processes that are gone."""
+    """Remove scratch files and folders of processes that are gone."""
     cleared = []
-    for path in workspace.private.glob("tree.*.index*"):
-        path.unlink(missing_ok=True)
-        cleared.append(f"cleared {_shown(path, workspace.git.root)}, which nobody needs")
+    for path in sorted(p for form in SCRATCH for p in workspace.private.glob(form)):
+        owner = PID.search(path.name)
+        if owner is None or _is_alive(int(owner[1])):
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+        cleared.append(f"cleared {_shown(path, workspace.git.root)} of a process that is gone")
     return cleared
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _shown(path: Path, root: Path) -> str:

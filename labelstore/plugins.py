@@ -47,14 +47,17 @@ class Piece:
 class Reading(Protocol):
     """A source, opened. Pieces may be read in any order and in several processes."""
 
-    dataset: Mapping[str, Any]
-    """Fields of the `datasets` row: info, licenses, leftovers, files."""
+    @property
+    def dataset(self) -> Mapping[str, Any]:
+        """Return fields of the `datasets` row: info, licenses, leftovers, files."""
 
-    pieces: int
-    """How many pieces of annotations there are."""
+    @property
+    def pieces(self) -> int:
+        """Return how many pieces of annotations there are."""
 
-    notices: Mapping[str, int]
-    """Counts of what is unusual about items and classes, by stable code."""
+    @property
+    def notices(self) -> Mapping[str, int]:
+        """Return counts of what is unusual about items and classes, by stable code."""
 
     def items(self) -> pa.Table:
         """Return rows of `items`, `item_id` counting from 0, one entry in `sources`."""
@@ -131,5 +134,3 @@ def source_file(path: Path) -> Path:
     if path.stat().st_size == 0:
         raise InvalidInput(f"{path}: the file is empty (0 bytes)", code="source-empty")
     return path
-
-

@@ -84,5 +84,7 @@ def population_stability(p: Sequence[float], q: Sequence[float]) -> float:
 
 def as_json(drift: Drift) -> Mapping[str, object]:
     """Return a drift as JSON values."""
-    classes = [{"category": c.category, "before": c.before, "after": c.after} for c in drift.classes]
+    classes = [
+        {"category": c.category, "before": c.before, "after": c.after} for c in drift.classes
+    ]
     return {"jensen_shannon": drift.jensen_shannon, "psi": drift.psi, "classes": classes}

@@ -55,7 +55,9 @@ def parse_ratios(text: str) -> dict[str, float]:
             raise InvalidInput(f"{entry!r}: write NAME=SHARE, as in train=0.8") from None
     bad = [n for n, share in ratios.items() if not (n and 0 < share <= 1)]
     if bad or abs(sum(ratios.values()) - 1) > TOLERANCE:
-        raise InvalidInput(f"{text!r}: shares must be above 0 and add up to 1", code="split-ratios")
+        raise InvalidInput(
+            f"{text!r}: shares must be above 0 and add up to 1", code="split-ratios"
+        )
     return ratios
 
 

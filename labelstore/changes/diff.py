@@ -140,12 +140,10 @@ class _Found:
         table = TABLES["annotations"]
         counts = self.tables.setdefault("annotations", Counts())
         columns = ["category_id"]
-        done = 0
-        for area in differences(table, before, after, layer, columns):
+        for done, area in enumerate(differences(table, before, after, layer, columns), 1):
             rows = _label_rows(layer, area, shape_changes)
             self._tally(area)
             self.labels.append(rows)
-            done += 1
             if self.progress:
                 self.progress("comparing", done, 0)
             for change in CHANGES:

@@ -108,7 +108,7 @@ class Edit:
         self,
         *,
         where: str,
-        set: Mapping[str, Any],  # noqa: A002
+        set: Mapping[str, Any],
         parameters: Mapping[str, Any] | None = None,
     ) -> int:
         """Change columns of the labels for which a condition holds, and return how many.
@@ -122,7 +122,8 @@ class Edit:
             InvalidInput: a column cannot be set, or the SQL is wrong.
 
         Example:
-            >>> edit.update(where="score < 0.2", set={"review_state": "'rejected'"})  # doctest: +SKIP
+            >>> state = {"review_state": "'rejected'"}
+            >>> edit.update(where="score < 0.2", set=state)  # doctest: +SKIP
         """
         self._settable(set)
         self._draft.distinguish(f"update {where} {sorted(set.items())} {parameters}")
@@ -158,7 +159,7 @@ class Edit:
             self._draft.apply(gone)
         return int(found.num_rows)
 
-    def _settable(self, set: Mapping[str, Any]) -> None:  # noqa: A002
+    def _settable(self, set: Mapping[str, Any]) -> None:
         known = {n for name in FAMILY for n in TABLES[name].schema.names} - FIXED | {"category"}
         for name in set:
             if name not in known:

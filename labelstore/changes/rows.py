@@ -128,7 +128,7 @@ def _compare(
     )
     ids = [np.asarray(t.column(table.id_column).combine_chunks()) for t in (old, new)]
     hashes = [np.asarray(t.column(table.hash_column).combine_chunks()) for t in (old, new)]
-    _, at_old, at_new = np.intersect1d(*ids, assume_unique=True, return_indices=True)
+    _, at_old, at_new = np.intersect1d(ids[0], ids[1], assume_unique=True, return_indices=True)
     differ = hashes[0][at_old] != hashes[1][at_new]
     return Range(
         table,
@@ -163,7 +163,7 @@ def _overlapping(
 
 
 def _constants(path: str) -> dict[str, object]:
-    """Return the flat columns of a part that hold one value throughout, by the file's statistics."""
+    """Return the flat columns of a part that hold one value throughout, by its statistics."""
     metadata = pq.read_metadata(path)
     found: dict[str, object] = {}
     nested = set()

@@ -105,10 +105,18 @@ def by_item(found: Diff) -> pa.Table:
     columns: dict[str, Any] = {"item_id": labels.column("item_id")}
     for change in ("added", "removed", "changed"):
         columns[change] = pc.equal(labels.column("change"), change).cast(pa.int64())
-    grouped = pa.table(columns).group_by("item_id").aggregate([(c, "sum") for c in columns if c != "item_id"])
+    grouped = (
+        pa.table(columns)
+        .group_by("item_id")
+        .aggregate([(c, "sum") for c in columns if c != "item_id"])
+    )
     grouped = grouped.rename_columns(["item_id", "added", "removed", "changed"])
-    total = pc.add(pc.add(grouped.column("added"), grouped.column("removed")), grouped.column("changed"))
-    return grouped.append_column("total", total).sort_by([("total", "descending"), ("item_id", "ascending")])
+    total = pc.add(
+        pc.add(grouped.column("added"), grouped.column("removed")), grouped.column("changed")
+    )
+    return grouped.append_column("total", total).sort_by(
+        [("total", "descending"), ("item_id", "ascending")]
+    )
 
 
 def verdict(found: Diff) -> str:

@@ -54,7 +54,7 @@ def init(
 
 
 def import_(
-    format: Annotated[str, typer.Argument(help="Name of a format, such as coco.")],  # noqa: A002
+    format: Annotated[str, typer.Argument(help="Name of a format, such as coco.")],
     source: Annotated[Path, typer.Argument(help="The file or folder that its own tools take.")],
     layer: Layer = None,
     mode: Annotated[
@@ -136,7 +136,7 @@ def split(
 
 
 def export(
-    format: Annotated[str, typer.Argument(help="Name of a format, such as coco.")],  # noqa: A002
+    format: Annotated[str, typer.Argument(help="Name of a format, such as coco.")],
     target: Annotated[Path, typer.Argument(help="File or folder to write.")],
     at: At = None,
     layer: Layer = None,

@@ -154,7 +154,9 @@ def diff(
 
 def trace(
     annotation_id: Annotated[int, typer.Argument(metavar="ID", help="Id of an annotation.")],
-    at: Annotated[str, typer.Option("--at", metavar="REV", help="Newest version to look at.")] = "HEAD",
+    at: Annotated[
+        str, typer.Option("--at", metavar="REV", help="Newest version to look at.")
+    ] = "HEAD",
     store: StoreDir = HERE,
     json: Json = False,
 ) -> None:
@@ -171,7 +173,9 @@ def trace(
 def pin(
     rev: Annotated[str, typer.Argument(help="Version to pin, or the word `check`.")],
     file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Pin to check.")] = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Pin file to write.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Pin file to write.")
+    ] = None,
     split: Annotated[
         str | None, typer.Option(metavar="S", help="SCHEME/SUBSET, such as default/train.")
     ] = None,

@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 def query(
     sql: Annotated[str, typer.Argument(help="One SELECT over the views.")],
     at: At = None,
-    format: Annotated[  # noqa: A002
+    format: Annotated[
         Literal["table", "json", "csv", "parquet", "arrow"],
         typer.Option(help="How to print; parquet and arrow are binary, for a pipe."),
     ] = "table",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import IO, Any
+from typing import Any, TextIO
 
 import pyarrow as pa
 import pyarrow.csv
@@ -14,7 +14,7 @@ from labelstore.cli.output import emit_json, table
 SHOWN = 200
 
 
-def write_result(result: pa.Table, form: str, out: IO[str]) -> None:
+def write_result(result: pa.Table, form: str, out: TextIO) -> None:
     """Write a query's result.
 
     Args:
@@ -34,7 +34,7 @@ def write_result(result: pa.Table, form: str, out: IO[str]) -> None:
         _binary(result, form, out)
 
 
-def _binary(result: pa.Table, form: str, out: IO[str]) -> None:
+def _binary(result: pa.Table, form: str, out: TextIO) -> None:
     out.flush()
     sink = pa.BufferOutputStream()
     if form == "csv":

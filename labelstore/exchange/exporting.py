@@ -198,7 +198,7 @@ class OrderedRows:
             part = np.searchsorted(self._starts, rows, side="right") - 1
             by_part = np.argsort(part, kind="stable")
             back = np.argsort(by_part, kind="stable")
-            yield tuple(self._gather(n, rows[by_part], part[by_part], back) for n in FAMILY)  # type: ignore[misc]
+            yield tuple(self._gather(n, rows[by_part], part[by_part], back) for n in FAMILY)
 
     def _gather(self, name: str, rows: Ids, part: Ids, back: Ids) -> pa.RecordBatch:
         taken = []

@@ -156,7 +156,10 @@ def _keys(table: Table, rows: pa.Table, dataset_id: int) -> list[Key]:
 def _fresh(
     table: Table, existing: pa.Table, rows: pa.Table, ids: NDArray[np.int64], activity_id: int
 ) -> pa.Table:
-    columns: dict[str, Any] = {table.id_column: ids, "changed_in": np.full(len(ids), activity_id, np.int64)}
+    columns: dict[str, Any] = {
+        table.id_column: ids,
+        "changed_in": np.full(len(ids), activity_id, np.int64),
+    }
     if "position" in table.schema.names:
         first = 1 + max(existing.column("position").to_pylist(), default=-1)
         columns["position"] = np.arange(first, first + len(ids), dtype=np.int32)
@@ -197,13 +200,15 @@ def _alike(
     alike = np.array(single, bool)
     for flags in differing(before, after, content).values():
         alike &= ~flags
-    chosen = [t.column("sources").filter(pa.array(alike)).combine_chunks() for t in (before, after)]
+    chosen = [
+        t.column("sources").filter(pa.array(alike)).combine_chunks() for t in (before, after)
+    ]
     entries = [c.flatten() for c in chosen]
     names = [f.name for f in entries[0].type]
     ignored = {"seq", *SOURCE_IDS} if keep_origin else set()
     tables = [pa.Table.from_arrays([e.field(n) for n in names], names=names) for e in entries]
     places = np.flatnonzero(alike)
-    for flags in differing(*tables, [n for n in names if n not in ignored]).values():
+    for flags in differing(tables[0], tables[1], [n for n in names if n not in ignored]).values():
         alike[places[flags]] = False
     return alike
 

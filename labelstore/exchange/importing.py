@@ -164,7 +164,7 @@ class _Import:
         if named and mode is None:
             raise InvalidInput(
                 f"data set {self.name!r} is in layer {self.layer!r} already. Pass --mode update "
-                "(same data set, new delivery), --mode replace, or --mode add with --dataset NAME.",
+                "(a new delivery of it), --mode replace, or --mode add with --dataset NAME.",
                 code="import-mode",
             )
         if mode in ("update", "replace"):
@@ -365,4 +365,3 @@ def _scratch(workspace: Workspace) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-

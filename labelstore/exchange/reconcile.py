@@ -1,4 +1,4 @@
-"""A new delivery against what is there: the same labels keep their ids, equal ones are not touched.
+"""A new delivery against what is there: the same labels keep their ids, equal ones stay.
 
 Labels of one data set match by item and source id (the k-th of an id with the k-th). Columns that
 the source never fills (a review state, say) are left as the store has them; shapes are compared
@@ -66,7 +66,9 @@ def reconciled(
         after = 1 + max(pc.max(before.column("seq")).as_py() or 0, 0)
         seqs = seqs.copy()
         seqs[fresh] = after + np.argsort(np.argsort(seqs[fresh]))
-    stated = frozenset().union(*(p.columns for p in source.pieces)) if source.pieces else frozenset()
+    stated = (
+        frozenset().union(*(p.columns for p in source.pieces)) if source.pieces else frozenset()
+    )
     delivery = _Delivery(source, keys, seqs, ids, fresh, stated, keep_origin)
     gone = np.ones(len(before_ids), bool)
     gone[old_of_new[~fresh]] = False
@@ -90,9 +92,7 @@ class _Delivery:
     stated: frozenset[str]
     keep_origin: bool
 
-    def changed(
-        self, first: int, last: int, old: dict[str, pa.Table]
-    ) -> dict[str, pa.Table]:
+    def changed(self, first: int, last: int, old: dict[str, pa.Table]) -> dict[str, pa.Table]:
         """Return the rows of a range of items that are new or differ, of both families."""
         a = int(np.searchsorted(self.keys, first, side="left"))
         b = int(np.searchsorted(self.keys, last, side="right"))
@@ -126,7 +126,7 @@ class _Delivery:
         return chosen
 
     def _kept(self, old: pa.Table, new: pa.Table) -> pa.Table:
-        """Return the new rows with what only the store knows, and where they came from at first."""
+        """Return the new rows with what only the store knows, and where they first came from."""
         content = TABLES["annotations"].columns("content")
         kept = [c for c in content if c not in self.stated and c != "leftovers"]
         kept += CREATION
@@ -271,7 +271,8 @@ def without_source(
     entries = np.asarray(pc.equal(column.flatten().field("dataset_id"), dataset_id))
     mentions[np.asarray(pc.list_parent_indices(column))[entries]] = True
     rows = existing.filter(pa.array(mentions & ~np.isin(ids, listed)))
-    gone, changed = [], []
+    gone: list[dict[str, Any]] = []
+    changed: list[dict[str, Any]] = []
     for row in rows.to_pylist():
         if row["labelled_state"] == "unlisted" and np.isin(row["item_id"], used):
             continue

@@ -1,4 +1,4 @@
-"""Annotations on their way in: decoded in several processes, sorted by item, kept in scratch files.
+"""Annotations on their way in: decoded by all cores, sorted by item, kept in scratch files.
 
 Each piece of a source becomes a pair of Arrow files whose rows are sorted by (item, place in the
 source). A range of items is then a slice of each piece, so that parts can be built one by one, by
@@ -233,7 +233,9 @@ def with_columns(rows: pa.Table, schema: pa.Schema, columns: Mapping[str, Any]) 
         else:
             column = pa.repeat(pa.scalar(value, field_.type), rows.num_rows)
         at = rows.schema.get_field_index(name)
-        rows = rows.append_column(field_, column) if at < 0 else rows.set_column(at, field_, column)
+        rows = (
+            rows.append_column(field_, column) if at < 0 else rows.set_column(at, field_, column)
+        )
     return rows
 
 
@@ -262,7 +264,13 @@ def resolve_unlisted(target: Spill, items: list[Ids], categories: list[Ids]) -> 
             _save(aside, with_columns(rows, schema, columns), order)
             aside.replace(target.path(name, decoded.piece))
         target.pieces[i] = Decoded(
-            decoded.piece, keys[order], decoded.seqs[order], [], [], decoded.columns, decoded.notices
+            decoded.piece,
+            keys[order],
+            decoded.seqs[order],
+            [],
+            [],
+            decoded.columns,
+            decoded.notices,
         )
 
 

@@ -117,4 +117,3 @@ def _extents(rows: NDArray[np.int64], values: Floats, is_y: NDArray[np.bool_], n
         boxes[owners, column] = reduce.reduceat(own, starts)
         boxes[owners, column + 2] = np.fmax.reduceat(own, starts)
     return boxes
-

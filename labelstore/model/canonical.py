@@ -11,14 +11,15 @@ fields; the hash columns themselves are left out. A value is written as a sequen
 - structs: the sequence of the first child, then of the second, and so on;
 - the members of structs, which may be null: a byte each, 1 for present, then those present.
 
-The leaf of a row is BLAKE2b-256 of these bytes, personalised; its first eight bytes, little-endian,
-are `row_hash`. A new nullable column therefore changes no hash of rows that do not use it. The
-bytes of many rows are built column by column; the only step per row is the hash call.
+The leaf of a row is BLAKE2b-256 of these bytes, personalised; its first eight bytes,
+little-endian, are `row_hash`. A new nullable column therefore changes no hash of rows that do not
+use it. The bytes of many rows are built column by column; the only step per row is the hash call.
 """
 
 from __future__ import annotations
 
 import hashlib
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,8 +55,7 @@ def leaves(table: Table, rows: pa.RecordBatch) -> Bytes:
     ends = np.frombuffer(joined.buffers()[1], np.int64, len(joined) + 1).tolist()
     blake2b = hashlib.blake2b
     digests = [
-        blake2b(data[a:b], digest_size=32, person=LEAF_PERSON).digest()
-        for a, b in zip(ends, ends[1:], strict=False)
+        blake2b(data[a:b], digest_size=32, person=LEAF_PERSON).digest() for a, b in pairwise(ends)
     ]
     return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32)
 

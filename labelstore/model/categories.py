@@ -39,7 +39,7 @@ class CategorySource(Row):
     source_id: int | None = None
     source_key: JsonText | None = None
     stated: JsonText | None = None
-    """Columns in which this source differs from the row, as a JSON object; null where it is silent."""
+    """Columns in which this source differs from the row, as JSON; null where it is silent."""
     leftovers: JsonText | None = None
 
 

@@ -172,7 +172,9 @@ class Geometry(Row):
     ellipse: Annotated[Ellipse, Column(18)] | None = None
     mask: Annotated[Mask, Column(19)] | None = None
     raster: Annotated[Raster, Column(20)] | None = None
-    cuboid2d: Annotated[list[Pixels], Field(min_length=16, max_length=16), Column(21)] | None = None
+    cuboid2d: Annotated[list[Pixels], Field(min_length=16, max_length=16), Column(21)] | None = (
+        None
+    )
     """x, y of eight projected corners."""
     cuboid3d: Annotated[Cuboid3D, Column(22)] | None = None
     yaw_stated: Annotated[Radians, Column(23)] | None = None

@@ -40,13 +40,13 @@ class ItemSource(Row):
     source_key: JsonText | None = None
     """The source's own id as JSON text, where it is anything else."""
     stated: JsonText | None = None
-    """Columns in which this source differs from the row, as a JSON object; null where it is silent."""
+    """Columns in which this source differs from the row, as JSON; null where it is silent."""
     leftovers: JsonText | None = None
     """What the source says and no column holds."""
 
 
 class Item(Row):
-    """One thing that can be labelled: image, video, frame, point cloud, text, audio, or a group."""
+    """One thing that can be labelled: image, video, frame, point cloud, text, audio or group."""
 
     item_id: Annotated[Id, Column(1)]
     parent_id: Annotated[Id, Column(2)] | None = None

@@ -1,4 +1,4 @@
-"""What a pydantic annotation says about a value: type, nullability, limits. One reading for all."""
+"""What a pydantic annotation says about a value: type, nullability, limits."""
 
 from __future__ import annotations
 
@@ -82,7 +82,9 @@ def _typed(annotation: Any, common: dict[str, Any]) -> Shape:
         member = pa.field("element", item.type, nullable=item.nullable)
         return Shape(pa.list_(member), item=item, **common)
     if origin is dict:
-        return Shape(pa.map_(pa.string(), pa.field("value", pa.string(), nullable=False)), **common)
+        return Shape(
+            pa.map_(pa.string(), pa.field("value", pa.string(), nullable=False)), **common
+        )
     if isinstance(annotation, type) and issubclass(annotation, Row):
         children = tuple(shapes(annotation).items())
         # Members are nullable for Arrow: under a null struct they are null. Rules check the rest.

@@ -62,7 +62,7 @@ class Table:
 
 
 def _is_counter(field: pa.Field) -> bool:
-    return pa.types.is_int64(field.type) or pa.types.is_timestamp(field.type)
+    return bool(pa.types.is_int64(field.type) or pa.types.is_timestamp(field.type))
 
 
 TABLES = {
@@ -82,7 +82,7 @@ TABLES = {
 }
 
 FAMILY = ("annotations", "geometries")
-"""Two tables with a row each per annotation; the second follows the part boundaries of the first."""
+"""Two tables with a row each per annotation; the second has the part boundaries of the first."""
 
 
 def table(name: str) -> Table:

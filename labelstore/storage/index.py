@@ -154,7 +154,7 @@ def decode_index(data: bytes, where: str) -> list[Part]:
         values = zip(*(rows[n] for n in names), strict=True)
         counts = zip(rows["classes"], rows["class_rows"], strict=True)
         return [
-            Part(*row, class_counts=dict(zip(*pair, strict=True)))
+            Part(**dict(zip(names, row, strict=True)), class_counts=dict(zip(*pair, strict=True)))
             for row, pair in zip(values, counts, strict=True)
         ]
     except (pa.ArrowInvalid, OSError, KeyError, ValueError) as error:

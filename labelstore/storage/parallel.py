@@ -127,10 +127,10 @@ def _collect(
             waiting.register(pipe, selectors.EVENT_READ)
         while waiting.get_map():
             for key, _ in waiting.select():
-                pipe: Any = key.fileobj
-                message = _receive(pipe)
+                ready: Any = key.fileobj
+                message = _receive(ready)
                 if message is None:
-                    waiting.unregister(pipe)
+                    waiting.unregister(ready)
                     continue
                 at, value = message
                 if at is None:

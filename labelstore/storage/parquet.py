@@ -61,9 +61,7 @@ def write(rows: pa.Table, *, ids: Sequence[str] = ()) -> pa.Buffer:
     return sink.getvalue()
 
 
-def read(
-    source: Path | pa.Buffer, table: Table, columns: Sequence[str] | None = None
-) -> pa.Table:
+def read(source: Path | pa.Buffer, table: Table, columns: Sequence[str] | None = None) -> pa.Table:
     """Return a part's rows in the table's schema; columns that an old part lacks are null.
 
     Raises:
@@ -98,7 +96,7 @@ def conform(rows: pa.Table, table: Table, names: Sequence[str] | None = None) ->
 def _encodings(
     rows: pa.Table, ids: frozenset[str]
 ) -> tuple[list[str], dict[str, str], dict[str, str]]:
-    """Choose encoding and compression per leaf from its type and a sample: equal rows, equal choice.
+    """Choose encoding and compression per leaf from type and sample: equal rows, equal choice.
 
     Columns without a value are neither compressed nor given a dictionary: setting these up costs
     more than the rest of their writing.

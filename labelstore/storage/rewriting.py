@@ -1,9 +1,10 @@
-"""Edits applied to the parts of one partition: only parts near an edited key are read or written."""
+"""Edits applied to the parts of one partition: only parts near an edit are read or written."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -151,7 +152,7 @@ def _by_block(
     if len(ends):
         ends[-1] = len(values)
     starts = [0, *ends.tolist()]
-    return ordered, list(zip(starts, starts[1:], strict=False))
+    return ordered, list(pairwise(starts))
 
 
 def _apply(table: Table, rows: pa.Table, edits: Edits) -> pa.Table:

@@ -232,8 +232,7 @@ def read_directory_object(data: bytes, where: str) -> dict[str, str]:
 def pointer_text(md5: str, size: int, nfiles: int) -> str:
     """Return the text of `labels.dvc`, as `dvc add labels` writes it."""
     return (
-        f"outs:\n- md5: {md5}\n  size: {size}\n  nfiles: {nfiles}\n"
-        f"  hash: md5\n  path: {OUTPUT}\n"
+        f"outs:\n- md5: {md5}\n  size: {size}\n  nfiles: {nfiles}\n  hash: md5\n  path: {OUTPUT}\n"
     )
 
 
@@ -257,7 +256,8 @@ def read_pointer(data: bytes, where: str) -> str:
 
 def _read_any_pointer(text: str, where: str) -> str:
     """Read a pointer that somebody has edited, with DVC's own YAML reader."""
-    from ruamel.yaml import YAML, YAMLError
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
     try:
         outs = YAML(typ="safe", pure=True).load(text)["outs"]

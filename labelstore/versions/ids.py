@@ -56,7 +56,8 @@ class IdBlock:
         at = np.arange(self._next, self._next + count, dtype=np.int64)
         self._next += count
         firsts = np.array(self._blocks, np.int64)
-        return firsts[at // BLOCK] + at % BLOCK
+        ids: NDArray[np.int64] = firsts[at // BLOCK] + at % BLOCK
+        return ids
 
     def _first(self) -> int:
         """Return the first id of a free block that the material names."""
@@ -64,7 +65,7 @@ class IdBlock:
         while True:
             text = f"{self._material}\0{salt}".encode()
             raw = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
-            first = ((self.generation << DIGEST_BITS) | raw % 2**DIGEST_BITS) << SEQUENCE_BITS
+            first: int = ((self.generation << DIGEST_BITS) | raw % 2**DIGEST_BITS) << SEQUENCE_BITS
             if first not in self._taken:
                 return first
             salt += 1

@@ -20,8 +20,8 @@ from labelstore.storage.parquet import read
 PARTS = "_parts.parquet"
 SCHEMA = "_schema.json"
 TARGET = 16_384
-"""Rows of a part unless `init` says otherwise: measured, an edit of 1 % in batches stores 2.9 times
-its own bytes at this size, 8.8 times at four times the size."""
+"""Rows of a part unless `init` says otherwise: measured, an edit of 1 % in batches stores 2.9
+times its own bytes at this size, 8.8 times at four times the size."""
 
 
 @dataclass(frozen=True)
@@ -161,5 +161,8 @@ def _identity(part: Part) -> tuple[str, bytes]:
 
 def empty_manifest(objects: Path, target: int) -> Manifest:
     """Return the manifest of a store without rows."""
-    files = {SCHEMA: put(objects, schema_text(target).encode()), PARTS: put(objects, encode_index([]))}
+    files = {
+        SCHEMA: put(objects, schema_text(target).encode()),
+        PARTS: put(objects, encode_index([])),
+    }
     return Manifest(files, (objects,))

@@ -39,7 +39,9 @@ def _settle(workspace: Workspace, record: Publication) -> list[str]:
         for path in _stale_locks(workspace, record)
     ]
     git = workspace.git
-    at = git.run("rev-parse", "-q", "--verify", record.branch) if _exists(workspace, record) else ""
+    at = (
+        git.run("rev-parse", "-q", "--verify", record.branch) if _exists(workspace, record) else ""
+    )
     if at == record.new:
         _complete(workspace, record)
         name = record.tag or record.new[:12]
@@ -65,7 +67,7 @@ def _complete(workspace: Workspace, record: Publication) -> None:
 
 
 def _stale_locks(workspace: Workspace, record: Publication) -> list[str]:
-    """Remove Git's lock files made since the journal; we hold DVC's lock, so their owner is dead."""
+    """Remove Git's lock files made since the journal: we hold DVC's lock, so their owner died."""
     git = workspace.git
     since = (workspace.private / JOURNAL).stat().st_mtime
     names = [*LOCKS, f"{record.branch}.lock"]

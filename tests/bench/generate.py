@@ -22,7 +22,9 @@ import numpy as np
 IMAGES, ANNOTATIONS = 118_287, 860_001
 GAPS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
 CLASS_IDS = np.array([i for i in range(1, 91) if i not in GAPS])
-SIZES = np.array([(640, 480), (480, 640), (640, 427), (427, 640), (640, 426), (500, 375), (612, 612)])
+SIZES = np.array(
+    [(640, 480), (480, 640), (640, 427), (427, 640), (640, 426), (500, 375), (612, 612)]
+)
 SIZE_SHARES = np.array([0.34, 0.12, 0.24, 0.07, 0.13, 0.06, 0.04])
 CHUNK = 40_000
 encode = msgspec.json.encode
@@ -58,7 +60,9 @@ def coco(target: Path, scale: float, seed: int) -> dict[str, int]:
         _head(file, image_ids, sizes)
         for begin in range(0, annotations, CHUNK):
             at = slice(begin, min(annotations, begin + CHUNK))
-            rows = list(_annotations(rng, owner[at], image_ids, sizes, classes[at], crowd[at], ids[at]))
+            rows = list(
+                _annotations(rng, owner[at], image_ids, sizes, classes[at], crowd[at], ids[at])
+            )
             file.write((b"," if begin else b"") + encode(rows)[1:-1])
         names = [{"supercategory": f"group_{k // 7}", "id": int(c), "name": f"class {k:02d}"}
                  for k, c in enumerate(CLASS_IDS)]  # fmt: skip
@@ -67,7 +71,9 @@ def coco(target: Path, scale: float, seed: int) -> dict[str, int]:
 
 
 def _head(file: IO[bytes], image_ids: Any, sizes: Any) -> None:
-    file.write(b'{"info": {"description": "generated, train2017 shape", "year": 2017},\n"licenses": ')
+    file.write(
+        b'{"info": {"description": "generated, train2017 shape", "year": 2017},\n"licenses": '
+    )
     file.write(encode([{"url": f"http://licence.example/{i}/", "id": i} for i in range(1, 9)]))
     file.write(b',\n"images": [')
     rows = [
@@ -78,7 +84,7 @@ def _head(file: IO[bytes], image_ids: Any, sizes: Any) -> None:
             "height": h,
             "width": w,
             "date_captured": f"2013-11-{i % 28 + 1:02d} {i % 24:02d}:{i % 60:02d}:{i % 59:02d}",
-            "flickr_url": f"http://farm{i % 9 + 1}.photos.example/{1000 + i % 7000}/{i * 7919}_z.jpg",
+            "flickr_url": f"http://farm{i % 9 + 1}.photos.example/{1000 + i % 7000}/{i * 79}.jpg",
             "id": i,
         }
         for i, (w, h) in zip(image_ids.tolist(), sizes.tolist(), strict=True)
@@ -154,8 +160,8 @@ def _crowd(rng: Any, width: int, height: int) -> tuple[dict[str, Any], list[floa
 def edit(source: Path, target: Path, fraction: float, seed: int) -> dict[str, int]:
     """Write the next version of a file and return the true counts of what changed.
 
-    Of the chosen share half are moved, a quarter reclassified, 15 % deleted, and as many as 10 % of
-    it added; one image in five thousand goes with its labels.
+    Of the chosen share half are moved, a quarter reclassified, 15 % deleted, and as many as
+    10 % of it added; one image in five thousand goes with its labels.
     """
     rng = np.random.default_rng(seed + 1)
     document = json.loads(source.read_bytes())
@@ -206,7 +212,8 @@ def main() -> None:
     if given.what == "coco":
         print(json.dumps(coco(given.paths[0], given.scale, given.seed)))
     else:
-        print(json.dumps(edit(*given.paths, given.fraction, given.seed)))
+        source, target = given.paths
+        print(json.dumps(edit(source, target, given.fraction, given.seed)))
 
 
 if __name__ == "__main__":

@@ -85,7 +85,9 @@ def test_exit_codes_are_those_of_the_design() -> None:
     found = {
         name: cls.exit_code
         for name, cls in vars(errors).items()
-        if isinstance(cls, type) and issubclass(cls, LabelstoreError) and cls is not LabelstoreError
+        if isinstance(cls, type)
+        and issubclass(cls, LabelstoreError)
+        and cls is not LabelstoreError
     }
     assert found == {
         "InvalidInput": 2, "FormatError": 2, "CheckFailed": 1, "LossRefused": 1, "NotFound": 3,

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import DATA, TINY
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
-from conftest import DATA, TINY
 from labelstore.errors import FormatError, InvalidInput, NotFound
 from labelstore.model.tables import TABLES
 from labelstore.plugins import Piece, Writing
@@ -90,10 +90,10 @@ def write(path: Path, document: Any) -> Path:
     return path
 
 
-STRANGE = {
+STRANGE: dict[str, Any] = {
     "images": [
         {"id": 0, "file_name": "a/b c.jpg", "width": 4, "height": 3},
-        {"id": 0, "file_name": "twice.jpg", "width": 4.0, "height": None, "extra": {"a": [1, 2.5]}},
+        {"id": 0, "file_name": "twice.jpg", "width": 4.0, "height": None, "extra": [1, {"a": 2}]},
         {"file_name": "./x\\y.jpg", "id": "text id"},
         {"id": 9007199254740993, "coco_url": "http://x/z.jpg"},
         {"id": -3, "file_name": "a/b c.jpg"},
@@ -106,12 +106,14 @@ STRANGE = {
         {"id": None, "image_id": -3, "segmentation": [[]], "bbox": [1, 2, 3], "iscrowd": True},
         {"id": 2**70, "image_id": 0, "segmentation": [1.0, 2.0, 3.0], "area": 2**60},
         {"image_id": 0, "id": 3, "segmentation": {"size": [3, 4], "counts": "04\\00"}},
-        {"image_id": 0, "id": 4, "segmentation": {"counts": [2, 10], "size": [3, 4]}, "iscrowd": 1},
+        {"image_id": 0, "id": 4, "iscrowd": 1,
+         "segmentation": {"counts": [2, 10], "size": [3, 4]}},
         {"image_id": 0, "id": 5, "segmentation": {"counts": [-1], "size": [3, 4], "x": 1}},
         {"image_id": 0, "id": 6, "keypoints": [1, 2, 2, 0, 0, 0], "num_keypoints": 1},
         {"image_id": 0, "id": 7, "keypoints": [1.5, 2, 0.3], "caption": " ünï\ncode \u2028 "},
         {"image_id": 0, "id": 8, "attributes": {"b": True, "a": [1, {"c": None}]}, "order": 1},
-        {"caption": "", "id": 9, "image_id": 0, "category_id": None, "bbox": [-0.0, 1e-7, 1e22, 5]},
+        {"caption": "", "id": 9, "image_id": 0, "category_id": None,
+         "bbox": [-0.0, 1e-7, 1e22, 5]},
     ],
     "categories": [
         {"id": 1, "name": "a", "supercategory": "s", "keypoints": ["n"], "skeleton": [[1, 1]]},
@@ -126,7 +128,13 @@ STRANGE = {
 
 def test_whatever_pycocotools_takes_comes_back(store: Store, tmp_path: Path) -> None:
     source = write(tmp_path / "strange.json", STRANGE)
-    COCO(str(write(tmp_path / "no_none.json", {**STRANGE, "annotations": STRANGE["annotations"][:1]})))
+    COCO(
+        str(
+            write(
+                tmp_path / "no_none.json", {**STRANGE, "annotations": STRANGE["annotations"][:1]}
+            )
+        )
+    )
     report = store.import_from("coco", source)
     assert report.notices["coco-duplicate-image-id"] == 1
     assert report.notices["unlisted-items"] == 1
@@ -152,7 +160,8 @@ runs = st.fixed_dictionaries(
 plain = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=4)
     | st.floats(allow_nan=False, allow_infinity=False),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    lambda inner: st.lists(inner, max_size=2)
+    | st.dictionaries(st.text(max_size=3), inner, max_size=2),
     max_leaves=4,
 )  # fmt: skip
 ids = st.integers(0, 6) | st.sampled_from(["x", "1", 2**40, -1])
@@ -241,12 +250,9 @@ def test_the_fast_way_gives_the_rows_of_the_careful_way(
     }
     path = write(folder / "in.json", document)
     quick = _ordered(FORMAT.open(path).annotations(0))
-    original = fast.decode
-    try:
-        fast.decode = lambda raws, order: None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fast, "decode", lambda raws, order: None)
         careful = _ordered(FORMAT.open(path).annotations(0))
-    finally:
-        fast.decode = original
     assert quick[0].to_pylist() == careful[0].to_pylist()
     assert quick[1].to_pylist() == careful[1].to_pylist()
 

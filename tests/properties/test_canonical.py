@@ -106,7 +106,9 @@ def test_a_null_column_changes_no_hash() -> None:
     row = {"scheme": "a", "item_id": 1, "subset": "b", "row_hash": 0}
     batch = pa.RecordBatch.from_pylist([row], schema=table.schema)
     assert row_bytes(table, batch)[0].as_py() == (
-        b"\x01\x00\x01\x00\x00\x00a\x02\x00" + (1).to_bytes(8, "little") + b"\x03\x00\x01\x00\x00\x00b"
+        b"\x01\x00\x01\x00\x00\x00a\x02\x00"
+        + (1).to_bytes(8, "little")
+        + b"\x03\x00\x01\x00\x00\x00b"
     )
     leaf = leaves(table, batch)
     assert int(short_hashes(leaf)[0]) == int.from_bytes(leaf[0, :8].tobytes(), "little")

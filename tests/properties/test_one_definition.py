@@ -28,7 +28,10 @@ def values(shape: Shape) -> st.SearchStrategy[Any]:
         return st.fixed_dictionaries(members)
     if shape.item is not None:
         lengths = [
-            getattr(limit, n) for limit in shape.limits for n in ("min_length",) if hasattr(limit, n)
+            getattr(limit, n)
+            for limit in shape.limits
+            for n in ("min_length",)
+            if hasattr(limit, n)
         ]
         size = max(lengths, default=0)
         return st.lists(values(shape.item), min_size=max(0, size - 1), max_size=size + 2)

@@ -30,7 +30,9 @@ def table_of(keys: Sequence[Key]) -> pa.Table:
     return pa.Table.from_pylist(listed, schema=TABLE.schema)
 
 
-def apply(parts: list[Part], files: dict[bytes, pa.Buffer], write: Sequence[Key], drop: Sequence[Key]) -> list[Part]:
+def apply(
+    parts: list[Part], files: dict[bytes, pa.Buffer], write: Sequence[Key], drop: Sequence[Key]
+) -> list[Part]:
     edits = Edits(table_of(write), table_of(drop).select(["item_id", "annotation_id"]))
     return rewrite(
         TABLE,
@@ -62,7 +64,9 @@ def test_any_history_gives_the_same_parts(steps: list[tuple[list[int], int, int]
     for added, changed, seed in steps:
         rng = np.random.default_rng(seed)
         known = sorted(rows)
-        touched = rng.choice(known, min(changed, len(known)), replace=False).tolist() if known else []
+        touched = (
+            rng.choice(known, min(changed, len(known)), replace=False).tolist() if known else []
+        )
         half = len(touched) // 2
         write = [(rows[k][0], k, 99) for k in touched[:half]]
         drop = [rows[k] for k in touched[half:]]

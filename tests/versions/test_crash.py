@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from conftest import DATA, Run
+
 from labelstore.store import Store, open_store
 
 MINI = DATA / "coco" / "labelformat_masks" / "instances.json"
@@ -127,9 +127,7 @@ def test_killed_before_every_step(staged: Path, sh: Run, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("state", ["prepared", "committed"])
-def test_killed_within_gits_transaction(
-    staged: Path, sh: Run, tmp_path: Path, state: str
-) -> None:
+def test_killed_within_gits_transaction(staged: Path, sh: Run, tmp_path: Path, state: str) -> None:
     whole = copied(staged, tmp_path / "whole")
     assert commit_killed(whole, 10**6, tmp_path / "steps") == 0
     store = open_store(whole)

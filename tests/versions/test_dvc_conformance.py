@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from conftest import DATA, TINY, Run
+
 from labelstore.errors import Conflict, NotFound
 from labelstore.store import Store, init_store, open_store
 from labelstore.versions.dvc import (
@@ -208,7 +208,8 @@ def test_remote_settings_are_read_as_dvc_reads_them(v1: Store) -> None:
 
 def test_reading_a_manifest_imports_no_dvc(v1: Store) -> None:
     code = (
-        "import sys\nfrom pathlib import Path\nfrom labelstore.versions.workspace import Workspace\n"
+        "import sys\nfrom pathlib import Path\n"
+        "from labelstore.versions.workspace import Workspace\n"
         f"m = Workspace.find(Path({str(v1.workspace.folder)!r})).manifest('v1')\n"
         "assert m.parts and m.files\n"
         "assert not [n for n in sys.modules if n == 'dvc' or n.startswith('dvc.')]"
@@ -217,7 +218,9 @@ def test_reading_a_manifest_imports_no_dvc(v1: Store) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_held_lock_is_waited_for_and_then_named(v1: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_held_lock_is_waited_for_and_then_named(
+    v1: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     layout = v1.workspace.layout
     with layout.locked(), pytest.raises(Conflict, match="held the lock"), layout.locked(wait=0.2):
         raise AssertionError("the lock was given twice")

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-
 from conftest import DATA, TINY, Run
+
 from labelstore.errors import (
     AlreadyExists,
     Conflict,
@@ -24,7 +24,7 @@ MINI = DATA / "coco" / "labelformat_masks" / "instances.json"
 
 
 def head(store: Store, sh: Run) -> str:
-    return sh("git", "rev-parse", "HEAD", cwd=store.workspace.folder).stdout.strip()
+    return str(sh("git", "rev-parse", "HEAD", cwd=store.workspace.folder).stdout).strip()
 
 
 def test_committing_without_a_change_does_nothing(v1: Store, sh: Run) -> None:

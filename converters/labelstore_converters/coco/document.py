@@ -165,7 +165,7 @@ class Document:
         }
 
     def _style(self, head: bytes) -> dict[str, Any] | None:
-        """Return indentation and separators as `json.dumps` takes them, judged by the beginning."""
+        """Return indentation and separators as `json.dumps` takes them, by the beginning."""
         body = head[3:] if self.bom else head
         opened = re.match(rb"\{(?P<gap>\s*)\"(?:[^\"\\]|\\.)*\"(?P<colon>\s*:\s*)", body)
         if opened is None:

@@ -138,19 +138,21 @@ def _fits(annotation: _Annotation) -> bool:
     )
 
 
-def _are_plain(
-    raws: Sequence[msgspec.Raw], found: Sequence[_Annotation], skeleton: str
-) -> bool:
+def _are_plain(raws: Sequence[msgspec.Raw], found: Sequence[_Annotation], skeleton: str) -> bool:
     """Say whether all texts have the usual keys in order, and a point in every float.
 
     There is at most one point a number and none elsewhere, so the totals are equal only if each
     number has its own.
     """
     text = b"".join(raws)
-    points = 5 * len(found) + sum(sum(map(len, a.segmentation)) for a in found)  # type: ignore[arg-type]
+    points = 5 * len(found) + sum(sum(map(len, _rings(a))) for a in found)
     if text.count(b".") != points:
         return False
     return text.translate(None, SKELETON_DROPS) == skeleton.encode() * len(found)
+
+
+def _rings(annotation: _Annotation) -> list[list[float]]:
+    return annotation.segmentation if isinstance(annotation.segmentation, list) else []
 
 
 def _ints(found: Sequence[_Annotation], name: str) -> NDArray[np.int64]:

@@ -12,7 +12,6 @@ from labelstore.model.tables import TABLES
 from labelstore_converters.coco.columns import batch, json_text, leftovers
 from labelstore_converters.coco.numbers import is_int
 
-
 NO_FILE_NAME = "\0no file_name"
 """Marks an image whose URI stands for a name that its source does not give."""
 
@@ -53,10 +52,10 @@ def image_rows(images: Sequence[dict[str, Any]], order: Sequence[str]) -> pa.Tab
 
 
 def normalised(name: str) -> str:
-    """Return a medium's name with forward slashes and without empty or `.` steps.
+    r"""Return a medium's name with forward slashes and without empty or `.` steps.
 
     Example:
-        >>> normalised("./train\\\\a.jpg")
+        >>> normalised("./train\\a.jpg")
         'train/a.jpg'
     """
     if "://" in name or not ("\\" in name or "//" in name or "./" in name):

@@ -22,7 +22,7 @@ from labelstore_converters.coco.lookup import UNHASHABLE, Lookup, Unlisted
 PIECE = 32_000
 """Annotations a piece."""
 CHUNK = 2_000
-"""Annotations parsed at a time: beyond a few thousand, caches miss and parsing slows by a third."""
+"""Annotations parsed at a time: beyond a few thousand parsing slows by a third."""
 ORDER_SAMPLE = 64
 SHOWN_FAULTS = 20
 
@@ -94,7 +94,7 @@ class CocoReading:
             )
             for i in (0, 1)
         ]
-        return Piece(*tables, unlisted[0].keys, unlisted[1].keys, careful.notices)
+        return Piece(tables[0], tables[1], unlisted[0].keys, unlisted[1].keys, careful.notices)
 
     def _careful(
         self,
@@ -176,7 +176,8 @@ def _repeats(objects: list[dict[str, Any]]) -> int:
 
 def _usual_order(objects: list[dict[str, Any]]) -> list[str]:
     """Return the longest order of keys among the first objects."""
-    return list(max(objects[:ORDER_SAMPLE], key=len, default={}))
+    orders = [list(o) for o in objects[:ORDER_SAMPLE]]
+    return max(orders, key=len, default=[])
 
 
 def _word(value: Any) -> str:

@@ -64,7 +64,9 @@ class _Text:
             self._out(b"\xef\xbb\xbf")
         orders = described.get("key_orders", {})
         others = {**described.get("keys", {}), **_stated(data.dataset)}
-        top = described.get("top") or [k for k in DEFAULT_TOP if k in others or k in DEFAULT_TOP[2:]]
+        top = described.get("top") or [
+            k for k in DEFAULT_TOP if k in others or k in DEFAULT_TOP[2:]
+        ]
         self._out(b"{" if top else b"{}")
         for i, key in enumerate(top):
             self._out((self._gap(1, first=i == 0) + json.dumps(key) + self._colon).encode())
@@ -89,10 +91,10 @@ class _Text:
             r["category_id"]: source_key(r) for r in _with_sources(data.categories, "category_id")
         }
         count = 0
-        for annotations, geometries in data.annotations:
-            objects = annotation_objects(annotations, geometries, images, classes, order)
+        for rows, shapes in data.annotations:
+            objects = annotation_objects(rows, shapes, images, classes, order)
             self._members(objects, begun=count > 0)
-            count += len(annotations)
+            count += len(rows)
             yield count
         self._out((self._gap(1, first=True) + "]").encode() if count else b"[]")
 
@@ -155,7 +157,8 @@ def _stated(dataset: Any) -> dict[str, Any]:
 
 
 def _with_sources(rows: pa.Table, key: str) -> Iterable[dict[str, Any]]:
-    return rows.select([key, "sources"]).to_pylist()
+    found: list[dict[str, Any]] = rows.select([key, "sources"]).to_pylist()
+    return found
 
 
 def _listed(rows: pa.Table) -> list[dict[str, Any]]:

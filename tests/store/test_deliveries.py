@@ -1,0 +1,228 @@
+"""Deliveries and edits: identity is kept, and the diff of a known edit is that edit."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from conftest import TINY, Run
+
+from labelstore.changes.summary import by_class, class_names, reclassified, verdict
+from labelstore.errors import InvalidInput, NotFound
+from labelstore.store import Store, open_store
+
+DOCUMENT: dict[str, Any] = json.loads(TINY.read_text())
+
+
+def written(path: Path, document: Any) -> Path:
+    path.write_text(json.dumps(document))
+    return path
+
+
+def counts(store: Store, before: str, after: str | None = None) -> tuple[int, ...]:
+    found = store.diff(before, after).tables.get("annotations")
+    assert found is not None
+    return found.added, found.removed, found.changed, found.provenance
+
+
+def test_a_shuffled_copy_is_an_empty_change(v1: Store, tmp_path: Path) -> None:
+    shuffled = copy.deepcopy(DOCUMENT)
+    for name in ("images", "annotations", "categories"):
+        random.Random(3).shuffle(shuffled[name])
+    report = v1.import_from("coco", written(tmp_path / "instances_val2017.json", shuffled),
+                            mode="update")  # fmt: skip
+    assert not report.changed
+    assert v1.staged() is None
+
+
+def test_replace_takes_the_new_order_and_keeps_ids(v1: Store, tmp_path: Path) -> None:
+    shuffled = copy.deepcopy(DOCUMENT)
+    random.Random(3).shuffle(shuffled["annotations"])
+    source = written(tmp_path / "instances_val2017.json", shuffled)
+    assert v1.import_from("coco", source, mode="replace").changed
+    assert counts(v1, "v1")[:3] == (0, 0, 0)
+    v1.commit("replaced", tag="v2")
+    v1.export_to("coco", tmp_path / "out.json", at="v2")
+    assert (tmp_path / "out.json").read_text() == source.read_text()
+
+
+def test_an_update_is_exactly_the_known_edit(v1: Store, tmp_path: Path) -> None:
+    after = copy.deepcopy(DOCUMENT)
+    rows = after["annotations"]
+    polygons = [a for a in rows if isinstance(a["segmentation"], list)]
+    for a in polygons[:7]:
+        a["bbox"][0] += 2.5
+    for a in polygons[10:15]:
+        a["category_id"] = 3 if a["category_id"] != 3 else 1
+    for a in polygons[20:22]:
+        a["area"] += 1
+    dead = {a["id"] for a in polygons[30:34]}
+    gone = after["images"].pop(5)["id"]
+    removed = sum(a["id"] in dead or a["image_id"] == gone for a in rows)
+    touched = {id(a) for a in polygons[:7] + polygons[10:15] + polygons[20:22]}
+    changed = sum(id(a) in touched and a["image_id"] != gone for a in rows if a["id"] not in dead)
+    after["annotations"] = [a for a in rows if a["id"] not in dead and a["image_id"] != gone]
+    after["annotations"] += [{**polygons[0], "id": 10**9}, {**polygons[50], "id": 10**9 + 1}]
+    source = written(tmp_path / "instances_val2017.json", after)
+    v1.import_from("coco", source, mode="update")
+    assert counts(v1, "v1") == (2, removed, changed, 0)
+    items = v1.diff("v1").tables["items"]
+    assert (items.added, items.removed, items.changed) == (0, 1, 0)
+    v1.commit("second", tag="v2")
+    v1.export_to("coco", tmp_path / "out.json", at="v2")
+    back = json.loads((tmp_path / "out.json").read_bytes())
+    by_id = {a["id"]: a for a in back["annotations"]}
+    assert by_id == {a["id"]: a for a in after["annotations"]}
+    assert back["images"] == after["images"]
+
+
+def test_ids_survive_an_update(v1: Store, tmp_path: Path) -> None:
+    sql = "SELECT source_id, annotation_id, created_in FROM annotations ORDER BY source_id"
+    before = v1.query(sql, at="v1").to_pylist()
+    after = copy.deepcopy(DOCUMENT)
+    for a in after["annotations"]:
+        a["area"] += 1
+    v1.import_from("coco", written(tmp_path / "instances_val2017.json", after), mode="update")
+    assert v1.query(sql).to_pylist() == before
+    assert counts(v1, "v1") == (0, 0, 382, 0)
+
+
+def test_an_import_of_a_known_data_set_asks_for_a_mode(v1: Store, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="--mode update"):
+        v1.import_from("coco", TINY)
+    with pytest.raises(InvalidInput, match="--dataset"):
+        v1.import_from("coco", TINY, mode="add")
+    with pytest.raises(InvalidInput, match="has: none"):
+        v1.import_from("coco", TINY, mode="update", layer="vendor-a")
+
+
+def test_a_dry_run_stages_nothing(v1: Store) -> None:
+    report = v1.import_from("coco", TINY, dataset="again", mode="add", dry_run=True)
+    assert report.changed
+    assert v1.staged() is None
+
+
+def test_the_same_import_on_the_same_parent_gives_the_same_rows(
+    v1_template: Path, tmp_path: Path
+) -> None:
+    roots = []
+    for name in ("a", "b"):
+        shutil.copytree(v1_template, tmp_path / name, symlinks=True)
+        store = open_store(tmp_path / name)
+        store.import_from("coco", TINY, dataset="more", mode="add")
+        parts = store.manifest().parts_of("annotations") + store.manifest().parts_of("geometries")
+        roots.append([(p.path, p.digest, p.root) for p in parts])
+    assert roots[0] == roots[1]
+
+
+def test_clones_that_add_different_rows_give_different_ids(
+    v1_template: Path, tmp_path: Path
+) -> None:
+    found: list[set[int]] = []
+    for name, x in (("a", 1.0), ("b", 2.0)):
+        shutil.copytree(v1_template, tmp_path / name, symlinks=True)
+        store = open_store(tmp_path / name)
+        with store.edit(by="ada") as edit:
+            boxes = [(x, 1.0, 5.0, 5.0)] * 50
+            ids = edit.add_boxes(uri="000000397133.jpg", category="car", boxes=boxes)
+        assert len(set(ids.tolist())) == 50
+        known = store.query("SELECT annotation_id FROM annotations", at="v1").column(0).to_pylist()
+        assert not set(known) & set(ids.tolist())
+        found.append(set(ids.tolist()))
+    assert not found[0] & found[1]
+
+
+def test_edits_do_what_they_say(v1: Store, tmp_path: Path) -> None:
+    with v1.edit(by="ada", message="pass") as edit:
+        assert edit.update(where="is_crowd", set={"review_state": "'accepted'"}) == 5
+        clock = edit.update(
+            where="category_id = (SELECT category_id FROM categories WHERE name = 'clock')",
+            set={"category": "$name", "box": "{'v0': 1.0, 'v1': 2.0, 'v2': 3.0, 'v3': 4.0}"},
+            parameters={"name": "tv"},
+        )
+        gone = edit.delete(where="area < $a", parameters={"a": 50})
+        new = edit.add(
+            pa.table({"uri": ["000000397133.jpg"], "category": ["car"], "score": [0.5],
+                      "polygons": [[[0.0, 0.0, 4.0, 0.0, 4.0, 3.0]]]})
+        )  # fmt: skip
+    assert clock > 0
+    assert gone > 0
+    added, removed, changed, provenance = counts(v1, "v1")
+    assert (added, removed, provenance) == (1, gone, 0)
+    assert 5 + clock - gone <= changed <= 5 + clock
+    v1.commit("edited", tag="v2")
+    moves = reclassified(v1.diff("v1", "v2"), class_names(v1.manifest("v1"), v1.manifest("v2")))
+    assert moves == [("clock", "tv", clock)] or moves[0][:2] == ("clock", "tv")
+    sql = "SELECT kind, xmin, ymin, xmax, ymax, area, score FROM labels WHERE annotation_id = $i"
+    (row,) = v1.query(sql, at="v2", parameters={"i": int(new[0])}).to_pylist()
+    assert row == {"kind": "polygon", "xmin": 0.0, "ymin": 0.0, "xmax": 4.0, "ymax": 3.0,
+                   "area": None, "score": 0.5}  # fmt: skip
+    sql = (
+        "SELECT DISTINCT kind, xmin, xmax, area, polygons FROM labels WHERE xmin = 1 AND xmax = 4"
+    )
+    (row,) = v1.query(sql, at="v2").to_pylist()
+    assert (row["kind"], row["area"], row["polygons"]) == ("box", None, None)
+    report = v1.export_to("coco", tmp_path / "out.json", at="v2")
+    assert report.notices == {"annotations-given-ids": 1}
+    back = json.loads((tmp_path / "out.json").read_bytes())
+    assert len({a["id"] for a in back["annotations"]}) == 382 - gone + 1
+    assert back["annotations"][-1]["id"] == 1 + max(a["id"] for a in DOCUMENT["annotations"])
+
+
+def test_an_edit_that_fails_changes_nothing(v1: Store) -> None:
+    def half_wrong() -> None:
+        with v1.edit(by="ada") as edit:
+            edit.delete(where="is_crowd")
+            edit.update(where="true", set={"category": "'unicorn'"})
+
+    with pytest.raises(NotFound, match="no class 'unicorn'"):
+        half_wrong()
+    assert v1.staged() is None
+    for where, words in (("1; DROP TABLE x", "syntax error"), ("nonsense = 1", "nonsense"),
+                         ("true) UNION (SELECT 1", "")):  # fmt: skip
+        with pytest.raises(InvalidInput, match=words), v1.edit(by="ada") as edit:
+            edit.delete(where=where)
+    with pytest.raises(InvalidInput, match="cannot be set"), v1.edit(by="ada") as edit:
+        edit.update(where="true", set={"row_hash": "1"})
+    with pytest.raises(InvalidInput, match="unknown columns"), v1.edit(by="ada") as edit:
+        edit.add(pa.table({"uri": ["000000397133.jpg"], "colour": ["red"]}))
+    with pytest.raises(InvalidInput, match="not-finite"), v1.edit(by="ada") as edit:
+        edit.add_boxes(uri="000000397133.jpg", category="car", boxes=[(float("nan"), 1, 2, 3)])
+    assert v1.staged() is None
+
+
+def test_summaries_add_up(v1: Store) -> None:
+    with v1.edit(by="ada") as edit:
+        edit.delete(where="category_id = (SELECT category_id FROM categories WHERE name = 'car')")
+    found = v1.diff("v1")
+    (car,) = by_class(found, class_names(v1.manifest("v1")))
+    assert (car.category, car.removed, car.total) == ("car", 34, 34)
+    assert verdict(found) == "34 labels removed"
+    assert verdict(v1.diff("v1", "v1")) == "the same"
+
+
+def test_a_second_layer_rewrites_no_part_of_the_first(v1: Store) -> None:
+    before = v1.manifest("v1")
+    v1.import_from("coco", TINY, layer="model-x", by="model:x@2")
+    after = v1.manifest()
+    own = [p for p in after.parts if p.partition == "ground_truth"]
+    assert own == [p for p in before.parts if p.partition == "ground_truth"]
+    agents = v1.query("SELECT kind, name, version FROM agents WHERE kind = 'model'").to_pylist()
+    assert agents == [{"kind": "model", "name": "x", "version": "2"}]
+
+
+def test_people_are_stored_as_pseudonyms(v1: Store, sh: Run) -> None:
+    with v1.edit(by="Grace Hopper") as edit:
+        edit.delete(where="is_crowd")
+    v1.commit("pass", tag="v2")
+    stored = v1.query("SELECT name, key_id FROM agents WHERE kind = 'human'", at="v2").to_pylist()
+    assert all(a["name"].startswith("person-") and a["key_id"] for a in stored)
+    published = [p for p in v1.workspace.layout.cache.rglob("*") if p.is_file()]
+    assert not any(b"Grace Hopper" in p.read_bytes() for p in published)
+    assert "Grace" not in sh("git", "log", "-p", cwd=v1.workspace.folder).stdout

@@ -44,7 +44,9 @@ def init(
 ) -> None:
     """Create a store in DIR, with Git and DVC where they are missing.
 
-    Example: labelstore init signs
+    \b
+    Example:
+      labelstore init signs
     """
     from labelstore.store import init_store
 
@@ -74,6 +76,7 @@ def import_(
 ) -> None:  # fmt: skip
     """Read a file into the stage; with -m publish it at once.
 
+    \b
     Examples:
       labelstore import coco instances.json -m "first delivery" --tag v1
       labelstore import coco instances.json --mode update --by vendor-a
@@ -120,7 +123,9 @@ def split(
 ) -> None:
     """Assign every item to a subset; staged like any edit.
 
-    Example: labelstore split default --ratios train=0.8,val=0.1,test=0.1 --group group
+    \b
+    Example:
+      labelstore split default --ratios train=0.8,val=0.1,test=0.1 --group group
     """
     from labelstore.cli.output import table
 
@@ -147,7 +152,9 @@ def export(
 ) -> None:
     """Write a version's labels, in the words of their source.
 
-    Example: labelstore export coco out.json --at v3
+    \b
+    Example:
+      labelstore export coco out.json --at v3
     """
     opened_store = opened(store)
     with progress(quiet=quiet) as advance:

@@ -51,7 +51,9 @@ def commit(
 ) -> None:
     """Publish the stage as a Git commit, with a tag if one is given.
 
-    Example: labelstore commit -m "second pass" --tag v4
+    \b
+    Example:
+      labelstore commit -m "second pass" --tag v4
     """
     made = opened(store).commit(message, tag=tag)
     if json:
@@ -123,6 +125,7 @@ def diff(
 ) -> None:
     """Show what differs between two versions, by class and by item.
 
+    \b
     Examples:
       labelstore diff v3 v4
       labelstore diff v3 --stat
@@ -185,6 +188,7 @@ def pin(
 ) -> None:
     """Name a version by its hashes in a small file, or check such a file.
 
+    \b
     Examples:
       labelstore pin v3 --split default/train -o train.lock
       labelstore pin check train.lock

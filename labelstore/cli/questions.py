@@ -31,6 +31,7 @@ def query(
 ) -> None:
     """Ask a version in SQL: items, annotations, geometries, labels, categories, splits, ….
 
+    \b
     Example:
       labelstore query "SELECT kind, count(*) FROM annotations GROUP BY kind" --at v3
     """

@@ -52,7 +52,9 @@ def remote_add(
 ) -> None:
     """Add a remote to DVC's configuration.
 
-    Example: labelstore remote add team s3://team-labels/signs --default
+    \b
+    Example:
+      labelstore remote add team s3://team-labels/signs --default
     """
     opened(store).remote_add(name, url, default=default)
     typer.echo(f"added {name}; commit .dvc/config with Git")

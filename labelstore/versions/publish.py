@@ -156,17 +156,20 @@ def place_objects(workspace: Workspace, manifest: Manifest) -> str:
     """
     cache = workspace.layout.cache
     created: set[Path] = set()
-    for md5 in manifest.files.values():
-        staged = object_path(workspace.objects, md5)
-        if staged.exists():
-            link_into(cache, md5, staged)
-            created.add(object_path(cache, md5).parent)
+    for md5 in _staged(workspace) & set(manifest.files.values()):
+        link_into(cache, md5, object_path(workspace.objects, md5))
+        created.add(object_path(cache, md5).parent)
     for folder in created:
         sync_folder(folder)
     data = directory_object(manifest.files)
     name = hashlib.md5(data, usedforsecurity=False).hexdigest() + ".dir"
     put_as(cache, name, data)
     return name
+
+
+def _staged(workspace: Workspace) -> set[str]:
+    """Return the objects of the stage."""
+    return {path.parent.name + path.name for path in workspace.objects.glob("[0-9a-f][0-9a-f]/*")}
 
 
 def _pointer(workspace: Workspace, manifest: Manifest, directory: str) -> bytes:

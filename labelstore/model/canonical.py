@@ -27,6 +27,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pat
 
+from labelstore.model.shape import shapes
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -95,8 +97,6 @@ def value_bytes(column: pa.Array) -> pa.Array:
 
 
 def _numbered(table: Table) -> list[tuple[int, str]]:
-    from labelstore.model.shape import shapes
-
     columns = [(s.column, n) for n, s in shapes(table.model).items() if s.column]
     return sorted((c.number, n) for c, n in columns if c.role != "hash")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types as at
@@ -47,6 +48,7 @@ class Shape:
     children: tuple[tuple[str, Shape], ...] = field(default=())
 
 
+@cache
 def shapes(model: type[Row]) -> dict[str, Shape]:
     """Return the shape of each field of a row model, in declared order."""
     found = {}

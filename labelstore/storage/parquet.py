@@ -71,7 +71,8 @@ def read(source: Path | pa.Buffer, table: Table, columns: Sequence[str] | None =
     try:
         origin = pa.BufferReader(source) if isinstance(source, pa.Buffer) else str(source)
         with pq.ParquetFile(origin, memory_map=True, page_checksum_verification=True) as file:
-            there = [n for n in names if n in file.schema_arrow.names]
+            known = set(file.schema_arrow.names)
+            there = [n for n in names if n in known]
             found = file.read(columns=there, use_threads=False)
     except (pa.ArrowInvalid, OSError) as error:
         raise Corrupt(

@@ -2,8 +2,8 @@
 
     python tests/bench/peers.py [--scale 1.0] [--keep DIR]
 
-Peers live in environments of their own, made here: pycocotools, and datachain for the diff. Without
-datachain (it takes 135 packages) `--no-datachain` compares with the figure measured for it.
+Peers live in environments of their own, made here: pycocotools, and datachain for the diff.
+Without datachain (135 packages) `--no-datachain` compares with the figure measured for it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import generate
+from measure import Watch, command, measured, report
+
 from labelstore.changes.diff import diff
 from labelstore.store import open_store
-from measure import Watch, command, measured, report
 
 BIN = Path(sys.executable).parent
 LOAD = "import sys; from pycocotools.coco import COCO; COCO(sys.argv[1])"
@@ -32,7 +33,7 @@ class Row(BaseModel):
     id: int
     bbox: list[float]
     category_id: int
-sides = [dc.read_json(path, jmespath="annotations", spec=Row, schema_sample=path) for path in sys.argv[1:3]]
+sides = [dc.read_json(p, jmespath="annotations", spec=Row) for p in sys.argv[1:3]]
 print(sides[0].diff(sides[1], on="id", compare=["bbox", "category_id"], status_col="d").count())
 """
 
@@ -106,7 +107,9 @@ def _promises(scratch: str, scale: float, *, datachain: bool) -> bool:
     detail = f"{us.wall:.1f} s against {theirs.wall:.1f} s"
     ok.append(report("P12", "the same, wall", us.wall / theirs.wall, 0.5, detail))
     detail = f"against {theirs.memory / 1000:.2f} GB"
-    ok.append(report("P12", "peak memory of the largest process, GB", us.memory / 1000, 1.2, detail))
+    ok.append(
+        report("P12", "peak memory of the largest process, GB", us.memory / 1000, 1.2, detail)
+    )
     manifest = open_store(store).workspace.manifest("v3")
     share = sum(p.size for p in manifest.parts) / size
     report("P21", "bytes of the version / bytes of the JSON", share, 0.29, "committed later")

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from measure import Watch, measured, report
 
 from labelstore.changes.diff import diff
 from labelstore.model.tables import FAMILY, TABLES
@@ -28,12 +29,14 @@ from labelstore.storage.parallel import fork_map
 from labelstore.storage.parquet import conform, encode
 from labelstore.storage.rewriting import Edits
 from labelstore.store import init_store, open_store
+from labelstore.versions.dvc import read_directory_object
+from labelstore.versions.manifest import TARGET, Manifest
 from labelstore.versions.publish import place_objects, publish
 from labelstore.versions.stage import Draft
-from measure import Watch, measured, report
 
 LAYER = "ground_truth"
 KINDS = ("annotations", "geometries")
+FULL = 10_000_000
 
 
 def rows_of(items: Any, ids: Any, seed: int) -> dict[str, pa.Table]:
@@ -79,9 +82,9 @@ def rows_of(items: Any, ids: Any, seed: int) -> dict[str, pa.Table]:
     return {name: conform(table, TABLES[name]) for name, table in tables.items()}
 
 
-def make_store(folder: str, count: int) -> dict[str, Any]:
+def make_store(folder: str, count: int, target: int = TARGET) -> dict[str, Any]:
     """Create a store whose v1 has `count` rows; part by part, in all cores."""
-    store = init_store(folder)
+    store = init_store(folder, target=target)
     rng = np.random.default_rng(7)
     sizes = 1 + rng.poisson(7, count // 8 + 100)
     items = np.repeat(np.arange(len(sizes)), sizes)[:count].astype(np.int64)
@@ -226,9 +229,6 @@ def many_objects(folder: str, parts: int) -> dict[str, Any]:
 
 def place_by_us(folder: str) -> dict[str, Any]:
     """Place one new object among many, and the `.dir`; encoding and Git aside."""
-    from labelstore.versions.dvc import read_directory_object
-    from labelstore.versions.manifest import Manifest
-
     workspace = open_store(folder).workspace
     text = Path(folder, "many.dvc").read_text()
     name = text.split("md5: ")[1].split("\n")[0]
@@ -381,17 +381,19 @@ def main() -> int:
 
 def _promises(scratch: str, rows: int) -> bool:
     here, half, wide = f"{scratch}/store", f"{scratch}/half", f"{scratch}/wide"
-    print(f"{rows:,} rows", flush=True)
+    many, part_rows = f"{scratch}/many", max(256, TARGET * rows // FULL)
+    print(f"{rows:,} rows; batch edits in parts of {part_rows:,}, as many as {FULL:,} rows have")
     measured("promises:make_store", here, rows)
-    measured("promises:make_store", half, rows // 2)
+    measured("promises:make_store", half, rows // 2, part_rows)
+    measured("promises:make_store", many, rows, part_rows)
     share = rows // 100
-    batch = measured("promises:edit", here, "batch", "batch", share).answer
+    batch = measured("promises:edit", many, "batch", "batch", share).answer
     spread = measured("promises:edit", here, "spread", "spread", share).answer
-    grown = measured("promises:edit", here, "grown", "append", rows // 20).answer
+    grown = measured("promises:edit", many, "grown", "append", rows // 20).answer
     measured("promises:edit", half, "batch", "batch", share)
     ok = []
-    ours = measured("promises:our_diff", here, "v1", "batch", runs=3)
-    theirs = measured("promises:except_diff", here, "v1", "batch")
+    ours = measured("promises:our_diff", many, "v1", "batch", runs=3)
+    theirs = measured("promises:except_diff", many, "v1", "batch")
     detail = f"{ours.cpu:.2f} s against {theirs.cpu:.2f} s CPU"
     ok.append(
         report("P1", "diff of a batch edit / EXCEPT, CPU", ours.cpu / theirs.cpu, 0.01, detail)
@@ -402,21 +404,23 @@ def _promises(scratch: str, rows: int) -> bool:
     ok.append(report("P2", "scattered diff / EXCEPT, CPU", ours.cpu / theirs.cpu, 1 / 15, detail))
     detail = f"{ours.memory:.0f} MB against {theirs.memory:.0f} MB"
     ok.append(report("P2", "the same, memory", ours.memory / theirs.memory, 0.2, detail))
-    two = measured("promises:our_diff", here, "v1", "batch", runs=5)
+    two = measured("promises:our_diff", many, "v1", "batch", runs=5)
     one = measured("promises:our_diff", half, "v1", "batch", runs=5)
     detail = f"{two.cpu:.3f} s against {one.cpu:.3f} s CPU"
     ok.append(report("P3", "the same edit in twice the data, CPU", two.cpu / one.cpu, 1.2, detail))
-    part = batch["whole"] / max(1, rows / 16384)
+    part = batch["whole"] / max(1, rows / part_rows)
     append = (grown["stored"] - part) / grown["changed"]
     ok.append(report("P4", "append: stored / changed bytes, less a part", append, 1.05,
                      f"{grown['stored']:,} B"))  # fmt: skip
-    ok.append(report("P4", "batch edit: stored / changed bytes", batch["stored"] / batch["changed"],
-                     4, f"{batch['stored']:,} B"))  # fmt: skip
-    ok.append(report("P4", "scattered label edit: stored / whole table",
-                     spread["stored"] / spread["whole"], 0.3, f"{spread['stored']:,} B"))  # fmt: skip
-    same = measured("promises:unchanged", here).answer
-    ok.append(report("P5", "objects stored for unchanged rows, both writers",
-                     float(sum(same["objects"])), 0, "another writer makes other bytes"))  # fmt: skip
+    times = batch["stored"] / batch["changed"]
+    detail = f"{batch['stored']:,} B"
+    ok.append(report("P4", "batch edit: stored / changed bytes", times, 4, detail))
+    times = spread["stored"] / spread["whole"]
+    detail = f"{spread['stored']:,} B"
+    ok.append(report("P4", "scattered label edit: stored / whole table", times, 0.3, detail))
+    same = float(sum(measured("promises:unchanged", here).answer["objects"]))
+    detail = "another writer makes other bytes"
+    ok.append(report("P5", "objects stored for unchanged rows, both writers", same, 0, detail))
     measured("promises:many_objects", half, 2000)
     ours = measured("promises:place_by_us", half, runs=5)
     theirs = measured("promises:place_by_dvc", half, runs=5)

@@ -10,6 +10,8 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -196,22 +198,24 @@ def _parquet(paths: list[str]) -> str:
 
 def unchanged(folder: str) -> dict[str, Any]:
     """Write rows again that do not differ, by this writer and by one that makes other bytes."""
-    import labelstore.storage.parquet as writer
-
     store = open_store(folder)
     store.workspace.git.run("reset", "-q", "--hard", "v1")
     draft = Draft(store.workspace, "edit", by="bench")
     part = draft.manifest.parts_of("annotations", LAYER)[0]
     nothing = TABLES["annotations"].schema.empty_table().select(["item_id", "annotation_id"])
-    original = writer.pq.write_table
+    original = pq.write_table
     stored = []
     for extra in ({}, {"data_page_version": "2.0"}):
-        writer.pq.write_table = lambda *a, _e=extra, **k: original(*a, **{**k, **_e})
+        pq.write_table = partial(_written_otherwise, original, extra)
         draft.apply({("annotations", LAYER): Edits(draft.manifest.read(part), nothing)})
         known = set(draft.base.files.values())
         stored.append(sum(md5 not in known for md5 in draft.manifest.files.values()))
-    writer.pq.write_table = original
+    pq.write_table = original
     return {"objects": stored, "changed": draft.changed()}
+
+
+def _written_otherwise(write: Any, extra: dict[str, Any], *words: Any, **options: Any) -> None:
+    write(*words, **{**options, **extra})
 
 
 def many_objects(folder: str, parts: int) -> dict[str, Any]:
@@ -314,7 +318,7 @@ def scans(folder: str, wide: str) -> dict[str, Any]:
     with connect(threads=2) as con, connect(threads=2) as keyed:
         create_views(con, plan)
         create_views(keyed, view_paths(manifest, picked), keyed=True)
-        jobs = {
+        jobs: dict[str, Callable[[], pa.Table]] = {
             "view": lambda: execute(con, SCAN.format("annotations")),
             "raw": lambda: execute(con, SCAN.format(raw)),
             "labels": lambda: execute(con, SHAPES.format("labels")),
@@ -389,7 +393,7 @@ def _promises(scratch: str, rows: int) -> bool:
     share = rows // 100
     batch = measured("promises:edit", many, "batch", "batch", share).answer
     spread = measured("promises:edit", here, "spread", "spread", share).answer
-    grown = measured("promises:edit", many, "grown", "append", rows // 20).answer
+    grown = measured("promises:edit", here, "grown", "append", rows // 20).answer
     measured("promises:edit", half, "batch", "batch", share)
     ok = []
     ours = measured("promises:our_diff", many, "v1", "batch", runs=3)
@@ -408,7 +412,7 @@ def _promises(scratch: str, rows: int) -> bool:
     one = measured("promises:our_diff", half, "v1", "batch", runs=5)
     detail = f"{two.cpu:.3f} s against {one.cpu:.3f} s CPU"
     ok.append(report("P3", "the same edit in twice the data, CPU", two.cpu / one.cpu, 1.2, detail))
-    part = batch["whole"] / max(1, rows / part_rows)
+    part = spread["whole"] / max(1, rows / TARGET)
     append = (grown["stored"] - part) / grown["changed"]
     ok.append(report("P4", "append: stored / changed bytes, less a part", append, 1.05,
                      f"{grown['stored']:,} B"))  # fmt: skip

@@ -93,6 +93,9 @@ class Format(Protocol):
 
     name: str
 
+    carries: frozenset[str]
+    """Content columns of `annotations` and `geometries` that the format can hold."""
+
     def open(self, source: Path) -> Reading:
         """Return a source, opened and with its structure checked.
 

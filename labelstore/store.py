@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -205,6 +205,7 @@ class Store:
         at: str | None = None,
         layer: str | None = None,
         dataset: str | None = None,
+        allow_loss: Collection[str] = (),
         progress: Progress | None = None,
     ) -> ExportReport:
         """Write a version's labels as a file or folder of some format."""
@@ -214,6 +215,7 @@ class Store:
             Path(target),
             layer=layer or self.workspace.default_layer,
             dataset=dataset,
+            allow_loss=allow_loss,
             progress=progress,
         )
 

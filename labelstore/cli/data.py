@@ -146,6 +146,9 @@ def export(
     at: At = None,
     layer: Layer = None,
     dataset: Dataset = None,
+    allow_loss: Annotated[
+        str, typer.Option(metavar="CODE,…", help="Losses that are accepted, or `all`.")
+    ] = "",
     store: StoreDir = HERE,
     json: Json = False,
     quiet: Quiet = False,
@@ -159,8 +162,9 @@ def export(
     opened_store = opened(store)
     with progress(quiet=quiet) as advance:
         report = opened_store.export_to(
-            format, target, at=at, layer=layer, dataset=dataset, progress=advance
-        )
+            format, target, at=at, layer=layer, dataset=dataset,
+            allow_loss=allow_loss.split(","), progress=advance,
+        )  # fmt: skip
     if json:
         emit_json("export", report.__dict__)
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelstore.errors import InvalidInput, NotFound
+from labelstore.errors import InvalidInput, LossRefused, NotFound
 from labelstore.exchange.identity import as_stated
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.plugins import Writing, find_format
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     Ids = NDArray[np.int64]
 
 CHUNK = 16_000
+ALWAYS = frozenset(
+    ("layer", "item_id", "annotation_id", "kind", "xmin", "ymin", "xmax", "ymax", "frame")
+)
+"""Keys, and what follows from the shapes."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ def export_to(
     *,
     layer: str,
     dataset: str | None = None,
+    allow_loss: Collection[str] = (),
     progress: Callable[[str, int, int], None] | None = None,
 ) -> ExportReport:
     """Write one data set of a layer, in the order and words of its source.
@@ -60,16 +65,20 @@ def export_to(
         target: file or folder to write.
         layer: which labels.
         dataset: which data set; may be left out where the layer has one of this format.
+        allow_loss: codes of losses that are accepted, or `all`.
         progress: told how far things are.
 
     Raises:
         NotFound: the layer has no such data set.
         InvalidInput: there are several and none is named.
+        LossRefused: something that the format cannot hold would be lost; nothing is written.
     """
+    converter = find_format(format_name)
     described, alone = _choose(manifest, format_name, layer, dataset)
     number = described["dataset_id"]
     rows = OrderedRows(manifest, layer, number, with_unsourced=alone)
     notices: Counter[str] = Counter()
+    notices.update(_accepted(rows.losses(converter.carries), format_name, allow_loss))
     listed = {
         name: _listed(manifest, name, number, used, notices)
         for name, used in (("items", rows.items), ("categories", rows.categories))
@@ -77,11 +86,26 @@ def export_to(
     if rows.unsourced:
         notices["annotations-given-ids"] = rows.unsourced
     data = Writing(described, listed["items"], listed["categories"], rows.batches(), rows.count)
-    for done in find_format(format_name).write(data, target):
+    for done in converter.write(data, target):
         if progress:
             progress("writing", done, rows.count)
     names = [described["name"]]
     return ExportReport(str(target), names, listed["items"].num_rows, rows.count, dict(notices))
+
+
+def _accepted(
+    losses: Mapping[str, int], format_name: str, allow_loss: Collection[str]
+) -> dict[str, int]:
+    """Return the losses by code, all of them accepted."""
+    found = {f"{format_name}-drops-{column}": count for column, count in losses.items()}
+    refused = {c: n for c, n in found.items() if c not in allow_loss and "all" not in allow_loss}
+    if refused:
+        listed = ", ".join(f"{code} ({count:,} labels)" for code, count in refused.items())
+        raise LossRefused(
+            f"{format_name} cannot hold all of these labels: {listed}. Nothing was written. "
+            f"Pass --allow-loss {','.join(refused)} to leave that out."
+        )
+    return found
 
 
 def _choose(
@@ -190,6 +214,18 @@ class OrderedRows:
         self.categories = classes[classes != late]
         self._rows = np.lexsort((columns["annotation_id"], columns["seq"]))
         self._starts = np.cumsum([0, *(t.num_rows for t in tables)])
+
+    def losses(self, carried: Collection[str]) -> dict[str, int]:
+        """Return how many labels say something in a column that a format does not carry."""
+        found = {}
+        for name, tables in self._tables.items():
+            for column in TABLES[name].columns("content"):
+                if column in carried or column in ALWAYS:
+                    continue
+                count = sum(t.num_rows - t.column(column).null_count for t in tables)
+                if count:
+                    found[column] = count
+        return found
 
     def batches(self) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
         """Yield annotations and geometries in order."""

@@ -14,7 +14,7 @@ import pytest
 from conftest import TINY, Run
 
 from labelstore.changes.summary import by_class, class_names, reclassified, verdict
-from labelstore.errors import InvalidInput, NotFound
+from labelstore.errors import InvalidInput, LossRefused, NotFound
 from labelstore.store import Store, open_store
 
 DOCUMENT: dict[str, Any] = json.loads(TINY.read_text())
@@ -168,8 +168,12 @@ def test_edits_do_what_they_say(v1: Store, tmp_path: Path) -> None:
     )
     (row,) = v1.query(sql, at="v2").to_pylist()
     assert (row["kind"], row["area"], row["polygons"]) == ("box", None, None)
-    report = v1.export_to("coco", tmp_path / "out.json", at="v2")
-    assert report.notices == {"annotations-given-ids": 1}
+    with pytest.raises(LossRefused, match="--allow-loss coco-drops-review_state"):
+        v1.export_to("coco", tmp_path / "out.json", at="v2")
+    assert not (tmp_path / "out.json").exists()
+    loss = "coco-drops-review_state"
+    report = v1.export_to("coco", tmp_path / "out.json", at="v2", allow_loss=[loss])
+    assert report.notices == {"annotations-given-ids": 1, loss: 5}
     back = json.loads((tmp_path / "out.json").read_bytes())
     assert len({a["id"] for a in back["annotations"]}) == 382 - gone + 1
     assert back["annotations"][-1]["id"] == 1 + max(a["id"] for a in DOCUMENT["annotations"])
@@ -185,7 +189,7 @@ def test_an_edit_that_fails_changes_nothing(v1: Store) -> None:
         half_wrong()
     assert v1.staged() is None
     for where, words in (("1; DROP TABLE x", "syntax error"), ("nonsense = 1", "nonsense"),
-                         ("true) UNION (SELECT 1", "")):  # fmt: skip
+                         ("true) UNION (SELECT 1", "columns")):  # fmt: skip
         with pytest.raises(InvalidInput, match=words), v1.edit(by="ada") as edit:
             edit.delete(where=where)
     with pytest.raises(InvalidInput, match="cannot be set"), v1.edit(by="ada") as edit:

@@ -12,6 +12,25 @@ class Coco:
     """COCO annotation files."""
 
     name = "coco"
+    carries = frozenset(
+        [
+            "category_id",
+            "is_crowd",
+            "score",
+            "attributes",
+            "leftovers",
+            "box",
+            "box_form",
+            "polygons",
+            "mask",
+            "keypoints",
+            "keypoint_dims",
+            "visibility",
+            "text",
+            "area",
+            "num_keypoints",
+        ]
+    )
 
     def open(self, source: Path) -> Reading:
         """Return a COCO file, opened; its text is mapped, not loaded."""

@@ -13,24 +13,12 @@ class Coco:
 
     name = "coco"
     carries = frozenset(
-        [
-            "category_id",
-            "is_crowd",
-            "score",
-            "attributes",
-            "leftovers",
-            "box",
-            "box_form",
-            "polygons",
-            "mask",
-            "keypoints",
-            "keypoint_dims",
-            "visibility",
-            "text",
-            "area",
+        {
+            "category_id", "is_crowd", "score", "attributes", "leftovers", "box", "box_form",
+            "polygons", "mask", "keypoints", "keypoint_dims", "visibility", "text", "area",
             "num_keypoints",
-        ]
-    )
+        }
+    )  # fmt: skip
 
     def open(self, source: Path) -> Reading:
         """Return a COCO file, opened; its text is mapped, not loaded."""

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 UNCLASSED = -1
 CHANGES = ("added", "removed", "changed", "provenance")
-DERIVED = {"xmin", "ymin", "xmax", "ymax"}
-"""Columns that follow from the shapes; they do not count on their own."""
 
 
 @dataclass
@@ -162,9 +160,8 @@ class _Found:
         return np.sort(np.concatenate(ids))
 
     def _tally(self, area: Range) -> None:
-        for name in TABLES["annotations"].columns("content"):
-            if name in area.changed_columns and name not in DERIVED:
-                self.columns[name] += int(area.changed_columns[name].sum())
+        for name, flags in area.changed_columns.items():
+            self.columns[name] += int(flags.sum())
 
     def result(self) -> Diff:
         """Return the whole difference."""
@@ -176,9 +173,8 @@ class _Found:
 def _content(area: Range) -> NDArray[np.bool_]:
     """Return which changed rows differ in what they say, not only in who said it or in order."""
     found = np.zeros(len(area.changed), bool)
-    for name in area.table.columns("content"):
-        if name in area.changed_columns and name not in DERIVED:
-            found |= area.changed_columns[name]
+    for flags in area.changed_columns.values():
+        found |= flags
     return found
 
 

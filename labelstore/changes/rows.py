@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     Positions = NDArray[np.int64]
 
 
+DERIVED = frozenset({"xmin", "ymin", "xmax", "ymax"})
+"""Columns that follow from the shapes; they do not count on their own."""
+
+
 @dataclass(frozen=True)
 class Range:
     """One key range in which two versions differ.
@@ -53,10 +57,15 @@ class Range:
 
     @cached_property
     def changed_columns(self) -> dict[str, NDArray[np.bool_]]:
-        """Return for each column that differs which of the changed rows it differs in."""
+        """Return for each content column that differs which of the changed rows it differs in.
+
+        Columns that follow from others (covering boxes) and those that say who wrote a row, or
+        where it stood in its source, are not looked at.
+        """
         if not len(self.changed):
             return {}
-        names = [n for n in self._varying() if n != self.table.hash_column]
+        content = set(self.table.columns("content")) - DERIVED
+        names = [n for n in self._varying() if n in content]
         old = self._rows(0, names, self.changed[:, 0])
         new = self._rows(1, names, self.changed[:, 1])
         return differing(old, new, names)

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelstore.changes.diff import DERIVED
+from labelstore.changes.rows import DERIVED
 from labelstore.changes.summary import class_names
 from labelstore.errors import NotFound
 from labelstore.model.tables import FAMILY, TABLES

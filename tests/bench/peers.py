@@ -48,6 +48,16 @@ def peer(scratch: str, name: str, *packages: str) -> str | None:
     return f"{folder}/bin/python" if done.returncode == 0 else None
 
 
+def make_first(target: str, scale: float) -> dict[str, int]:
+    """Write the first version."""
+    return generate.coco(Path(target), scale, 7)
+
+
+def make_second(source: str, target: str) -> dict[str, int]:
+    """Write the second version and return the truth of the edit."""
+    return generate.edit(Path(source), Path(target), 0.01, 7)
+
+
 def our_diff(folder: str, shapes: bool) -> dict[str, Any]:
     """Compare v3 and v4: box and class (the first family), or every column of both."""
     workspace = open_store(folder).workspace
@@ -83,8 +93,8 @@ def main() -> int:
 
 def _promises(scratch: str, scale: float, *, datachain: bool) -> bool:
     first, second = Path(scratch, "v3.json"), Path(scratch, "v4.json")
-    generate.coco(first, scale, 7)
-    truth = generate.edit(first, second, 0.01, 7)
+    measured("peers:make_first", str(first), scale)  # elsewhere: this process must stay small
+    truth = measured("peers:make_second", str(first), str(second)).answer
     size = first.stat().st_size
     print(f"COCO of {size / 1e6:.0f} MB; truth of the edit: {truth}", flush=True)
     ours = str(BIN / "labelstore")

@@ -146,7 +146,7 @@ def _compare(
     )
     ids = [np.asarray(t.column(table.id_column).combine_chunks()) for t in (old, new)]
     hashes = [np.asarray(t.column(table.hash_column).combine_chunks()) for t in (old, new)]
-    _, at_old, at_new = np.intersect1d(ids[0], ids[1], assume_unique=True, return_indices=True)
+    at_old, at_new = _matching(ids[0], ids[1])
     differ = hashes[0][at_old] != hashes[1][at_new]
     return Range(
         table,
@@ -155,10 +155,29 @@ def _compare(
         group[1],
         old,
         new,
-        removed=np.setdiff1d(np.arange(len(ids[0])), at_old, assume_unique=True),
-        added=np.setdiff1d(np.arange(len(ids[1])), at_new, assume_unique=True),
+        removed=_others(len(ids[0]), at_old),
+        added=_others(len(ids[1]), at_new),
         changed=np.stack([at_old[differ], at_new[differ]], axis=1),
     )
+
+
+def _matching(old: Positions, new: Positions) -> tuple[Positions, Positions]:
+    """Return the positions, on both sides, of ids that both have; each id stands once a side."""
+    if not len(old):
+        nothing = np.empty(0, np.int64)
+        return nothing, nothing
+    order = np.argsort(old, kind="stable")
+    at = np.minimum(np.searchsorted(old[order], new), len(old) - 1)
+    candidates = order[at]
+    both = np.flatnonzero(old[candidates] == new)
+    return candidates[both], both
+
+
+def _others(count: int, chosen: Positions) -> Positions:
+    """Return the positions that are not chosen."""
+    left = np.ones(count, bool)
+    left[chosen] = False
+    return np.flatnonzero(left)
 
 
 def _overlapping(

@@ -191,7 +191,9 @@ class Store:
         self, *, at: str | None = None, layer: str | None = None, items: bool = False
     ) -> Balance:
         """Return how labels are spread over classes."""
-        return balance(self.manifest(at), layer, items=items)
+        manifest = self.manifest(at)
+        chosen = manifest.layer(layer) if layer is not None else None
+        return balance(manifest, chosen, items=items)
 
     def check(self, *, at: str | None = None, progress: Progress | None = None) -> list[Finding]:
         """Return the rules that a version breaks."""

@@ -105,6 +105,8 @@ def import_(
             f"{verb} {report.dataset} in layer {report.layer}: "
             f"{report.annotations:,} labels on {report.items:,} items"
         )
+        if report.difference:
+            typer.echo(f"against what was there: {report.difference}")
     if commit:
         typer.echo(f"committed {tag or commit[:12]}")
 

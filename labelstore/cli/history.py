@@ -60,8 +60,12 @@ def commit(
         emit_json("commit", {"commit": made, "tag": tag if made else None})
     elif made is None:
         typer.echo("nothing is staged; nothing was committed")
+        if tag:
+            notice(f"no tag {tag} was made; `labelstore tag {tag}` names the current version")
     else:
         typer.echo(f"committed {made[:12]}" + (f" as {tag}" if tag else ""))
+    if made is None and tag:
+        raise typer.Exit(1)
 
 
 def restore(store: StoreDir = HERE) -> None:

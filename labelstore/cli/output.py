@@ -22,9 +22,22 @@ def notice(text: str, *, quiet: bool = False) -> None:
         typer.echo(text, err=True)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
-    """Print a table: aligned, numbers to the right, without frames."""
-    cells = [[_cell(v) for v in row] for row in rows]
+def table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    title: str = "",
+    plain: bool = False,
+) -> None:
+    """Print a table: aligned, numbers to the right, without frames.
+
+    Args:
+        columns: headings.
+        rows: values, one list a row.
+        title: a line above.
+        plain: write integers without separators, so that ids can be copied.
+    """
+    cells = [[str(v) if plain and type(v) is int else _cell(v) for v in row] for row in rows]
     widths = [max(len(c), *(len(r[i]) for r in cells)) if cells else len(c)
               for i, c in enumerate(columns)]  # fmt: skip
     right = [all(isinstance(r[i], int | float) or r[i] is None for r in rows) and bool(rows)

@@ -24,7 +24,8 @@ def write_result(result: pa.Table, form: str, out: TextIO) -> None:
     """
     if form == "table":
         rows = result.slice(0, SHOWN).to_pylist(maps_as_pydicts="strict")
-        table(result.column_names, [[_shown(v) for v in row.values()] for row in rows])
+        cells = [[_shown(v) for v in row.values()] for row in rows]
+        table(result.column_names, cells, plain=True)
         if result.num_rows > SHOWN:
             out.write(f"  … {result.num_rows - SHOWN:,} more rows; --format csv gives all\n")
     elif form == "json":

@@ -17,6 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelstore.changes.diff import diff
+from labelstore.changes.summary import verdict
 from labelstore.errors import InvalidInput
 from labelstore.exchange.bulk import write_layer
 from labelstore.exchange.identity import Matched, match, placeholder
@@ -53,6 +55,8 @@ class ImportReport:
     items: int
     annotations: int
     notices: Mapping[str, int] = field(default_factory=dict)
+    difference: str | None = None
+    """What changed, in a line; for `update` and `replace`."""
 
 
 def import_from(
@@ -120,8 +124,12 @@ def _import(
     run = _Import(draft, reading, layer, format_name, name, mode, progress)
     rows = run.run()
     draft.inputs[0]["rows"] = rows
+    before, after = draft.before, draft.manifest
     changed = draft.stage(message) if stage else draft.changed()
-    return ImportReport(changed, layer, run.name, run.item_count, rows, dict(run.notices))
+    difference = verdict(diff(before, after, shapes=False)) if mode in MODES[1:] else None
+    return ImportReport(
+        changed, layer, run.name, run.item_count, rows, dict(run.notices), difference
+    )
 
 
 def _inputs(source: Path, described: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -168,16 +176,14 @@ class _Import:
                 code="import-mode",
             )
         if mode in ("update", "replace"):
-            chosen = named or (same if len(same) == 1 else [])
-            if not chosen:
+            if not named:
                 there = ", ".join(r["name"] for r in same) or "none"
                 raise InvalidInput(
                     f"layer {self.layer!r} has no {self.format_name} data set {self.name!r} to "
                     f"{mode} (it has: {there}). Name one with --dataset.",
                     code="dataset-unknown",
                 )
-            self.name = chosen[0]["name"]
-            return int(chosen[0]["dataset_id"])
+            return int(named[0]["dataset_id"])
         if named:
             raise InvalidInput(
                 f"data set {self.name!r} is in layer {self.layer!r} already; give the new one "

@@ -121,6 +121,7 @@ class _Delivery:
     def _compared(self) -> list[str]:
         columns = TABLES["annotations"].columns("content")
         chosen = [c for c in columns if c in self.stated or c == "leftovers"]
+        chosen.append("number_style")
         if not self.keep_origin:
             chosen += [c for c in ORIGIN if c != "dataset_id"]
         return chosen

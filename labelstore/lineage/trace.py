@@ -125,7 +125,7 @@ def _step(
     commit: Commit, manifest: Manifest, before: Row | None, row: Row | None, known: dict[str, str]
 ) -> Step | None:
     if row is None:
-        return None if before is None else Step(commit, "deleted", {}, None, commit.author)
+        return None if before is None else _deletion(commit, manifest, known)
     columns = {} if before is None else _changed(before, row, manifest)
     if before is not None and not columns:
         return None
@@ -133,6 +133,16 @@ def _step(
     agent = _by_id(manifest, "agents", activity["agent_id"]) if activity else None
     shown = known.get(agent["name"], agent["name"]) if agent else None
     return Step(commit, "created" if before is None else "changed", columns, activity, shown)
+
+
+def _deletion(commit: Commit, manifest: Manifest, known: dict[str, str]) -> Step:
+    """Return the step of a deletion: by the activities of that version, since the row is gone."""
+    rows = manifest.table(TABLES["activities"]).to_pylist()
+    newest = max((r["generation"] for r in rows), default=0)
+    own = [r for r in rows if r["generation"] == newest]
+    agents = {r["agent_id"]: r["name"] for r in manifest.table(TABLES["agents"]).to_pylist()}
+    named = dict.fromkeys(known.get(n, n) for n in (agents.get(r["agent_id"], "?") for r in own))
+    return Step(commit, "deleted", {}, own[0] if len(own) == 1 else None, " or ".join(named))
 
 
 def _changed(before: Row, row: Row, manifest: Manifest) -> dict[str, tuple[Any, Any]]:

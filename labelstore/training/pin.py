@@ -69,10 +69,7 @@ def make_pin(workspace: Workspace, rev: str, *, layer: str | None, split: str | 
         NotFound: no such version, layer or subset.
     """
     manifest = workspace.manifest(rev)
-    layer = layer or workspace.default_layer
-    if layer not in manifest.partitions("annotations"):
-        there = ", ".join(manifest.partitions("annotations")) or "none"
-        raise NotFound(f"version {rev!r} has no layer {layer!r} (it has: {there})")
+    layer = manifest.layer(layer or workspace.default_layer)
     if split is not None:
         parse_split(manifest, split)
     commit = workspace.git.resolve(rev)
@@ -113,6 +110,9 @@ def parse_split(manifest: Manifest, split: str) -> tuple[str, str]:
     if scheme not in manifest.partitions("splits"):
         there = ", ".join(manifest.partitions("splits")) or "none"
         raise NotFound(f"no split scheme {scheme!r} (there is: {there})", code="split-unknown")
+    known = manifest.table(TABLES["splits"], ["subset"], scheme).column(0).unique().to_pylist()
+    if subset not in known:
+        raise NotFound(f"split {scheme!r} has no {subset!r} (it has: {', '.join(sorted(known))})")
     return scheme, subset
 
 

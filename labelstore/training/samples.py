@@ -144,11 +144,19 @@ def load(
         workspace = Workspace.find(Path(place))
         if pin is None:
             manifest = workspace.manifest(str(at))
-            return Samples(manifest, layer or workspace.default_layer, split)
+            return _checked(Samples(manifest, layer or workspace.default_layer, split))
         pinned = read_pin(Path(pin))
         manifest = _local_or_fetched(workspace, pinned, folder)
     verify(pinned, manifest, os.fspath(pin))
-    return Samples(manifest, layer or pinned.layer, split or pinned.split)
+    return _checked(Samples(manifest, layer or pinned.layer, split or pinned.split))
+
+
+def _checked(samples: Samples) -> Samples:
+    """Refuse a layer or split that the version does not have."""
+    samples.manifest.layer(samples.layer)
+    if samples.split is not None:
+        parse_split(samples.manifest, samples.split)
+    return samples
 
 
 def _local_or_fetched(workspace: Workspace, pin: Pin, cache: Path) -> Manifest:

@@ -13,12 +13,14 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import IO, Any
 
 from labelstore.errors import Conflict, Corrupt, InvalidInput, NotFound, StorageFailed
 
@@ -149,6 +151,30 @@ class Layout:
                     ) from error
                 time.sleep(0.05)
 
+    def command_everywhere(self, *args: str, cwd: Path, show: bool = False) -> str:
+        """Run a DVC command over all commits, each of which sees today's remotes.
+
+        A commit older than a remote does not name it in its own `.dvc/config`, and DVC would pass
+        it over with a warning; so the remotes are handed over as if they stood in the user's file.
+
+        Raises:
+            StorageFailed: the command failed, or passed over a commit.
+        """
+        from configobj import ConfigObj
+        from platformdirs import user_config_dir
+
+        user = os.getenv("DVC_GLOBAL_CONFIG_DIR") or user_config_dir("dvc", "iterative")
+        given = ConfigObj(str(Path(user, "config")), encoding="utf-8")
+        for section, values in self.config.items():
+            if section.startswith("remote "):
+                name = section.removeprefix("remote ")
+                given[f'remote "{name}"'] = values
+        with tempfile.TemporaryDirectory() as folder:
+            given.filename = str(Path(folder, "config"))
+            given.write()
+            env = {"DVC_GLOBAL_CONFIG_DIR": folder}
+            return run_dvc(*args, cwd=cwd, show=show, env=env)
+
     def command(self, *args: str, cwd: Path | None = None, show: bool = False) -> str:
         """Run a real DVC command and return what it prints.
 
@@ -177,25 +203,61 @@ class _HardlinkLock:
         self._lock.unlock()
 
 
-def run_dvc(*args: str, cwd: Path, show: bool = False) -> str:
+PASSED_OVER = ("failed to collect", "neither locally nor on remote")
+"""DVC says these in a warning and exits with 0; for us a version would be missing."""
+
+
+def run_dvc(
+    *args: str, cwd: Path, show: bool = False, env: Mapping[str, str] | None = None
+) -> str:
     """Run `dvc` in a folder and return what it prints.
 
+    Args:
+        args: words of the command.
+        cwd: the folder.
+        show: let its progress bars through to stderr.
+        env: further variables.
+
     Raises:
-        StorageFailed: it exits with anything but 0; the message is DVC's own.
+        StorageFailed: it exits with anything but 0, or warns that it passed something over; the
+            message is DVC's own.
     """
-    done = subprocess.run(
+    child = subprocess.Popen(
         [sys.executable, "-m", "dvc", *args],
         cwd=cwd,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=None if show else subprocess.PIPE,
-        text=True,
-        env={**os.environ, "DVC_NO_ANALYTICS": "1"},
+        stderr=subprocess.PIPE,
+        env={
+            **os.environ,
+            "DVC_NO_ANALYTICS": "1",
+            **({"DVC_IGNORE_ISATTY": "1"} if show else {}),
+            **(env or {}),
+        },
     )
-    if done.returncode:
-        said = ((done.stderr or "") + done.stdout).strip()
-        raise StorageFailed(f"dvc {args[0]}: {said or 'failed'}", code="dvc-failed")
-    return done.stdout.strip()
+    warnings: list[bytes] = []
+    reader = Thread(target=_forward, args=(child.stderr, warnings, show))
+    reader.start()
+    printed = child.stdout.read().decode(errors="replace") if child.stdout else ""
+    status = child.wait()
+    reader.join()
+    for pipe in (child.stdout, child.stderr):
+        if pipe:
+            pipe.close()
+    said = b"".join(warnings).decode(errors="replace")
+    if status or any(words in said for words in PASSED_OVER):
+        reason = (said + printed).strip() or "failed"
+        raise StorageFailed(f"dvc {args[0]}: {reason}", code="dvc-failed")
+    return printed.strip()
+
+
+def _forward(pipe: IO[bytes] | None, kept: list[bytes], show: bool) -> None:
+    """Keep what a pipe says, and show it as it comes."""
+    while pipe is not None and (piece := os.read(pipe.fileno(), 1 << 14)):
+        kept.append(piece)
+        if show:
+            sys.stderr.write(piece.decode(errors="replace"))
+            sys.stderr.flush()
 
 
 def add_by_dvc(folder: Path) -> str:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from labelstore.errors import StorageFailed
 from labelstore.versions.checkout import follow
 from labelstore.versions.dvc import POINTER
 from labelstore.versions.workspace import Workspace
-
-LOST = "neither locally nor on remote"
 
 
 def push(workspace: Workspace, remote: str | None = None, *, show: bool = False) -> str:
@@ -23,18 +20,15 @@ def push(workspace: Workspace, remote: str | None = None, *, show: bool = False)
         StorageFailed: DVC failed, or an object of some version is nowhere.
     """
     name, _ = workspace.layout.remote(remote)
-    said = workspace.layout.command(
+    return workspace.layout.command_everywhere(
         "push", "--all-commits", "-r", name, POINTER, cwd=workspace.folder, show=show
     )
-    if LOST in said:
-        raise StorageFailed(f"dvc push: {said}", code="objects-lost")
-    return said
 
 
 def pull(workspace: Workspace, remote: str | None = None, *, show: bool = False) -> str:
     """Fetch the objects of all versions from a remote, and let `labels/` show the current one."""
     name, _ = workspace.layout.remote(remote)
-    said = workspace.layout.command(
+    said = workspace.layout.command_everywhere(
         "fetch", "--all-commits", "-r", name, POINTER, cwd=workspace.folder, show=show
     )
     if workspace.checkout:
@@ -43,7 +37,11 @@ def pull(workspace: Workspace, remote: str | None = None, *, show: bool = False)
 
 
 def remote_add(workspace: Workspace, name: str, url: str, *, default: bool = False) -> None:
-    """Add a remote to DVC's configuration, where Git carries it to every clone."""
-    words = ["remote", "add", *(["--default"] if default else []), name, url]
+    """Add a remote to DVC's configuration, where Git carries it to every clone.
+
+    The first one becomes the default.
+    """
+    first = not any(section.startswith("remote ") for section in workspace.layout.config)
+    words = ["remote", "add", *(["--default"] if default or first else []), name, url]
     workspace.layout.command(*words, cwd=workspace.folder)
     workspace.layout.__dict__.pop("config", None)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from labelstore.errors import Corrupt, InvalidInput
+from labelstore.errors import Corrupt, InvalidInput, NotFound
 from labelstore.model.canonical import HASH_DEFINITION
 from labelstore.model.tables import FORMAT_VERSION, TABLES, Table
 from labelstore.storage.index import Part, decode_index, encode_index, version_root
@@ -75,6 +75,20 @@ class Manifest:
     def partitions(self, table: str) -> list[str]:
         """Return the layers or schemes that a table has."""
         return sorted({p.partition for p in self.parts if p.table == table})
+
+    def layer(self, name: str) -> str:
+        """Return the name of a layer.
+
+        Raises:
+            NotFound: the version has no labels in it.
+        """
+        there = self.partitions("annotations")
+        if name not in there:
+            listed = ", ".join(there) or "none"
+            raise NotFound(
+                f"there is no layer {name!r} (there is: {listed})", code="layer-unknown"
+            )
+        return name
 
     def path(self, part: Part) -> Path:
         """Return where a part's bytes are.

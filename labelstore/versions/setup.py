@@ -39,6 +39,12 @@ def init(folder: Path, *, target: int = TARGET) -> Workspace:
     if (folder / SETTINGS).exists() and (folder / POINTER).exists():
         raise AlreadyExists(f"{folder}: is a store already", code="store-exists")
     git = Git.at(folder) or _init_git(folder)
+    if git.identity() is None:
+        raise InvalidInput(
+            "Git does not know who you are, and a store begins with a commit. Run "
+            "`git config --global user.name NAME` and `git config --global user.email EMAIL`.",
+            code="git-identity",
+        )
     made: dict[str, bytes] = {}
     layout = Layout.above(folder, git.root)
     if layout is None:

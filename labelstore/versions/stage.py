@@ -86,7 +86,8 @@ class Draft:
         staged = open_stage(workspace)
         self.parent = staged.parent if staged else _head(workspace)
         self.base = workspace.manifest(self.parent)
-        self.manifest = staged.manifest if staged else self.base
+        self.before = staged.manifest if staged else self.base
+        self.manifest = self.before
         self._ordinal = staged.activities if staged else 0
         self._kind = kind
         self._agent = agent(workspace, by)

@@ -93,11 +93,28 @@ def test_ids_survive_an_update(v1: Store, tmp_path: Path) -> None:
     assert counts(v1, "v1") == (0, 0, 382, 0)
 
 
+def test_a_delivery_that_differs_in_number_text_alone_is_taken(v1: Store, tmp_path: Path) -> None:
+    after = copy.deepcopy(DOCUMENT)
+    after["annotations"][0]["area"] = float(int(after["annotations"][0]["area"]))
+    after["annotations"][1]["area"] = int(after["annotations"][1]["area"])
+    source = written(tmp_path / "instances_val2017.json", after)
+    v1.import_from("coco", source, mode="update")
+    again = copy.deepcopy(after)
+    again["annotations"][0]["area"] = int(after["annotations"][0]["area"])
+    source = written(tmp_path / "instances_val2017.json", again)
+    assert v1.import_from("coco", source, mode="update").changed
+    v1.commit("typed", tag="v2")
+    v1.export_to("coco", tmp_path / "out.json", at="v2")
+    assert json.dumps(json.loads((tmp_path / "out.json").read_bytes())) == json.dumps(again)
+
+
 def test_an_import_of_a_known_data_set_asks_for_a_mode(v1: Store, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="--mode update"):
         v1.import_from("coco", TINY)
     with pytest.raises(InvalidInput, match="--dataset"):
         v1.import_from("coco", TINY, mode="add")
+    with pytest.raises(InvalidInput, match="has: instances_val2017"):
+        v1.import_from("coco", TINY, mode="update", dataset="other")
     with pytest.raises(InvalidInput, match="has: none"):
         v1.import_from("coco", TINY, mode="update", layer="vendor-a")
 

@@ -197,7 +197,8 @@ def test_a_trace_tells_every_version_field_by_field(v1: Store) -> None:
     assert [(s.version, s.change) for s in found.steps] == [
         ("v1", "created"), ("v2", "changed"), ("v4", "deleted"),
     ]  # fmt: skip
-    created, changed, _ = found.steps
+    created, changed, deleted = found.steps
+    assert deleted.agent == "bob"
     assert created.activity is not None
     assert created.activity["inputs"][0]["path"] == str(TINY)
     assert changed.columns == {"category": ("bottle", "cup")}
@@ -216,6 +217,8 @@ def test_a_pin_gives_the_pinned_rows(v1: Store, tmp_path: Path) -> None:
     total = labelstore.load(v1.workspace.folder, at="v2")
     other = labelstore.load(v1.workspace.folder, at="v2", split="default/val")
     assert len(samples) + len(other) == len(total) == 50
+    with pytest.raises(NotFound, match="it has: train, val"):
+        v1.pin("v2", tmp_path / "b.lock", split="default/nope")
     rows = samples.annotations.num_rows + other.annotations.num_rows
     assert rows == total.annotations.num_rows == 382
     seen = 0
@@ -247,3 +250,9 @@ def test_a_pin_that_does_not_hold_is_named(v1: Store, tmp_path: Path) -> None:
         labelstore.load("s3://bucket/path", at="v1")
     with pytest.raises(NotFound, match="no split scheme"):
         v1.pin("v1", pin, split="nothing/train")
+    with pytest.raises(NotFound, match="no layer 'zzz'"):
+        labelstore.load(v1.workspace.folder, at="v1", layer="zzz")
+    with pytest.raises(NotFound, match="no layer 'zzz'"):
+        v1.stats(at="v1", layer="zzz")
+    with pytest.raises(NotFound, match="no folder"):
+        v1.export_to("coco", tmp_path / "nothing" / "out.json", at="v1")

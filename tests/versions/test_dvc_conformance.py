@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import DATA, TINY, Run
 
-from labelstore.errors import Conflict, NotFound
+from labelstore.errors import Conflict, NotFound, StorageFailed
 from labelstore.store import Store, init_store, open_store
 from labelstore.versions.dvc import (
     add_by_dvc,
@@ -86,6 +86,30 @@ def test_real_dvc_sees_nothing_to_do(v1: Store, sh: Run, tmp_path: Path) -> None
     second.pull()
     assert second.check(at="v1") == v1.check(at="v1")
     assert sh("git", "status", "--porcelain", cwd=again).stdout == ""
+
+
+def test_push_sends_versions_older_than_the_remote(v1: Store, sh: Run, tmp_path: Path) -> None:
+    folder = v1.workspace.folder
+    v1.import_from("coco", MINI)
+    v1.commit("second", tag="v2")
+    v1.remote_add("store", str(tmp_path / "remote"))
+    sh("git", "commit", "-qam", "a remote", cwd=folder)
+    v1.push()
+    sh("git", "clone", "-q", folder, tmp_path / "clone", cwd=tmp_path)
+    clone = open_store(tmp_path / "clone")
+    clone.pull()
+    for version in ("v1", "v2"):
+        assert clone.show(version).root == v1.show(version).root
+        assert clone.check(at=version) == v1.check(at=version)
+
+
+def test_a_push_that_misses_an_object_fails(v1: Store, sh: Run, tmp_path: Path) -> None:
+    v1.remote_add("store", str(tmp_path / "remote"))
+    sh("git", "commit", "-qam", "a remote", cwd=v1.workspace.folder)
+    manifest = v1.manifest("v1")
+    manifest.path(manifest.parts_of("geometries")[0]).unlink()
+    with pytest.raises(StorageFailed, match="dvc push"):
+        v1.push()
 
 
 def test_collectors_keep_what_versions_need(v1: Store, sh: Run) -> None:

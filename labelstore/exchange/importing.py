@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import shutil
 import tempfile
@@ -211,7 +212,8 @@ class _Import:
             self._describe_dataset()
             self._write(source)
         if self.mode != "add":
-            self._drop_items(items)
+            self._drop_unlisted("items", items)
+            self._drop_unlisted("categories", categories)
         return source.rows
 
     def _write(self, source: Spill) -> None:
@@ -230,6 +232,7 @@ class _Import:
                 self.layer,
                 source,
                 dataset_id=self.dataset_id,
+                carries=find_format(self.format_name).carries,
                 keep_origin=self.mode == "update",
             )
             self.draft.apply(edits)
@@ -299,24 +302,24 @@ class _Import:
         if self._is_known:
             known = self.draft.manifest.table(table).to_pylist()
             (before,) = (r for r in known if r["dataset_id"] == self.dataset_id)
-            if self.mode == "update":  # how the file is written belongs to its order: both stay
-                row.update({k: before[k] for k in ("files", "leftovers")})
+            if self.mode == "update" and _alike(before, row):
+                return  # how the file is written belongs to its order: both stay
             if all(before[k] == row[k] for k in table.columns("content")):
                 return
         self.draft.apply({("datasets", ""): additions(table, [row])})
 
-    def _drop_items(self, items: Matched) -> None:
-        """Take this source's entry from items it no longer lists; drop those nobody lists."""
-        table = TABLES["items"]
+    def _drop_unlisted(self, name: str, matched: Matched) -> None:
+        """Take this source's entry from rows it no longer lists; drop those nobody needs."""
+        table = TABLES[name]
         gone, changed = without_source(
             table,
             self.draft.manifest.table(table),
-            listed=items.ids,
+            listed=matched.ids,
             dataset_id=self.dataset_id,
             activity_id=self.draft.activity_id,
-            used=_items_in_use(self.draft),
+            used=_in_use(self.draft, table.id_column),
         )
-        self.draft.apply({("items", ""): Edits(changed, gone)})
+        self.draft.apply({(name, ""): Edits(changed, gone)})
 
     def _counting(self, phase: str, total: int) -> Callable[[int], None]:
         count = 0
@@ -343,11 +346,22 @@ def _placeholder_ids(rows: pa.Table, dataset_id: int) -> dict[str, int]:
     return found
 
 
-def _items_in_use(draft: Draft) -> NDArray[np.int64]:
-    """Return the ids of all items that have annotations, sorted."""
+def _in_use(draft: Draft, column: str) -> NDArray[np.int64]:
+    """Return the ids of all items, or classes, that annotations use, sorted."""
     parts = draft.manifest.parts_of("annotations")
-    columns = [np.asarray(draft.manifest.read(p, ["item_id"]).column(0)) for p in parts]
-    return np.unique(np.concatenate(columns)) if columns else np.empty(0, np.int64)
+    columns = [draft.manifest.read(p, [column]).column(0).drop_null() for p in parts]
+    found = [np.asarray(c.combine_chunks()) for c in columns]
+    return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
+
+
+def _alike(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Say whether two deliveries describe themselves alike, order aside."""
+    if any(before[k] != after[k] for k in ("info", "licenses")):
+        return False
+    old, new = (json.loads(row["leftovers"] or "{}") for row in (before, after))
+    orders = [{k: set(v) for k, v in d.get("key_orders", {}).items()} for d in (old, new)]
+    tops = [set(d.get("top", [])) for d in (old, new)]
+    return orders[0] == orders[1] and tops[0] == tops[1] and old.get("keys") == new.get("keys")
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """A new delivery against what is there: the same labels keep their ids, equal ones stay.
 
 Labels of one data set match by item and source id (the k-th of an id with the k-th). Columns that
-the source never fills (a review state, say) are left as the store has them; shapes are compared
+the format cannot hold (a review state, say) are left as the store has them; shapes are compared
 whole.
 """
 
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 PLACE = ("item_id", "annotation_id", "seq", "source_id", "source_key")
 ORIGIN = ("seq", "source_id", "source_key", "dataset_id")
+FOLLOWING = frozenset(
+    {"layer", "item_id", "annotation_id", "kind", "xmin", "ymin", "xmax", "ymax"}
+)
+"""Columns that every delivery states, since they follow from the rest."""
 CREATION = ("origin", "created_by", "created_at", "created_in", "reviewed_by", "reviewed_at")
 
 
@@ -43,7 +47,13 @@ def added(draft: Draft, layer: str, source: Spill) -> dict[tuple[str, str], Edit
 
 
 def reconciled(
-    draft: Draft, layer: str, source: Spill, *, dataset_id: int, keep_origin: bool
+    draft: Draft,
+    layer: str,
+    source: Spill,
+    *,
+    dataset_id: int,
+    carries: frozenset[str],
+    keep_origin: bool,
 ) -> dict[tuple[str, str], Edits]:
     """Return edits that make one data set of a layer equal to its new delivery.
 
@@ -52,6 +62,7 @@ def reconciled(
         layer: the layer.
         source: the delivery, decoded.
         dataset_id: the data set.
+        carries: content columns that the format can hold; others are left as the store has them.
         keep_origin: leave order and source ids of matched rows as they are.
     """
     before = _places(draft, layer, dataset_id)
@@ -66,9 +77,7 @@ def reconciled(
         after = 1 + max(pc.max(before.column("seq")).as_py() or 0, 0)
         seqs = seqs.copy()
         seqs[fresh] = after + np.argsort(np.argsort(seqs[fresh]))
-    stated = (
-        frozenset().union(*(p.columns for p in source.pieces)) if source.pieces else frozenset()
-    )
+    stated = carries | FOLLOWING
     delivery = _Delivery(source, keys, seqs, ids, fresh, stated, keep_origin)
     gone = np.ones(len(before_ids), bool)
     gone[old_of_new[~fresh]] = False
@@ -253,20 +262,20 @@ def without_source(
     activity_id: int,
     used: Ids,
 ) -> tuple[pa.Table, pa.Table]:
-    """Take a source's entry from items that it no longer lists.
+    """Take a source's entry from items or classes that it no longer lists.
 
     Args:
-        table: `items`.
-        existing: all items.
-        listed: ids of the items that the source lists now.
+        table: `items` or `categories`.
+        existing: all of them.
+        listed: ids of those that the source lists now.
         dataset_id: the source's data set.
         activity_id: who writes.
-        used: ids of items that have annotations, sorted.
+        used: ids that annotations use, sorted.
 
     Returns:
-        Keys of items to drop (no source lists them, no annotation uses them), and changed rows.
+        Keys of rows to drop (no source lists them, no annotation uses them), and changed rows.
     """
-    ids = np.asarray(existing.column("item_id").combine_chunks())
+    ids = np.asarray(existing.column(table.id_column).combine_chunks())
     column = existing.column("sources").combine_chunks()
     mentions = np.zeros(len(ids), bool)
     entries = np.asarray(pc.equal(column.flatten().field("dataset_id"), dataset_id))
@@ -275,12 +284,13 @@ def without_source(
     gone: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
     for row in rows.to_pylist():
-        if row["labelled_state"] == "unlisted" and np.isin(row["item_id"], used):
+        in_use = bool(np.isin(row[table.id_column], used))
+        if in_use and (row.get("labelled_state") == "unlisted" or row.get("unlisted")):
             continue
         row["sources"] = [s for s in row["sources"] if s["dataset_id"] != dataset_id]
-        keep = row["sources"] or np.isin(row["item_id"], used)
+        keep = row["sources"] or in_use
         (changed if keep else gone).append({**row, "changed_in": activity_id})
     return (
-        pa.Table.from_pylist(gone, schema=table.schema).select(["item_id"]),
+        pa.Table.from_pylist(gone, schema=table.schema).select(list(table.key)),
         pa.Table.from_pylist(changed, schema=table.schema),
     )

@@ -93,6 +93,21 @@ def test_ids_survive_an_update(v1: Store, tmp_path: Path) -> None:
     assert counts(v1, "v1") == (0, 0, 382, 0)
 
 
+@pytest.mark.parametrize("mode", ["update", "replace"])
+def test_a_delivery_without_a_key_clears_it(v1: Store, tmp_path: Path, mode: Any) -> None:
+    after = copy.deepcopy(DOCUMENT)
+    for a in after["annotations"]:
+        del a["iscrowd"]
+    after["categories"] = [c for c in after["categories"] if c["name"] != "hair drier"]
+    after["info"] = {"description": "second"}
+    del after["licenses"]
+    source = written(tmp_path / "instances_val2017.json", after)
+    v1.import_from("coco", source, mode=mode)
+    v1.commit("second", tag="v2")
+    v1.export_to("coco", tmp_path / "out.json", at="v2")
+    assert json.loads((tmp_path / "out.json").read_bytes()) == after
+
+
 def test_a_delivery_that_differs_in_number_text_alone_is_taken(v1: Store, tmp_path: Path) -> None:
     after = copy.deepcopy(DOCUMENT)
     after["annotations"][0]["area"] = float(int(after["annotations"][0]["area"]))

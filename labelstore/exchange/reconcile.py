@@ -156,6 +156,8 @@ def _places(draft: Draft, layer: str, dataset_id: int) -> pa.Table:
 def _incoming_places(source: Spill) -> pa.Table:
     """Return item, seq and source ids of the new rows, in the order (item, seq)."""
     keys, seqs, _ = source.order()
+    if not source.pieces:
+        return TABLES["annotations"].schema.empty_table().select(list(PLACE))
     tables = [source.columns(p, ["source_id", "source_key"]) for p in range(len(source.pieces))]
     found = pa.concat_tables(tables)
     order = np.lexsort(

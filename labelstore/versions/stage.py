@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from labelstore.errors import Conflict, FormatError
+from labelstore.errors import Conflict, FormatError, InvalidInput
 from labelstore.model.rules import check_table, explain
 from labelstore.model.tables import TABLES, Table
 from labelstore.storage.index import Part
@@ -28,6 +29,8 @@ from labelstore.versions.workspace import Workspace
 
 STAGE = "stage.json"
 TOOL = "labelstore"
+PARTITION_NAME = re.compile(r"\w[\w.+-]{0,99}", re.ASCII)
+"""Layers and schemes become folders below `labels/`."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,18 @@ class Draft:
         self.adopt(parts, files)
 
     def adopt(self, parts: list[Part], files: Mapping[str, str]) -> None:
-        """Take these parts as the draft's, with the MD5 of those that are new."""
+        """Take these parts as the draft's, with the MD5 of those that are new.
+
+        Raises:
+            InvalidInput: a layer or scheme has a name that cannot be a folder's.
+        """
+        for name in {part.partition for part in parts if part.partition}:
+            if not PARTITION_NAME.fullmatch(name):
+                raise InvalidInput(
+                    f"{name[:40]!r} cannot name a layer or a split: use up to 100 letters, digits, "
+                    "`_`, `-`, `.` or `+`, beginning with a letter, a digit or `_`.",
+                    code="partition-name",
+                )
         self.manifest = assemble(parts, files, self.manifest, self.workspace.objects)
 
     def _rewrite(

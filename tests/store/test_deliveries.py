@@ -108,6 +108,25 @@ def test_a_delivery_without_a_key_clears_it(v1: Store, tmp_path: Path, mode: Any
     assert json.loads((tmp_path / "out.json").read_bytes()) == after
 
 
+@pytest.mark.parametrize("mode", ["update", "replace"])
+def test_a_delivery_without_annotations_removes_them(v1: Store, tmp_path: Path, mode: Any) -> None:
+    after = {**DOCUMENT, "annotations": []}
+    source = written(tmp_path / "instances_val2017.json", after)
+    v1.import_from("coco", source, mode=mode)
+    assert counts(v1, "v1") == (0, 382, 0, 0)
+    v1.export_to("coco", tmp_path / "out.json")
+    assert json.loads((tmp_path / "out.json").read_bytes()) == after
+
+
+@pytest.mark.parametrize("name", ["../../../x", "..", ".", "a/b", "x" * 101, " ", "-x", "é"])
+def test_a_layer_or_split_is_no_path(v1: Store, name: str) -> None:
+    with pytest.raises(InvalidInput, match="cannot name a layer"):
+        v1.import_from("coco", TINY, layer=name)
+    with pytest.raises(InvalidInput, match="cannot name a layer"):
+        v1.split(name, ratios="a=1", by="ada")
+    assert v1.staged() is None
+
+
 def test_a_delivery_that_differs_in_number_text_alone_is_taken(v1: Store, tmp_path: Path) -> None:
     after = copy.deepcopy(DOCUMENT)
     after["annotations"][0]["area"] = float(int(after["annotations"][0]["area"]))

@@ -23,14 +23,14 @@ from labelstore.lineage.trace import Trace, trace
 from labelstore.query.sandbox import Limits, query
 from labelstore.training.pin import Pin, check_pin, make_pin, write_pin
 from labelstore.versions.collect import collect
-from labelstore.versions.dvc import POINTER
+from labelstore.versions.dvc.pointer import POINTER
 from labelstore.versions.exchange import pull, push, remote_add
 from labelstore.versions.git import Commit
 from labelstore.versions.manifest import TARGET, Manifest
 from labelstore.versions.publish import check_tag_free, publish, tag_version
 from labelstore.versions.recovery import recover
 from labelstore.versions.setup import exclude_private, init
-from labelstore.versions.stage import Draft, Stage, drop_stage, open_stage
+from labelstore.versions.stage import Stage, drafting, drop_stage, open_stage
 from labelstore.versions.workspace import Workspace
 
 Progress = Callable[[str, int, int], None]
@@ -103,9 +103,9 @@ class Store:
     @contextmanager
     def edit(self, *, by: str | None = None, message: str | None = None) -> Iterator[Edit]:
         """Change labels as one activity; staged at the end of the block, or not at all."""
-        draft = Draft(self.workspace, "edit", by=by, parameters={"message": message})
-        yield Edit(draft, self.workspace.default_layer)
-        draft.stage(message)
+        with drafting(self.workspace, "edit", by=by, parameters={"message": message}) as draft:
+            yield Edit(draft, self.workspace.default_layer)
+            draft.stage(message)
 
     def split(
         self, scheme: str, *, ratios: str, group: str | None = None, seed: int = 0,
@@ -113,9 +113,9 @@ class Store:
     ) -> SplitReport:  # fmt: skip
         """Assign every item to a subset, by hash of its group; staged."""
         parameters = {"scheme": scheme, "ratios": ratios, "group": group, "seed": seed}
-        draft = Draft(self.workspace, "split", by=by, parameters=parameters)
-        report = split_by_hash(draft, scheme, parse_ratios(ratios), group=group, seed=seed)
-        draft.stage()
+        with drafting(self.workspace, "split", by=by, parameters=parameters) as draft:
+            report = split_by_hash(draft, scheme, parse_ratios(ratios), group=group, seed=seed)
+            draft.stage()
         return report
 
     def status(self) -> Diff | None:
@@ -127,21 +127,20 @@ class Store:
 
     def commit(self, message: str, *, tag: str | None = None) -> str | None:
         """Publish the stage as a Git commit, and return it; None where there is nothing to do."""
-        staged = self.staged()
         if tag is not None:
             check_tag_free(self.workspace.git, tag)
-        if staged is None:
-            return None
-        return publish(
-            self.workspace, staged.manifest, parent=staged.parent, message=message, tag=tag
-        )
+        with self.workspace.staging():
+            staged = self.staged()
+            if staged is None:
+                return None
+            return publish(
+                self.workspace, staged.manifest, parent=staged.parent, message=message, tag=tag
+            )
 
     def restore(self) -> bool:
         """Drop the stage; False where there was none."""
-        if self.staged() is None:
-            return False
-        drop_stage(self.workspace)
-        return True
+        with self.workspace.staging():
+            return drop_stage(self.workspace)
 
     def log(self, at: str = "HEAD", *, limit: int | None = None) -> list[Commit]:
         """Return the commits that changed the store, newest first."""

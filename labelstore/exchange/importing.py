@@ -28,7 +28,7 @@ from labelstore.exchange.spill import Numbering, Spill, resolve_unlisted, spill
 from labelstore.model.tables import TABLES
 from labelstore.plugins import Reading, find_format
 from labelstore.storage.rewriting import Edits
-from labelstore.versions.stage import Draft, additions
+from labelstore.versions.stage import Draft, additions, drafting
 from labelstore.versions.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -115,19 +115,19 @@ def _import(
     described = reading.dataset
     layer = layer or workspace.default_layer
     name = dataset or source.stem or source.name
-    draft = Draft(
+    with drafting(
         workspace,
         "import",
         by=by,
         parameters={"format": format_name, "layer": layer, "mode": mode, "dataset": name},
         inputs=_inputs(source, described),
-    )
-    run = _Import(draft, reading, layer, format_name, name, mode, progress)
-    rows = run.run()
-    draft.inputs[0]["rows"] = rows
-    before, after = draft.before, draft.manifest
-    changed = draft.stage(message) if stage else draft.changed()
-    difference = verdict(diff(before, after, shapes=False)) if mode in MODES[1:] else None
+    ) as draft:
+        run = _Import(draft, reading, layer, format_name, name, mode, progress)
+        rows = run.run()
+        draft.inputs[0]["rows"] = rows
+        before, after = draft.before, draft.manifest
+        changed = draft.stage(message) if stage else draft.changed()
+        difference = verdict(diff(before, after, shapes=False)) if mode in MODES[1:] else None
     return ImportReport(
         changed, layer, run.name, run.item_count, rows, dict(run.notices), difference
     )

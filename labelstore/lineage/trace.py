@@ -15,7 +15,7 @@ from labelstore.errors import NotFound
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.storage.index import Part
 from labelstore.versions.agents import names
-from labelstore.versions.dvc import POINTER
+from labelstore.versions.dvc.pointer import POINTER
 from labelstore.versions.git import Commit
 from labelstore.versions.manifest import Manifest
 from labelstore.versions.workspace import Workspace

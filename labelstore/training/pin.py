@@ -12,7 +12,7 @@ from typing import Any
 from labelstore.errors import Corrupt, InvalidInput, NotFound
 from labelstore.model.tables import TABLES
 from labelstore.storage.objects import find
-from labelstore.versions.dvc import directory_object
+from labelstore.versions.dvc.pointer import directory_object
 from labelstore.versions.files import write_whole
 from labelstore.versions.manifest import Manifest
 from labelstore.versions.workspace import Workspace

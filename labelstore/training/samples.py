@@ -18,7 +18,8 @@ from labelstore.model.tables import TABLES
 from labelstore.storage.location import Remote
 from labelstore.storage.objects import object_path, read_checked
 from labelstore.training.pin import Pin, class_order, parse_split, read_pin, verify
-from labelstore.versions.dvc import filesystem_options, read_directory_object
+from labelstore.versions.dvc.pointer import read_directory_object
+from labelstore.versions.dvc.settings import filesystem_options
 from labelstore.versions.manifest import PARTS, SCHEMA, Manifest
 from labelstore.versions.workspace import Workspace
 

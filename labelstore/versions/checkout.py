@@ -9,7 +9,7 @@ from pathlib import Path
 
 from labelstore.errors import StorageFailed
 from labelstore.storage.objects import find
-from labelstore.versions.dvc import OUTPUT
+from labelstore.versions.dvc.pointer import OUTPUT
 from labelstore.versions.files import read_json, write_json
 from labelstore.versions.manifest import Manifest
 from labelstore.versions.workspace import Workspace

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labelstore.versions.checkout import follow
-from labelstore.versions.dvc import POINTER
+from labelstore.versions.dvc.pointer import POINTER
 from labelstore.versions.workspace import Workspace
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +35,28 @@ def write_json(path: Path, content: Any) -> None:
     write_whole(path, json.dumps(content, indent=1) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Return a JSON file's content, or None where there is no file.
+def read_json(path: Path, fields: Mapping[str, type] | None = None) -> dict[str, Any] | None:
+    """Return the JSON object in a file, or None where there is no file.
+
+    Args:
+        path: the file.
+        fields: keys that it must have, with the types of their values.
 
     Raises:
-        Corrupt: it is no JSON.
+        Corrupt: it is no such object.
     """
     try:
-        return json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
+        if not isinstance(content, dict):
+            raise ValueError("is no JSON object")
+        for name, kind in (fields or {}).items():
+            if not isinstance(content.get(name), kind):
+                raise ValueError(f"has no {name!r} of type {kind.__name__}")
     except FileNotFoundError:
         return None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Corrupt(
             f"{path}: {error}. Delete the file; published versions are not affected.",
             code="private-file",
         ) from error
+    return content

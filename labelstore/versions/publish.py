@@ -17,16 +17,27 @@ from pathlib import Path
 from labelstore.errors import AlreadyExists, Conflict, InvalidInput, StorageFailed
 from labelstore.storage.objects import find, link_into, object_path, put_as, sync_folder
 from labelstore.versions.checkout import follow
-from labelstore.versions.dvc import POINTER, directory_object, pointer_text
+from labelstore.versions.dvc.pointer import POINTER, directory_object, pointer_text
 from labelstore.versions.files import read_json, write_json, write_whole
 from labelstore.versions.git import ZERO, Git
 from labelstore.versions.manifest import Manifest
-from labelstore.versions.stage import drop_stage
+from labelstore.versions.stage import drop_stage, open_stage
 from labelstore.versions.workspace import Workspace
 
 JOURNAL = "publishing.json"
 ROOT_TRAILER = "Labelstore-Root"
 FORMAT_TRAILER = "Labelstore-Format"
+
+
+JOURNAL_FIELDS = {
+    "branch": str,
+    "old": str,
+    "new": str,
+    "tag": str,
+    "tag_object": str,
+    "files": dict,
+    "directory": str,
+}
 
 
 @dataclass(frozen=True)
@@ -161,10 +172,15 @@ def place_objects(workspace: Workspace, manifest: Manifest) -> str:
         created.add(object_path(cache, md5).parent)
     for folder in created:
         sync_folder(folder)
-    data = directory_object(manifest.files)
-    name = hashlib.md5(data, usedforsecurity=False).hexdigest() + ".dir"
-    put_as(cache, name, data)
+    name = object_name(manifest)
+    put_as(cache, name, directory_object(manifest.files))
     return name
+
+
+def object_name(manifest: Manifest) -> str:
+    """Return the name of a manifest's `.dir` object."""
+    data = directory_object(manifest.files)
+    return hashlib.md5(data, usedforsecurity=False).hexdigest() + ".dir"
 
 
 def _staged(workspace: Workspace) -> set[str]:
@@ -257,17 +273,19 @@ def finish(workspace: Workspace, record: Publication) -> None:
     """After the refs moved: let `labels/` follow, drop the stage, close the journal."""
     if workspace.checkout:
         follow(workspace, workspace.manifest_of(record.directory))
-    drop_stage(workspace)
+    staged = open_stage(workspace)
+    if staged is None or object_name(staged.manifest) == record.directory:
+        drop_stage(workspace)
     (workspace.private / JOURNAL).unlink(missing_ok=True)
 
 
 def pending(workspace: Workspace) -> Publication | None:
     """Return what the journal says of a commit that never came to its end, or None."""
-    content = read_json(workspace.private / JOURNAL)
+    content = read_json(workspace.private / JOURNAL, JOURNAL_FIELDS)
     if content is None:
         return None
     files = {path: (before, after) for path, (before, after) in content.pop("files").items()}
-    return Publication(**content, files=files)
+    return Publication(**{k: content[k] for k in JOURNAL_FIELDS if k != "files"}, files=files)
 
 
 def tag_version(workspace: Workspace, name: str, rev: str, message: str) -> None:

@@ -26,7 +26,7 @@ def recover(workspace: Workspace) -> list[str]:
     if not (workspace.private / JOURNAL).exists():
         return _strays(workspace)
     try:
-        with workspace.layout.locked(wait=0.0):
+        with workspace.staging(wait=0.0), workspace.layout.locked(wait=0.0):
             record = pending(workspace)
             return [] if record is None else _settle(workspace, record)
     except Conflict:

@@ -6,7 +6,9 @@ import subprocess
 from pathlib import Path
 
 from labelstore.errors import AlreadyExists, InvalidInput, StorageFailed
-from labelstore.versions.dvc import OUTPUT, POINTER, Layout, run_dvc
+from labelstore.versions.dvc.layout import Layout
+from labelstore.versions.dvc.pointer import OUTPUT, POINTER
+from labelstore.versions.dvc.running import run_dvc
 from labelstore.versions.git import Git
 from labelstore.versions.manifest import TARGET, empty_manifest
 from labelstore.versions.publish import check_ready, publish

@@ -6,7 +6,8 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,19 +16,21 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from labelstore.errors import Conflict, FormatError, InvalidInput
+from labelstore.errors import FormatError, InvalidInput
 from labelstore.model.rules import check_table, explain
 from labelstore.model.tables import TABLES, Table
 from labelstore.storage.index import Part
 from labelstore.storage.objects import put
 from labelstore.storage.rewriting import Edits, rewrite
 from labelstore.versions.agents import AgentRow, agent
+from labelstore.versions.dvc.pointer import check_files
 from labelstore.versions.files import read_json, write_json
 from labelstore.versions.ids import IdBlock
 from labelstore.versions.manifest import Manifest, assemble
 from labelstore.versions.workspace import Workspace
 
 STAGE = "stage.json"
+STAGE_FIELDS = {"parent": str, "activities": int, "files": dict}
 TOOL = "labelstore"
 PARTITION_NAME = re.compile(r"\w[\w.+-]{0,99}", re.ASCII)
 """Layers and schemes become folders below `labels/`."""
@@ -50,21 +53,48 @@ class Stage:
 
 def open_stage(workspace: Workspace) -> Stage | None:
     """Return the stage, or None where nothing is staged."""
-    content = read_json(workspace.private / STAGE)
+    path = workspace.private / STAGE
+    content = read_json(path, STAGE_FIELDS)
     if content is None:
         return None
+    check_files(content["files"], str(path))
     manifest = Manifest(content["files"], workspace.object_folders)
     return Stage(content["parent"], manifest, content["activities"])
 
 
-def drop_stage(workspace: Workspace) -> None:
-    """Forget the stage and its objects."""
-    (workspace.private / STAGE).unlink(missing_ok=True)
+def drop_stage(workspace: Workspace) -> bool:
+    """Forget the stage and its objects, readable or not; False where there was none."""
+    path = workspace.private / STAGE
+    there = path.exists()
+    path.unlink(missing_ok=True)
     shutil.rmtree(workspace.objects, ignore_errors=True)
+    return there
+
+
+@contextmanager
+def drafting(workspace: Workspace, kind: str, **details: Any) -> Iterator[Draft]:
+    """Yield a draft while no other process changes the stage.
+
+    Args:
+        workspace: the store.
+        kind: kind of the activity.
+        details: the draft's other arguments.
+
+    Raises:
+        Conflict: somebody else is changing the stage, and goes on doing so.
+    """
+    with workspace.staging():
+        try:
+            yield Draft(workspace, kind, **details)
+        finally:
+            if not (workspace.private / STAGE).exists():
+                drop_stage(workspace)
 
 
 class Draft:
     """One activity in the making: edits rows, then joins the stage, or is thrown away.
+
+    Made by `drafting`, which keeps others from the stage.
 
     Args:
         workspace: the store.
@@ -85,7 +115,6 @@ class Draft:
     ) -> None:
         self.workspace = workspace
         self.started = datetime.now(UTC)
-        self._before = read_json(workspace.private / STAGE)
         staged = open_stage(workspace)
         self.parent = staged.parent if staged else _head(workspace)
         self.base = workspace.manifest(self.parent)
@@ -154,8 +183,8 @@ class Draft:
         for name in {part.partition for part in parts if part.partition}:
             if not PARTITION_NAME.fullmatch(name):
                 raise InvalidInput(
-                    f"{name[:40]!r} cannot name a layer or a split: use up to 100 letters, digits, "
-                    "`_`, `-`, `.` or `+`, beginning with a letter, a digit or `_`.",
+                    f"{name[:40]!r} cannot name a layer or a split: use up to 100 letters, "
+                    "digits, `_`, `-`, `.` or `+`, beginning with a letter, a digit or `_`.",
                     code="partition-name",
                 )
         self.manifest = assemble(parts, files, self.manifest, self.workspace.objects)
@@ -180,23 +209,13 @@ class Draft:
 
     def changed(self) -> bool:
         """Say whether any row differs from what was staged before."""
-        before = self._before["files"] if self._before else self.base.files
-        return dict(self.manifest.files) != dict(before)
+        return dict(self.manifest.files) != dict(self.before.files)
 
     def stage(self, message: str | None = None) -> bool:
-        """Join the stage with an activity of its own; False, and nothing, without a change.
-
-        Raises:
-            Conflict: somebody else changed the stage meanwhile.
-        """
+        """Join the stage with an activity of its own; False, and nothing, without a change."""
         if not self.changed():
             return False
         self._record(message)
-        if read_json(self.workspace.private / STAGE) != self._before:
-            raise Conflict(
-                "another process changed the stage meanwhile. Run the command again.",
-                code="stage-moved",
-            )
         content = {
             "parent": self.parent,
             "activities": self._ordinal + 1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any
 
 from labelstore.errors import InvalidInput, NotFound
 from labelstore.storage.objects import find, read_checked
-from labelstore.versions.dvc import POINTER, Layout, read_directory_object, read_pointer
+from labelstore.versions.dvc.layout import Layout
+from labelstore.versions.dvc.locks import LOCK_WAIT_S, held
+from labelstore.versions.dvc.pointer import POINTER, read_directory_object, read_pointer
 from labelstore.versions.git import Git
 from labelstore.versions.manifest import Manifest
 
@@ -74,6 +77,17 @@ class Workspace:
     def objects(self) -> Path:
         """Return the folder of objects that are not yet published."""
         return self.private / "objects"
+
+    def staging(self, wait: float = LOCK_WAIT_S) -> AbstractContextManager[None]:
+        """Hold the stage: one command changes, publishes or drops it at a time.
+
+        Args:
+            wait: seconds to wait for another holder.
+
+        Raises:
+            Conflict: it is held all the time.
+        """
+        return held(self.private / "stage.lock", "changing the stage", wait)
 
     @property
     def object_folders(self) -> tuple[Path, ...]:

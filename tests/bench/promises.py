@@ -31,7 +31,7 @@ from labelstore.storage.parallel import fork_map
 from labelstore.storage.parquet import conform, encode
 from labelstore.storage.rewriting import Edits
 from labelstore.store import init_store, open_store
-from labelstore.versions.dvc import read_directory_object
+from labelstore.versions.dvc.pointer import read_directory_object
 from labelstore.versions.manifest import TARGET, Manifest
 from labelstore.versions.publish import place_objects, publish
 from labelstore.versions.stage import Draft

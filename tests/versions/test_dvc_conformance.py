@@ -14,13 +14,9 @@ from conftest import DATA, TINY, Run
 
 from labelstore.errors import Conflict, NotFound, StorageFailed
 from labelstore.store import Store, init_store, open_store
-from labelstore.versions.dvc import (
-    add_by_dvc,
-    directory_object,
-    filesystem_options,
-    pointer_text,
-    read_pointer,
-)
+from labelstore.versions.dvc.pointer import directory_object, pointer_text, read_pointer
+from labelstore.versions.dvc.running import add_by_dvc
+from labelstore.versions.dvc.settings import filesystem_options
 
 MINI = DATA / "coco" / "labelformat_masks" / "instances.json"
 

@@ -1,8 +1,9 @@
 """Identity on import: which item or class of the store a source means.
 
-Items match by their normalised URI (the k-th of that name with the k-th), else by their source id
-within the same data set. Classes match by (name, supercategory) where that is unique. Everything
-else is new. A source that is silent about a column, or says another thing than the row, keeps what
+Items match by their normalised URI, classes by (name, supercategory) where that is unique; of
+several that bear a name those that their data set also gives the same id, then the k-th with the
+k-th. A row without a name matches by its source id within the same data set. Everything else is
+new. A source that is silent about a column, or says another thing than the row, keeps what
 it said under `stated`, so that its own file can be written again.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -66,16 +67,16 @@ def match(
         dataset_id: the source's data set.
         activity_id: who writes.
         take_ids: gives ids to new rows.
-        keep_origin: leave order and source ids of rows that are otherwise equal.
+        keep_origin: leave the order of rows that are there as it is; new ones come after them.
     """
     incoming = conform(incoming, table)
-    incoming = incoming.set_column(
-        incoming.schema.get_field_index("sources"),
-        table.schema.field("sources"),
-        with_dataset(incoming.column("sources"), dataset_id),
-    )
+    incoming = _with_sources(table, incoming, {"dataset_id": dataset_id})
     at = _positions(table, existing, incoming, dataset_id)
     new = at < 0
+    if keep_origin:
+        after = 1 + _last_seq(existing, dataset_id)
+        seqs = np.where(new, after + np.arange(len(at)), np.arange(len(at)))
+        incoming = _with_sources(table, incoming, {"seq": seqs})
     ids = np.empty(len(at), np.int64)
     ids[new] = take_ids(int(new.sum()))
     if (~new).any():
@@ -87,15 +88,27 @@ def match(
     return Matched(ids, new, pa.concat_tables([fresh, changed]), notices)
 
 
-def with_dataset(sources: pa.ChunkedArray, dataset_id: int) -> pa.Array:
-    """Return a `sources` column whose entries name a data set."""
-    column = sources.combine_chunks()
+def _with_sources(table: Table, rows: pa.Table, values: Mapping[str, Any]) -> pa.Table:
+    """Return rows, each with one entry in `sources`, with members of the entries set."""
+    column = rows.column("sources").combine_chunks()
     entries = column.values
-    names = [f.name for f in entries.type]
-    ids = pa.array(np.full(len(entries), dataset_id, np.int64))
-    fields = [ids if name == "dataset_id" else entries.field(name) for name in names]
+    fields = [
+        pa.array(np.broadcast_to(values[f.name], len(entries)), f.type)
+        if f.name in values
+        else entries.field(f.name)
+        for f in entries.type
+    ]
     replaced = pa.StructArray.from_arrays(fields, fields=list(entries.type))
-    return pa.ListArray.from_arrays(column.offsets, replaced, type=column.type)
+    at = rows.schema.get_field_index("sources")
+    lists = pa.ListArray.from_arrays(column.offsets, replaced, type=column.type)
+    return rows.set_column(at, table.schema.field("sources"), lists)
+
+
+def _last_seq(existing: pa.Table, dataset_id: int) -> int:
+    """Return the highest place that a data set gives to a row, -1 where it has none."""
+    entries = existing.column("sources").combine_chunks().flatten()
+    own = entries.filter(pc.equal(entries.field("dataset_id"), dataset_id))
+    return int(np.asarray(own.field("seq")).max(initial=-1))
 
 
 def source_of(sources: Sequence[Row] | None, dataset_id: int) -> Row | None:
@@ -107,50 +120,72 @@ def _positions(
     table: Table, existing: pa.Table, incoming: pa.Table, dataset_id: int
 ) -> NDArray[np.int64]:
     """Return the place among the existing rows of each incoming one, -1 where it is new."""
+    found = np.full(incoming.num_rows, -1)
     if not existing.num_rows:
-        return np.full(incoming.num_rows, -1)
-    known = {key: i for i, key in enumerate(_keys(table, existing, dataset_id)) if key}
-    by_source = _by_source(existing, dataset_id)
-    taken: set[int] = set()
+        return found
+    names = [_names(table, rows, dataset_id) for rows in (existing, incoming)]
+    called, order = _called(existing, dataset_id)
+    source = [called, _called(incoming, dataset_id)[0]]
+    both = [
+        [n and s and (n, s) for n, s in zip(*side, strict=True)]
+        for side in zip(names, source, strict=True)
+    ]
+    free = np.ones(existing.num_rows, bool)
+    for keys in (both, names, source):
+        left = np.flatnonzero(found < 0).tolist()
+        for i, at in _paired(keys, left, [i for i in order if free[i]]):
+            if keys is not source or not (names[0][at] and names[1][i]):  # else two things
+                found[i], free[at] = at, False
+    return found
+
+
+def _paired(
+    keys: Sequence[Sequence[Key | None]], left: list[int], free: list[int]
+) -> Iterator[tuple[int, int]]:
+    """Yield pairs (incoming, existing) of the same key, the k-th of a key by the k-th."""
+    there = dict(zip(_numbered(keys[0][i] for i in free), free, strict=True))
+    for i, key in zip(left, _numbered(keys[1][i] for i in left), strict=True):
+        if key[0] and key in there:
+            yield i, there[key]
+
+
+def _numbered(keys: Iterable[Key | None]) -> list[Key]:
+    """Return keys with how many equal ones came before."""
+    seen: Counter[Key | None] = Counter()
     found = []
-    own = incoming.column("sources").combine_chunks().values
-    stated = list(zip(*(own.field(n).to_pylist() for n in SOURCE_IDS), strict=True))
-    for key, source in zip(_keys(table, incoming, dataset_id), stated, strict=True):
-        at = known.get(key, -1) if key else by_source.get(source, -1)
-        if at < 0 and source in by_source and table.name == "categories":
-            at = by_source[source] if _nameless(existing, by_source[source]) else -1
-        found.append(-1 if at in taken else at)
-        taken.add(at)
-    return np.array(found, np.int64)
-
-
-def _nameless(categories: pa.Table, at: int) -> bool:
-    """Say whether a class is a placeholder, which its source may now have listed."""
-    return bool(categories.column("unlisted")[at].as_py())
-
-
-def _by_source(existing: pa.Table, dataset_id: int) -> dict[Key, int]:
-    """Return the place of rows by what one data set calls them."""
-    column = existing.column("sources").combine_chunks()
-    entries = column.flatten()
-    rows = np.asarray(pc.list_parent_indices(column))
-    own = np.flatnonzero(np.asarray(pc.equal(entries.field("dataset_id"), dataset_id)))
-    values = [entries.field(n).take(pa.array(own)).to_pylist() for n in SOURCE_IDS]
-    return dict(zip(zip(*values, strict=True), rows[own].tolist(), strict=True))
-
-
-def _keys(table: Table, rows: pa.Table, dataset_id: int) -> list[Key]:
-    """Return what identifies each row: its URI or names, and how many of them came before."""
-    names = ["uri"] if table.name == "items" else ["name", "supercategory"]
-    plain = list(zip(*(rows.column(n).to_pylist() for n in names), strict=True))
-    seen: Counter[Key] = Counter()
-    keys: list[Key] = []
-    for key in plain:
-        keys.append((*key, seen[key]) if key[0] is not None else ())
+    for key in keys:
+        found.append((key, seen[key]))
         seen[key] += 1
+    return found
+
+
+def _called(rows: pa.Table, dataset_id: int) -> tuple[list[Key | None], list[int]]:
+    """Return what a data set calls each row, None where it does not list it, and its order."""
+    column = rows.column("sources").combine_chunks()
+    entries, parents = column.flatten(), np.asarray(pc.list_parent_indices(column))
+    own = np.flatnonzero(np.asarray(pc.equal(entries.field("dataset_id"), dataset_id)))
+    called: list[Key | None] = [None] * rows.num_rows
+    ids = (entries.field(n).take(pa.array(own)).to_pylist() for n in SOURCE_IDS)
+    for at, key in zip(parents[own].tolist(), zip(*ids, strict=True), strict=True):
+        called[at] = key
+    seqs = np.full(rows.num_rows, np.iinfo(np.int64).max)
+    seqs[parents[own]] = np.asarray(entries.field("seq"))[own]
+    return called, np.argsort(seqs, kind="stable").tolist()
+
+
+def _names(table: Table, rows: pa.Table, dataset_id: int) -> list[Key | None]:
+    """Return the URI or the names of each row, None where it has none.
+
+    Names that several classes bear say nothing of the classes of another data set.
+    """
+    columns = ["uri"] if table.name == "items" else ["name", "supercategory"]
+    plain = list(zip(*(rows.column(n).to_pylist() for n in columns), strict=True))
     if table.name == "items":
-        return keys
-    return [key if seen[plain[i]] == 1 else (*key, dataset_id) for i, key in enumerate(keys)]
+        return [key if key[0] is not None else None for key in plain]
+    count = Counter(plain)
+    return [
+        None if key[0] is None else key if count[key] == 1 else (*key, dataset_id) for key in plain
+    ]
 
 
 def _fresh(
@@ -205,7 +240,7 @@ def _alike(
     ]
     entries = [c.flatten() for c in chosen]
     names = [f.name for f in entries[0].type]
-    ignored = {"seq", *SOURCE_IDS} if keep_origin else set()
+    ignored = {"seq"} if keep_origin else set()
     tables = [pa.Table.from_arrays([e.field(n) for n in names], names=names) for e in entries]
     places = np.flatnonzero(alike)
     for flags in differing(tables[0], tables[1], [n for n in names if n not in ignored]).values():
@@ -227,7 +262,7 @@ def _merge_one(
     before = source_of(old["sources"], dataset_id)
     (entry,) = (dict(s) for s in new["sources"])
     if before is not None and keep_origin:
-        entry.update({n: before[n] for n in ("seq", *SOURCE_IDS)})
+        entry["seq"] = before["seq"]
     stated: dict[str, Any] = {}
     for name in content:
         theirs, ours = new[name], old[name]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import DATA, TINY, Run
+from zc.lockfile import LockFile
 
 from labelstore.errors import Conflict, NotFound, StorageFailed
 from labelstore.store import Store, init_store, open_store
@@ -242,5 +243,7 @@ def test_a_held_lock_is_waited_for_and_then_named(
     v1: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     layout = v1.workspace.layout
-    with layout.locked(), pytest.raises(Conflict, match="held the lock"), layout.locked(wait=0.2):
+    held = LockFile(str(layout.root / ".dvc" / "tmp" / "lock"))
+    with pytest.raises(Conflict, match="held the lock"), layout.locked(wait=0.2):
         raise AssertionError("the lock was given twice")
+    held.close()

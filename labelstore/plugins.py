@@ -59,6 +59,16 @@ class Reading(Protocol):
     def notices(self) -> Mapping[str, int]:
         """Return counts of what is unusual about items and classes, by stable code."""
 
+    def follow(self, leftovers: Mapping[str, Any], *, keep_order: bool) -> None:
+        """Tell rows as an earlier delivery told them, so that what is the same reads the same.
+
+        Called before items, classes and annotations are read, if at all.
+
+        Args:
+            leftovers: of the earlier delivery's `datasets` row.
+            keep_order: the order of keys may differ from this source's own.
+        """
+
     def items(self) -> pa.Table:
         """Return rows of `items`, `item_id` counting from 0, one entry in `sources`."""
 

@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelstore.exchange.leftovers import without_order
 from labelstore.model.tables import Table
 from labelstore.storage.compare import differing
 from labelstore.storage.parquet import conform
@@ -263,6 +264,9 @@ def _merge_one(
     (entry,) = (dict(s) for s in new["sources"])
     if before is not None and keep_origin:
         entry["seq"] = before["seq"]
+        said = without_order(pa.array([before["leftovers"], entry["leftovers"]], pa.string()))
+        if said[0] == said[1]:
+            entry["leftovers"] = before["leftovers"]
     stated: dict[str, Any] = {}
     for name in content:
         theirs, ours = new[name], old[name]

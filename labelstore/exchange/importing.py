@@ -162,7 +162,10 @@ class _Import:
         known = self._known_dataset(mode)
         self.mode = mode or "add"
         self.dataset_id = known if known is not None else int(draft.ids.take(1)[0])
-        self._is_known = known is not None
+        self._known = self._row(known) if known is not None else None
+        if self._known is not None:
+            said = json.loads(self._known["leftovers"] or "{}")
+            reading.follow(said, keep_order=self.mode == "update")
         self.item_count = 0
 
     def _known_dataset(self, mode: Mode | None) -> int | None:
@@ -192,6 +195,10 @@ class _Import:
                 code="dataset-exists",
             )
         return None
+
+    def _row(self, dataset_id: int) -> dict[str, Any]:
+        rows: list[dict[str, Any]] = self.draft.manifest.table(TABLES["datasets"]).to_pylist()
+        return next(r for r in rows if r["dataset_id"] == dataset_id)
 
     def run(self) -> int:
         """Do it, and return how many annotations the source has."""
@@ -299,9 +306,8 @@ class _Import:
             "changed_in": self.draft.activity_id,
             "row_hash": 0,
         }
-        if self._is_known:
-            known = self.draft.manifest.table(table).to_pylist()
-            (before,) = (r for r in known if r["dataset_id"] == self.dataset_id)
+        before = self._known
+        if before is not None:
             if self.mode == "update" and _alike(before, row):
                 return  # how the file is written belongs to its order: both stay
             if all(before[k] == row[k] for k in table.columns("content")):

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelstore.exchange.leftovers import without_order
 from labelstore.exchange.spill import Spill
 from labelstore.model.tables import FAMILY, TABLES, Table
 from labelstore.storage.compare import differing
@@ -120,7 +121,8 @@ class _Delivery:
             for name, rows in new.items()
         }
         shape_differs = _differs(*pairs["geometries"], TABLES["geometries"].columns("content"))
-        row_differs = _differs(*pairs["annotations"], self._compared())
+        before, after = (self._unordered(t) for t in pairs["annotations"])
+        row_differs = _differs(before, after, self._compared())
         touched = pa.array(row_differs | shape_differs)
         result["geometries"].append(pairs["geometries"][1].filter(pa.array(shape_differs)))
         merged = self._kept(*(t.filter(touched) for t in pairs["annotations"]))
@@ -134,6 +136,12 @@ class _Delivery:
         if not self.keep_origin:
             chosen += [c for c in ORIGIN if c != "dataset_id"]
         return chosen
+
+    def _unordered(self, rows: pa.Table) -> pa.Table:
+        """Return rows without how they are written, where that is not to be looked at."""
+        if not self.keep_origin:
+            return rows
+        return _replaced(rows, {"leftovers": without_order(rows.column("leftovers"))})
 
     def _kept(self, old: pa.Table, new: pa.Table) -> pa.Table:
         """Return the new rows with what only the store knows, and where they first came from."""

@@ -109,6 +109,31 @@ def test_a_delivery_without_a_key_clears_it(v1: Store, tmp_path: Path, mode: Any
 
 
 @pytest.mark.parametrize("mode", ["update", "replace"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_key_more_in_one_label_changes_one_label(
+    v1: Store, tmp_path: Path, mode: Any, first: bool
+) -> None:
+    after = copy.deepcopy(DOCUMENT)
+    label = after["annotations"][3]
+    after["annotations"][3] = {"note": 1, **label} if first else {**label, "note": 1}
+    source = written(tmp_path / "instances_val2017.json", after)
+    v1.import_from("coco", source, mode=mode)
+    assert counts(v1, "v1") == (0, 0, 1, 0)
+    v1.export_to("coco", tmp_path / "out.json")
+    assert (tmp_path / "out.json").read_text() == source.read_text()
+
+
+def test_an_update_leaves_the_order_of_keys(v1: Store, tmp_path: Path) -> None:
+    after = copy.deepcopy(DOCUMENT)
+    for name in ("images", "annotations", "categories"):
+        after[name] = [dict(reversed(x.items())) for x in after[name]]
+    after["annotations"][5]["iscrowd"] = 1
+    v1.import_from("coco", written(tmp_path / "instances_val2017.json", after), mode="update")
+    assert counts(v1, "v1") == (0, 0, 1, 0)
+    assert set(v1.diff("v1").tables) <= {"annotations", "activities", "agents", "datasets"}
+
+
+@pytest.mark.parametrize("mode", ["update", "replace"])
 def test_a_delivery_without_annotations_removes_them(v1: Store, tmp_path: Path, mode: Any) -> None:
     after = {**DOCUMENT, "annotations": []}
     source = written(tmp_path / "instances_val2017.json", after)

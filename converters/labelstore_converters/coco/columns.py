@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -47,10 +47,15 @@ def leftovers(
     kept: dict[str, Any] = {}
     rest = {key: found[key] for key in found.keys() - carried}
     if rest:
-        kept["keys"] = rest if len(rest) == 1 else {k: found[k] for k in found if k in rest}
-    if not _in_order(tuple(found), tuple(default_order)):
+        kept["keys"] = dict(sorted(rest.items()))
+    if not in_order(found, default_order):
         kept["order"] = list(found)
     return kept
+
+
+def in_order(keys: Iterable[str], order: Iterable[str]) -> bool:
+    """Say whether all keys stand in an order, and follow it."""
+    return _in_order(tuple(keys), tuple(order))
 
 
 @lru_cache(maxsize=4096)

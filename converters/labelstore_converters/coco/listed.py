@@ -116,9 +116,9 @@ def _sources(
     kind = TABLES[table].schema.field("sources").type
     whole = [is_int(o["id"]) for o in objects]
     kept = [leftovers(o, keys, order) for o, keys in zip(objects, carried, strict=True)]
-    for entry, keys in zip(kept, carried, strict=True):
+    for i, keys in enumerate(carried):
         if NO_FILE_NAME in keys:
-            entry["without"] = ["file_name"]
+            kept[i] = {"without": ["file_name"], **kept[i]}
     pairs = list(zip(objects, whole, strict=True))
     columns = {
         "dataset_id": np.zeros(len(objects), np.int64),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from labelstore.errors import FormatError
 from labelstore.plugins import Piece
 from labelstore_converters.coco import fast
 from labelstore_converters.coco.annotation_rows import AnnotationRows
-from labelstore_converters.coco.columns import json_text
+from labelstore_converters.coco.columns import in_order, json_text
 from labelstore_converters.coco.document import WORDS, Document
 from labelstore_converters.coco.listed import category_rows, image_rows
 from labelstore_converters.coco.lookup import UNHASHABLE, Lookup, Unlisted
@@ -38,14 +38,22 @@ class CocoReading:
         self.pieces = -(-len(self._annotations) // PIECE)
         self._image_numbers = Lookup([i.get("id") for i in self._images])
         self._category_numbers = Lookup([c.get("id") for c in self._categories])
+        self._own_order = _usual_order(self._sample())
         self._key_orders = {
             "images": _usual_order(self._images),
             "categories": _usual_order(self._categories),
-            "annotations": _usual_order(self._sample()),
+            "annotations": self._own_order,
         }
         self.notices = self._notices()
 
-    @cached_property
+    def follow(self, leftovers: Mapping[str, Any], *, keep_order: bool) -> None:
+        """Take the order of keys from an earlier delivery, with further keys in their places."""
+        for name, earlier in leftovers.get("key_orders", {}).items():
+            own = self._key_orders[name]
+            if keep_order or in_order([k for k in own if k in earlier], earlier):
+                self._key_orders[name] = _joined(earlier, own)
+
+    @property
     def dataset(self) -> dict[str, Any]:
         """Return the fields of the `datasets` row."""
         others = dict(self._document.others)
@@ -79,7 +87,7 @@ class CocoReading:
         pairs = []
         for at in range(0, len(raws), CHUNK):
             chunk, seq = raws[at : at + CHUNK], begin + at
-            regular = fast.decode(chunk, order)
+            regular = fast.decode(chunk, self._own_order)
             rest = np.arange(len(chunk))
             if regular is not None and regular.rows.any():
                 rest = np.flatnonzero(~regular.rows)
@@ -178,6 +186,17 @@ def _usual_order(objects: list[dict[str, Any]]) -> list[str]:
     """Return the longest order of keys among the first objects."""
     orders = [list(o) for o in objects[:ORDER_SAMPLE]]
     return max(orders, key=len, default=[])
+
+
+def _joined(first: Sequence[str], second: Sequence[str]) -> list[str]:
+    """Return the first order with what only the second has, each after the key before it there."""
+    joined = list(first)
+    at = 0
+    for key in second:
+        if key not in joined:
+            joined.insert(at, key)
+        at = joined.index(key) + 1
+    return joined
 
 
 def _word(value: Any) -> str:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from labelstore.model.columns import Column, Row
-from labelstore.model.units import Id, JsonText, Pixels, Share
+from labelstore.model.units import Id, JsonObject, JsonText, Pixels, Share
 
 Kind = Literal[
     "tag",
@@ -101,6 +101,6 @@ class Annotation(Row):
     """The source's own id as JSON text, where it is anything else."""
     number_style: Annotated[str, Column(39, role="origin")] | None = None
     """Runs of `i` (integer text) and `f` over the row's numbers, null where all are `f`."""
-    leftovers: Annotated[JsonText, Column(40)] | None = None
+    leftovers: Annotated[JsonObject, Column(40)] | None = None
     """What the source says and no column holds."""
     row_hash: Annotated[int, Field(ge=0), Column(41, pa.uint64(), role="hash")]

@@ -8,7 +8,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from labelstore.model.columns import Column, Row
-from labelstore.model.units import Id, JsonText
+from labelstore.model.units import Id, JsonObject, JsonText
 
 Point = Annotated[int, Field(ge=0, le=2**31 - 1), Column(0, pa.int32())]
 
@@ -38,9 +38,9 @@ class CategorySource(Row):
     seq: Annotated[int, Field(ge=0)]
     source_id: int | None = None
     source_key: JsonText | None = None
-    stated: JsonText | None = None
+    stated: JsonObject | None = None
     """Columns in which this source differs from the row, as JSON; null where it is silent."""
-    leftovers: JsonText | None = None
+    leftovers: JsonObject | None = None
 
 
 class Category(Row):

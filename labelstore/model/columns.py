@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+import msgspec
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core.core_schema import no_info_after_validator_function
 
 Role = Literal["content", "provenance", "origin", "hash"]
 """What a difference in the column means.
@@ -37,6 +39,40 @@ class Unit:
 
     name: str
     frame: str = ""
+
+
+@dataclass(frozen=True)
+class Json:
+    """A text that is JSON.
+
+    Args:
+        of: Python type of its value; any where it is None.
+    """
+
+    of: type | None = None
+
+    def accepts(self, text: str) -> bool:
+        """Say whether a text is such JSON."""
+        try:
+            value = msgspec.json.decode(text)
+        except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+            return False
+        return self.of is None or isinstance(value, self.of)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
+        """Let pydantic refuse what is none."""
+        return no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: Any, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Say in the published schema what the text holds."""
+        return {**handler(core_schema), "contentMediaType": "application/json"}
+
+    def _checked(self, text: str) -> str:
+        if not self.accepts(text):
+            raise ValueError("input should be JSON" + (" of an object" if self.of else ""))
+        return text
 
 
 class Row(BaseModel):

@@ -8,7 +8,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from labelstore.model.columns import Column, Row
-from labelstore.model.units import Count, Id, JsonText, Seconds
+from labelstore.model.units import Count, Id, JsonObject, JsonText, Seconds
 
 Modality = Literal["image", "video", "frame", "point_cloud", "text", "audio", "group"]
 LabelledState = Literal["unlisted", "listed_no_file", "empty_file", "reviewed_empty", "labelled"]
@@ -39,9 +39,9 @@ class ItemSource(Row):
     """The source's own id, where it is a 64-bit integer."""
     source_key: JsonText | None = None
     """The source's own id as JSON text, where it is anything else."""
-    stated: JsonText | None = None
+    stated: JsonObject | None = None
     """Columns in which this source differs from the row, as JSON; null where it is silent."""
-    leftovers: JsonText | None = None
+    leftovers: JsonObject | None = None
     """What the source says and no column holds."""
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from labelstore.model.columns import Column, Row
-from labelstore.model.units import Id, JsonText
+from labelstore.model.units import Id, JsonObject, JsonText
 
 RowHash = Annotated[int, Field(ge=0)]
 
@@ -27,7 +27,7 @@ class Relation(Row):
     seq: Annotated[int, Field(ge=0), Column(9, role="origin")] | None = None
     source_id: Annotated[int, Column(10, role="origin")] | None = None
     source_key: Annotated[JsonText, Column(11, role="origin")] | None = None
-    leftovers: Annotated[JsonText, Column(12)] | None = None
+    leftovers: Annotated[JsonObject, Column(12)] | None = None
     created_in: Annotated[Id, Column(13, role="provenance")] | None = None
     changed_in: Annotated[Id, Column(14, role="provenance")] | None = None
     row_hash: Annotated[RowHash, Column(15, pa.uint64(), role="hash")]
@@ -45,7 +45,7 @@ class Track(Row):
     seq: Annotated[int, Field(ge=0), Column(6, role="origin")] | None = None
     source_id: Annotated[int, Column(7, role="origin")] | None = None
     source_key: Annotated[JsonText, Column(8, role="origin")] | None = None
-    leftovers: Annotated[JsonText, Column(9)] | None = None
+    leftovers: Annotated[JsonObject, Column(9)] | None = None
     changed_in: Annotated[Id, Column(10, role="provenance")] | None = None
     row_hash: Annotated[RowHash, Column(11, pa.uint64(), role="hash")]
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from labelstore.model.columns import Column, Row
 from labelstore.model.links import RowHash
-from labelstore.model.units import Id, JsonText
+from labelstore.model.units import Id, JsonObject, JsonText
 
 ActivityKind = Literal["import", "edit", "review", "split", "merge", "model_run", "ontology"]
 AgentKind = Literal["human", "model", "tool"]
@@ -39,7 +39,7 @@ class Activity(Row):
     model: Annotated[str, Column(7)] | None = None
     guideline: Annotated[str, Column(8)] | None = None
     guideline_sha256: Annotated[str, Column(9)] | None = None
-    parameters: Annotated[JsonText, Column(10)] | None = None
+    parameters: Annotated[JsonObject, Column(10)] | None = None
     inputs: Annotated[list[ActivityInput], Column(11)] | None = None
     started_at: Annotated[datetime, Column(12)]
     ended_at: Annotated[datetime, Column(13)]
@@ -83,7 +83,7 @@ class Dataset(Row):
     info: Annotated[JsonText, Column(5)] | None = None
     licenses: Annotated[JsonText, Column(6)] | None = None
     files: Annotated[list[SourceFile], Column(7)] | None = None
-    leftovers: Annotated[JsonText, Column(8)] | None = None
+    leftovers: Annotated[JsonObject, Column(8)] | None = None
     """Order of keys and whatever else the format needs to write the file again."""
     changed_in: Annotated[Id, Column(9, role="provenance")] | None = None
     row_hash: Annotated[RowHash, Column(10, pa.uint64(), role="hash")]

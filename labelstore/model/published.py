@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from labelstore.model.canonical import HASH_DEFINITION, leaves, row_bytes
+from labelstore.model.columns import Json
 from labelstore.model.shape import Shape, shapes
 from labelstore.model.tables import FORMAT_VERSION, TABLES, Table
 
@@ -74,6 +75,8 @@ def example(shape: Shape, salt: int) -> Any:
     if shape.item is not None:
         lengths = [getattr(limit, "min_length", 0) for limit in shape.limits]
         return [example(shape.item, salt + i) for i in range(max([2, *lengths]))]
+    if any(isinstance(limit, Json) for limit in shape.limits):
+        return f'{{"tëxt": {salt}}}'
     value = _scalar(shape.type, salt)
     least = [limit.ge for limit in shape.limits if hasattr(limit, "ge")]
     return max([value, *least]) if least else value

@@ -1,9 +1,9 @@
 """Column rules, derived from the row models: whole columns in one pass, then words for the few.
 
-Two levels. *Gate*: null where there must be a value, NaN, infinity, a type that does not fit; such
-rows are never stored. *Rule*: everything else a model says (`ge=0`, allowed words, list lengths);
-such rows are stored, because real files break rules and must still come back, and are listed by
-`check`.
+Two levels. *Gate*: null where there must be a value, NaN, infinity, a text that is not the JSON it
+should be, a type that does not fit; such rows are never stored. *Rule*: everything else a model
+says (`ge=0`, allowed words, list lengths); such rows are stored, because real files break rules
+and must still come back, and are listed by `check`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pat
 from pydantic import ValidationError
 
+from labelstore.model.columns import Json
 from labelstore.model.shape import Pattern, Shape, shapes
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
-GATES = frozenset({"null", "not-finite"})
+GATES = frozenset({"null", "not-finite", "not-json"})
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,9 @@ def _broken(path: str, shape: Shape, values: pa.Array) -> Iterator[tuple[str, st
         yield path, rule, bad & valid
     if shape.item is not None:
         yield from _in_lists(path, shape.item, values)
+    if shape.value is not None:
+        lists = pa.ListArray.from_arrays(values.offsets, values.items)
+        yield from _in_lists(path, shape.value, lists)
     for i, (name, child) in enumerate(shape.children):
         for inner, rule, bad in _broken(f"{path}.{name}", child, values.field(i)):
             yield inner, rule, bad & valid
@@ -143,6 +147,10 @@ def _limit(limit: Any, shape: Shape, values: pa.Array) -> Iterator[tuple[str, Ma
             yield "too-short", count < limit.min_length
         else:
             yield "too-long", count > limit.max_length
+    elif isinstance(limit, Json):
+        texts = values.dictionary_encode()
+        bad = [not limit.accepts(text) for text in texts.dictionary.to_pylist()]
+        yield "not-json", np.array([*bad, False])[np.asarray(texts.indices.fill_null(len(bad)))]
     elif isinstance(limit, Pattern):
         matched = pc.match_substring_regex(values, re.sub(r"\$$", r"\\z", limit.text))
         yield "no-match", ~np.asarray(matched.fill_null(True))

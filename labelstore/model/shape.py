@@ -34,6 +34,7 @@ class Shape:
         limits: constraints such as `Ge(0)`, as annotated-types objects or a regular expression.
         choices: allowed values, empty where any will do.
         item: shape of the members of a list.
+        value: shape of the values of a map.
         children: name and shape of the members of a struct.
     """
 
@@ -45,6 +46,7 @@ class Shape:
     limits: tuple[Any, ...] = ()
     choices: tuple[str, ...] = ()
     item: Shape | None = None
+    value: Shape | None = None
     children: tuple[tuple[str, Shape], ...] = field(default=())
 
 
@@ -84,9 +86,9 @@ def _typed(annotation: Any, common: dict[str, Any]) -> Shape:
         member = pa.field("element", item.type, nullable=item.nullable)
         return Shape(pa.list_(member), item=item, **common)
     if origin is dict:
-        return Shape(
-            pa.map_(pa.string(), pa.field("value", pa.string(), nullable=False)), **common
-        )
+        value = _shape(get_args(annotation)[1], ())
+        kind = pa.map_(pa.string(), pa.field("value", value.type, nullable=False))
+        return Shape(kind, value=value, **common)
     if isinstance(annotation, type) and issubclass(annotation, Row):
         children = tuple(shapes(annotation).items())
         # Members are nullable for Arrow: under a null struct they are null. Rules check the rest.

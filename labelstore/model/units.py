@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from labelstore.model.columns import Unit
+from labelstore.model.columns import Json, Unit
 
 PIXEL_FRAME = "image, continuous, origin top left, x right, y down; 0-based"
 
@@ -20,4 +20,5 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 Id = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
-JsonText = Annotated[str, Unit("json")]
+JsonText = Annotated[str, Unit("json"), Json()]
+JsonObject = Annotated[str, Unit("json"), Json(of=dict)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -128,6 +128,40 @@ def check(con: duckdb.DuckDBPyConnection, sql: str, views: Collection[str]) -> C
     if len(walk.found.views) == 1:
         walk.found.keys = _equalities(tree.get("node", {}), walk.found.views[0])
     return walk.found
+
+
+def check_expression(con: duckdb.DuckDBPyConnection, text: str) -> None:
+    """Refuse text that is not one expression with one value for each row.
+
+    It will stand between brackets in a statement of ours, and must not close them.
+
+    Raises:
+        InvalidInput: says why; whatever else the expression may do is looked at by `check`.
+    """
+    if not text.strip():
+        raise InvalidInput("the SQL expression is empty", code="edit-sql")
+    alone = f"SELECT ({text}\n)"
+    _bound(alone)
+    node = _parse(con, alone)["node"]
+    clauses = ("where_clause", "having", "qualify", "group_expressions", "modifiers", "sample")
+    plain = node["type"] == "SELECT_NODE" and not any(node.get(c) for c in clauses)
+    if not plain or node["from_table"]["type"] != "EMPTY" or len(node["select_list"]) != 1:
+        raise InvalidInput(f"{text!r} is not one SQL expression", code="edit-sql")
+    for part in _within(node["select_list"]):
+        path = (part.get("qualified_name") or {}).get("path") or [""]
+        if part.get("class") == "STAR" or path[-1].lower() == "unnest":
+            raise InvalidInput(f"{text!r} gives more than one value a row", code="edit-sql")
+
+
+def _within(node: Any) -> Iterator[dict[str, Any]]:
+    """Yield an expression and all below it, but not what stands in subqueries."""
+    if isinstance(node, list):
+        for entry in node:
+            yield from _within(entry)
+    if isinstance(node, dict) and node.get("class") != "SUBQUERY":
+        yield node
+        for value in node.values():
+            yield from _within(value)
 
 
 def _bound(sql: str) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ import pyarrow as pa
 
 from labelstore.errors import InvalidInput, StorageFailed
 from labelstore.query.engine import VIEWS, connect, view_paths
-from labelstore.query.guard import Checked, check
+from labelstore.query.guard import Checked, check, check_expression
 from labelstore.storage.index import Part
 from labelstore.versions.manifest import Manifest
 
@@ -55,12 +56,41 @@ def query(
         checked = check(con, sql, VIEWS)
     request = {
         "sql": sql,
-        "parameters": dict(parameters or {}),
+        "parameters": base64.b64encode(encode_parameters(parameters or {})).decode(),
         "views": view_paths(manifest, _chosen(manifest, checked)),
         "keyed": checked.keyed,
         "limits": asdict(limits),
     }
     return _ask(json.dumps(request).encode(), limits)
+
+
+def encode_parameters(parameters: Mapping[str, Any]) -> pa.Buffer:
+    """Return the values of parameters as an Arrow stream of one row.
+
+    Raises:
+        InvalidInput: a value has no Arrow type.
+    """
+    columns = {}
+    for name, value in parameters.items():
+        try:
+            columns[name] = pa.array([value])
+        except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
+            raise InvalidInput(
+                f"parameter {name!r} is a value of {type(value).__name__}, which no column holds",
+                code="query-parameter",
+            ) from error
+    rows = pa.table(columns)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as stream:
+        stream.write_table(rows)
+    return sink.getvalue()
+
+
+def expressions(texts: Iterable[str]) -> None:
+    """Refuse texts that are not each one SQL expression; see `guard.check_expression`."""
+    with connect() as con:
+        for text in texts:
+            check_expression(con, text)
 
 
 def _ask(request: bytes, limits: Limits) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 import threading
@@ -39,10 +40,15 @@ def _run(request: dict[str, Any], limits: dict[str, Any]) -> pa.Table:
         timer = threading.Timer(limits["seconds"], con.interrupt)
         timer.start()
         try:
-            return execute(con, request["sql"], request["parameters"])
+            return execute(con, request["sql"], _parameters(request["parameters"]))
         finally:
             timer.cancel()
             timer.join()
+
+
+def _parameters(encoded: str) -> dict[str, Any]:
+    rows = pa.ipc.open_stream(base64.b64decode(encoded)).read_all()
+    return dict(rows.to_pylist()[0]) if rows.num_columns else {}
 
 
 def _lock(con: duckdb.DuckDBPyConnection, request: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from labelstore.model.rules import check_table
 from labelstore.model.shape import Shape, shapes
 from labelstore.model.tables import TABLES
 
+TEXTS = ["", "a", "f" * 64, "f" * 64 + "\n", "é", "{}", '{"a": 1}', "[1]", "null", "{", "NaN"]
 ODD_FLOATS = [0.0, -0.0, 1.0, -1.0, 1.5, math.nan, math.inf, -math.inf]
 
 
@@ -41,7 +42,7 @@ def values(shape: Shape) -> st.SearchStrategy[Any]:
 def _scalars(shape: Shape) -> st.SearchStrategy[Any]:
     kind = shape.type
     if pa.types.is_map(kind):
-        return st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=2)
+        return st.dictionaries(st.text(max_size=3), st.sampled_from(TEXTS), max_size=2)
     if pa.types.is_boolean(kind):
         return st.booleans()
     if pa.types.is_floating(kind):
@@ -51,7 +52,7 @@ def _scalars(shape: Shape) -> st.SearchStrategy[Any]:
     if pa.types.is_binary(kind):
         return st.binary(max_size=3)
     if pa.types.is_string(kind):
-        return st.sampled_from(["", "a", "f" * 64, "f" * 64 + "\n", "é"])
+        return st.sampled_from(TEXTS)
     bits = kind.bit_width
     low, high = (0, 2**bits - 1) if pa.types.is_unsigned_integer(kind) else (
         -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)  # fmt: skip

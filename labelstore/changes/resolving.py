@@ -1,0 +1,89 @@
+"""Items and classes of rows set by hand: named, or given by id; either must be in the store."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from labelstore.changes.shaping import replaced
+from labelstore.errors import InvalidInput, NotFound
+from labelstore.model.tables import FAMILY, TABLES
+from labelstore.versions.manifest import Manifest
+
+NAMED = {
+    "uri": ("items", "item_id", "item"),
+    "category": ("categories", "category_id", "class"),
+}
+"""Column of a name, with the table, the id and the word for what it names."""
+
+
+def resolved(manifest: Manifest, rows: pa.Table) -> pa.Table:
+    """Return rows with `item_id` and `category_id` in place of `uri` and `category`.
+
+    Raises:
+        InvalidInput: a column is unknown, there twice, or missing; a name means several things.
+        NotFound: an item or class is not in the store.
+    """
+    _refuse_columns(rows.column_names)
+    for column, (_, id_column, noun) in NAMED.items():
+        if column in rows.column_names:
+            names = rows.column(column).to_pylist()
+            ids = named_ids(manifest, column, names)
+            rows = replaced(rows.drop_columns(column), id_column, ids)
+        elif id_column in rows.column_names:
+            refuse_unknown_ids(manifest, column, rows.column(id_column))
+        elif noun == "item":
+            raise InvalidInput("rows to add need `item_id` or `uri`", code="edit-column")
+    return rows
+
+
+def named_ids(manifest: Manifest, column: str, names: Sequence[str | None]) -> pa.Array:
+    """Return the ids of items by URI, or of classes by name; a null name stays null."""
+    table, id_column, noun = NAMED[column]
+    key = "uri" if column == "uri" else "name"
+    rows = manifest.table(TABLES[table], [key, id_column])
+    listed = rows.column(key).to_pylist()
+    known = dict(zip(listed, rows.column(id_column).to_pylist(), strict=True))
+    wanted = set(names) - {None}
+    _refuse_unknown(noun, [repr(n) for n in wanted if n not in known])
+    count = Counter(listed)
+    several = sorted(str(n) for n in wanted if count[n] > 1)
+    if several:
+        raise InvalidInput(
+            f"several of the store's {table} are called {several[0]!r}: give `{id_column}`",
+            code=f"{noun}-ambiguous",
+        )
+    return pa.array([None if n is None else known[n] for n in names], pa.int64())
+
+
+def refuse_unknown_ids(manifest: Manifest, column: str, ids: pa.Array | pa.ChunkedArray) -> None:
+    """Refuse ids that no item, or class, of the store has; nulls are somebody else's matter."""
+    table, id_column, noun = NAMED[column]
+    known = np.asarray(manifest.table(TABLES[table], [id_column]).column(0))
+    given = np.unique(np.asarray(ids.drop_null()))
+    _refuse_unknown(noun, [str(n) for n in given[~np.isin(given, known)].tolist()])
+
+
+def _refuse_unknown(noun: str, missing: list[str]) -> None:
+    if missing:
+        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        raise NotFound(
+            f"the store has no {noun} {', '.join(sorted(missing)[:5])}{more}",
+            code=f"{noun}-unknown",
+        )
+
+
+def _refuse_columns(names: Sequence[str]) -> None:
+    known = {n for name in FAMILY for n in TABLES[name].schema.names} | NAMED.keys()
+    unknown = [n for n in names if n not in known]
+    if unknown:
+        raise InvalidInput(f"unknown columns: {', '.join(unknown)}", code="edit-column")
+    repeated = [n for n, count in Counter(names).items() if count > 1]
+    both = [f"{c} and {i}" for c, (_, i, _) in NAMED.items() if {c, i} <= set(names)]
+    if repeated or both:
+        raise InvalidInput(
+            f"columns given twice: {', '.join([*repeated, *both])}", code="edit-column"
+        )

@@ -1,0 +1,148 @@
+"""Rows set by hand: types, kinds and covering boxes follow from what is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from labelstore.errors import FormatError, InvalidInput
+from labelstore.geometry.covering import COLUMNS as COVERING
+from labelstore.geometry.covering import covering_boxes
+from labelstore.model.tables import Table
+
+CONSEQUENCES = {
+    "box": ("polygons", "mask", "area"),
+    "polygons": ("box", "box_form", "area"),
+    "mask": ("box", "box_form", "area"),
+    "keypoints": ("num_keypoints",),
+}
+"""What a source said of a shape and no longer holds when the shape is set by hand."""
+
+
+def changed(table: Table, rows: pa.Table, values: Mapping[str, Any]) -> pa.Table:
+    """Return rows with new values, and without what these make untrue."""
+    cleared = {c for name in values for c in CONSEQUENCES.get(name, ())} - values.keys()
+    if "box" in values and "box_form" not in values and table.name == "geometries":
+        form = pc.fill_null(rows.column("box_form"), "xywh")
+        rows = replaced(rows, "box_form", form)
+    for name in cleared & set(table.schema.names):
+        rows = replaced(rows, name, pa.nulls(rows.num_rows, table.schema.field(name).type))
+    for name in values.keys() & set(table.schema.names):
+        rows = replaced(rows, name, cast(values[name], table.schema.field(name)))
+    return rows
+
+
+def cast(values: Any, field: pa.Field) -> Any:
+    """Return values in the type of a column.
+
+    Raises:
+        InvalidInput: they do not fit.
+    """
+    try:
+        return values.cast(field.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        if "non-nullable" in str(error):
+            raise InvalidInput(
+                f"column {field.name!r}: a list holds null where there must be a value",
+                code="edit-type",
+            ) from error
+        raise InvalidInput(
+            f"column {field.name!r} is {field.type}; the expression gives {values.type}: {error}",
+            code="edit-type",
+        ) from error
+
+
+def filled(table: Table, rows: pa.Table) -> pa.Table:
+    """Return rows of a table from whatever columns there are; hashes are zero for now."""
+    columns = []
+    for field in table.schema:
+        if field.name == table.hash_column:
+            columns.append(pa.array(np.zeros(rows.num_rows, np.uint64)))
+        elif field.name in rows.column_names:
+            columns.append(cast(rows.column(field.name), field))
+        else:
+            columns.append(pa.nulls(rows.num_rows, field.type))
+    return pa.Table.from_arrays(columns, schema=table.schema).combine_chunks()
+
+
+SHAPE_KINDS = {
+    "text": "text",
+    "box": "box",
+    "rotated_box": "rotated_box",
+    "corners": "corners",
+    "polylines": "polyline",
+    "polygons": "polygon",
+    "mask": "mask",
+    "keypoints": "keypoints",
+    "cuboid3d": "cuboid3d",
+    "spans": "span",
+    "interval": "interval",
+}
+"""Kind by the column that holds its shape, the richest last."""
+
+
+def with_kinds(annotations: pa.Table, shapes: pa.Table) -> pa.Table:
+    """Return annotations whose kind follows the shape, where the shape of that kind is gone."""
+    kinds = annotations.column("kind").combine_chunks()
+    lost = pa.repeat(False, len(kinds))
+    for name, kind in SHAPE_KINDS.items():
+        gone = pc.and_(pc.equal(kinds, kind), shapes.column(name).combine_chunks().is_null())
+        lost = pc.or_(lost, gone)
+    return replaced(annotations, "kind", pc.if_else(lost, kinds_of(shapes), kinds))
+
+
+def kinds_of(shapes: pa.Table) -> pa.Array:
+    """Return what each row seems to be: its richest shape."""
+    kinds = pa.repeat("tag", shapes.num_rows)
+    for name, kind in SHAPE_KINDS.items():
+        kinds = pc.if_else(shapes.column(name).is_valid().combine_chunks(), kind, kinds)
+    return kinds
+
+
+def with_covering(annotations: pa.Table, shapes: pa.Table) -> pa.Table:
+    """Return annotations with the covering boxes of their shapes."""
+    boxes = covering_boxes(shapes)
+    for i, name in enumerate(COVERING):
+        annotations = replaced(annotations, name, pa.array(boxes[:, i], from_pandas=True))
+    return annotations
+
+
+def replaced(rows: pa.Table, name: str, values: Any) -> pa.Table:
+    """Return rows with a column set, at its place or as the last."""
+    at = rows.schema.get_field_index(name)
+    if at < 0:
+        return rows.append_column(name, values)
+    return rows.set_column(at, rows.schema.field(at), values)
+
+
+LENGTHS = (
+    ("visibility", "keypoints", "one number for each point"),
+    ("keypoint_scores", "keypoints", "one number for each point"),
+    ("holes_of", "polygons", "one number for each ring"),
+    ("polylines_closed", "polylines", "one flag for each line"),
+)
+"""Lists that run along another."""
+
+
+def refuse_lengths(shapes: pa.Table) -> None:
+    """Refuse rows in which lists that run along each other differ in length.
+
+    Raises:
+        FormatError: with every such fault.
+    """
+    faults = []
+    for name, along, what in LENGTHS:
+        length, wanted = (pc.list_value_length(shapes.column(n)) for n in (name, along))
+        if along == "keypoints":
+            dims = pc.fill_null(shapes.column("keypoint_dims").cast(pa.int32()), 2)
+            length = pc.multiply(length, dims)
+        differs = pc.or_kleene(pc.not_equal(length, wanted), wanted.is_null())
+        bad = pc.and_(shapes.column(name).is_valid(), pc.fill_null(differs, False))
+        rows = np.flatnonzero(np.asarray(bad)).tolist()
+        faults += [f"row {i}, {name}: needs {what} of `{along}`" for i in rows]
+    if faults:
+        raise FormatError("geometries", faults, code="length-differs")

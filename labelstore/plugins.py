@@ -103,6 +103,9 @@ class Format(Protocol):
 
     name: str
 
+    notices: Mapping[str, str]
+    """What its notices mean, by code: words for that which is counted."""
+
     carries: frozenset[str]
     """Content columns of `annotations` and `geometries` that the format can hold."""
 
@@ -147,3 +150,19 @@ def source_file(path: Path) -> Path:
     if path.stat().st_size == 0:
         raise InvalidInput(f"{path}: the file is empty (0 bytes)", code="source-empty")
     return path
+
+
+def target_file(path: Path) -> Path:
+    """Return where a file may be written: a new name, or a file; links are followed.
+
+    Raises:
+        NotFound: its folder is not there.
+        InvalidInput: something else is there: a folder, a device, a pipe.
+    """
+    target = path.resolve() if path.is_symlink() else path.absolute()
+    if not target.parent.is_dir():
+        raise NotFound(f"{path}: there is no folder {target.parent}", code="target-folder")
+    if target.exists() and not target.is_file():
+        what = "a folder" if target.is_dir() else "no regular file"
+        raise InvalidInput(f"{path}: is {what}; name a file to write", code="target-kind")
+    return target

@@ -27,7 +27,7 @@ from labelstore.versions.dvc.pointer import POINTER
 from labelstore.versions.exchange import pull, push, remote_add
 from labelstore.versions.git import Commit
 from labelstore.versions.manifest import TARGET, Manifest
-from labelstore.versions.publish import check_tag_free, publish, tag_version
+from labelstore.versions.publish import check_tag_free, onto, publish, tag_version
 from labelstore.versions.recovery import recover
 from labelstore.versions.setup import exclude_private, init
 from labelstore.versions.stage import Stage, drafting, drop_stage, open_stage
@@ -133,8 +133,9 @@ class Store:
             staged = self.staged()
             if staged is None:
                 return None
+            parent = onto(self.workspace, staged.parent)
             return publish(
-                self.workspace, staged.manifest, parent=staged.parent, message=message, tag=tag
+                self.workspace, staged.manifest, parent=parent, message=message, tag=tag
             )
 
     def restore(self) -> bool:
@@ -214,7 +215,7 @@ class Store:
             self.manifest(at),
             format_name,
             Path(target),
-            layer=layer or self.workspace.default_layer,
+            layer=self.workspace.default_layer if layer is None else layer,
             dataset=dataset,
             allow_loss=allow_loss,
             progress=progress,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
 from labelstore.cli import data, history, questions, remotes
-from labelstore.errors import LabelstoreError
+from labelstore.errors import InvalidInput, LabelstoreError
 
 app = typer.Typer(
     name="labelstore",
@@ -21,12 +22,30 @@ for module in (data, history, questions, remotes):
     module.register(app)
 
 
+@app.callback(invoke_without_command=True)
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"labelstore {installed('labelstore')}")
+        raise typer.Exit
+
+
+def _refuse_undecodable(words: list[str]) -> None:
+    for i, word in enumerate(words, start=1):
+        if any("\ud800" <= c <= "\udfff" for c in word):
+            raise InvalidInput(f"argument {i} is no UTF-8: {word.encode(errors='replace')!r}")
+
+
 def main() -> None:
     """Run the command line; turn our errors into one message and an exit code."""
     debug = "--debug" in sys.argv
     if debug:
         sys.argv.remove("--debug")
     try:
+        _refuse_undecodable(sys.argv[1:])
         app()
     except LabelstoreError as error:
         if debug:

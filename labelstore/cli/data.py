@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,7 +20,7 @@ from labelstore.cli.options import (
     Tag,
     opened,
 )
-from labelstore.cli.output import emit_json, notice, progress
+from labelstore.cli.output import counted, emit_json, notice, progress
 
 Target = Annotated[
     int, typer.Option("--part-rows", help="Rows a part should have; fixed for the store's life.")
@@ -82,15 +83,16 @@ def import_(
       labelstore import coco instances.json --mode update --by vendor-a
     """
     opened_store = opened(store)
-    if tag and not message:
+    if tag and message is None:
         raise typer.BadParameter("--tag needs -m MESSAGE")
+    if message is not None and not message.strip():
+        raise typer.BadParameter("-m needs a text that says what this is")
     with progress(quiet=quiet) as advance:
         report = opened_store.import_from(
             format, source, layer=layer, mode=mode, by=by, dataset=dataset, message=message,
             dry_run=dry_run, progress=advance,
         )  # fmt: skip
-    for code, count in report.notices.items():
-        notice(f"warning: {code}: {count:,}", quiet=quiet)
+    _warn(format, report.notices, quiet)
     commit = None
     if message and not dry_run and report.changed:
         commit = opened_store.commit(message, tag=tag)
@@ -103,7 +105,7 @@ def import_(
     else:
         typer.echo(
             f"{verb} {report.dataset} in layer {report.layer}: "
-            f"{report.annotations:,} labels on {report.items:,} items"
+            f"{counted(report.annotations, 'label')} on {counted(report.items, 'item')}"
         )
         if report.difference:
             typer.echo(f"against what was there: {report.difference}")
@@ -170,9 +172,18 @@ def export(
     if json:
         emit_json("export", report.__dict__)
         return
-    for code, count in report.notices.items():
-        notice(f"warning: {code}: {count:,}", quiet=quiet)
-    typer.echo(f"wrote {report.annotations:,} labels on {report.items:,} items to {target}")
+    _warn(format, report.notices, quiet)
+    typer.echo(
+        f"wrote {counted(report.annotations, 'label')} on {counted(report.items, 'item')} "
+        f"to {target}"
+    )
+
+
+def _warn(format: str, notices: Mapping[str, int], quiet: bool) -> None:
+    from labelstore.exchange.notices import words
+
+    for code, count in notices.items():
+        notice(f"warning: {count:,} {words(format, code)} ({code})", quiet=quiet)
 
 
 def demo(

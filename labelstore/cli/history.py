@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
 def status(store: StoreDir = HERE, json: Json = False) -> None:
     """Show what is staged: the difference between HEAD and the stage."""
     from labelstore.cli.differences import diff_json, show_diff
+    from labelstore.versions.publish import onto
 
     opened_store = opened(store)
     staged = opened_store.staged()
@@ -40,7 +41,12 @@ def status(store: StoreDir = HERE, json: Json = False) -> None:
     activities = "activity" if staged.activities == 1 else "activities"
     typer.echo(f"staged on {staged.parent[:12]}: {staged.activities} {activities}")
     show_diff(found, sides, stat=True)
-    typer.echo("publish with: labelstore commit -m MESSAGE [--tag TAG]")
+    workspace = opened_store.workspace
+    if onto(workspace, staged.parent) == workspace.git.head():
+        typer.echo("publish with: labelstore commit -m MESSAGE [--tag TAG]")
+    else:
+        typer.echo("HEAD has other labels: go back to that commit to publish, or drop the stage")
+        typer.echo("with: labelstore restore")
 
 
 def commit(

@@ -13,13 +13,22 @@ import typer
 
 def emit_json(schema: str, content: Mapping[str, Any]) -> None:
     """Print one JSON object with a `schema` key."""
-    typer.echo(json.dumps({"schema": f"labelstore/{schema}/1", **content}, default=str))
+    text = json.dumps({"schema": f"labelstore/{schema}/1", **content}, default=str)
+    if "NaN" in text or "Infinity" in text:  # which are no JSON; the words may also be in a text
+        plain = json.loads(text, parse_constant=lambda _: None)
+        text = json.dumps(plain)
+    typer.echo(text)
 
 
 def notice(text: str, *, quiet: bool = False) -> None:
     """Print a line on stderr."""
     if not quiet:
         typer.echo(text, err=True)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where it is not 1."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def table(

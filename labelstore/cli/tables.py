@@ -10,6 +10,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from labelstore.cli.output import emit_json, table
+from labelstore.errors import InvalidInput
 
 SHOWN = 200
 
@@ -38,13 +39,19 @@ def write_result(result: pa.Table, form: str, out: TextIO) -> None:
 def _binary(result: pa.Table, form: str, out: TextIO) -> None:
     out.flush()
     sink = pa.BufferOutputStream()
-    if form == "csv":
-        pyarrow.csv.write_csv(_flat(result), sink)
-    elif form == "parquet":
-        pq.write_table(result, sink)
-    else:
-        with pa.ipc.new_stream(sink, result.schema) as stream:
-            stream.write_table(result)
+    try:
+        if form == "csv":
+            pyarrow.csv.write_csv(_flat(result), sink)
+        elif form == "parquet":
+            pq.write_table(result, sink)
+        else:
+            with pa.ipc.new_stream(sink, result.schema) as stream:
+                stream.write_table(result)
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
+        raise InvalidInput(
+            f"{form} cannot hold this result: {error}. Cast the column, such as `x::VARCHAR`.",
+            code="query-form",
+        ) from error
     out.buffer.write(sink.getvalue())
     out.buffer.flush()
 

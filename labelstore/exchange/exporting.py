@@ -74,8 +74,6 @@ def export_to(
         LossRefused: something that the format cannot hold would be lost; nothing is written.
     """
     converter = find_format(format_name)
-    if not target.absolute().parent.is_dir():
-        raise NotFound(f"{target}: there is no folder {target.parent}", code="target-folder")
     described, alone = _choose(manifest, format_name, layer, dataset)
     number = described["dataset_id"]
     rows = OrderedRows(manifest, layer, number, with_unsourced=alone)

@@ -113,8 +113,8 @@ def _import(
 ) -> ImportReport:
     reading = find_format(format_name).open(source)
     described = reading.dataset
-    layer = layer or workspace.default_layer
-    name = dataset or source.stem or source.name
+    layer = workspace.default_layer if layer is None else layer
+    name = (source.stem or source.name) if dataset is None else dataset
     with drafting(
         workspace,
         "import",

@@ -108,4 +108,16 @@ def execute(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         result = con.sql(sql, params=dict(parameters) if parameters else None)
-        return result.to_arrow_table()
+        return _distinct(result.to_arrow_table())
+
+
+def _distinct(rows: pa.Table) -> pa.Table:
+    """Return the table with repeated column names numbered, `n` and `n_1`, as DuckDB does."""
+    names: list[str] = []
+    for name in rows.column_names:
+        fresh, count = name, 0
+        while fresh in names:
+            count += 1
+            fresh = f"{name}_{count}"
+        names.append(fresh)
+    return rows.rename_columns(names)

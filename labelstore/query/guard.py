@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 
 from labelstore.errors import InvalidInput
+from labelstore.model.tables import TABLES
 
 LONGEST = 100_000
 DEEPEST_BRACKETS = 64
@@ -102,7 +103,7 @@ def refused(reason: str) -> InvalidInput:
     """Return the error for a query that may not run."""
     return InvalidInput(
         f"this query may not run: {reason}. Give exactly one SELECT over the views "
-        "(items, annotations, geometries, labels, categories, …).",
+        f"{', '.join(sorted([*TABLES, 'labels']))}.",
         code="query-refused",
     )
 

@@ -33,6 +33,15 @@ class Limits:
     memory_mb: int = 4096
     seconds: float = 600.0
 
+    def __post_init__(self) -> None:
+        """Refuse limits that are none."""
+        if not (self.memory_mb >= 1 and 0 < self.seconds < float("inf")):
+            raise InvalidInput(
+                f"limits of {self.memory_mb} MB and {self.seconds} s: both must be above 0 and "
+                "finite",
+                code="query-limits",
+            )
+
 
 def query(
     manifest: Manifest,

@@ -45,15 +45,18 @@ def agent(workspace: Workspace, by: str | None) -> AgentRow:
     Raises:
         InvalidInput: nobody is named and Git has no identity.
     """
-    named = by or os.environ.get("LABELSTORE_AGENT") or workspace.git.identity()
-    if not named:
+    named = by if by is not None else os.environ.get("LABELSTORE_AGENT")
+    named = workspace.git.identity() if named is None else named
+    if named is None or not named.strip():
         raise InvalidInput(
             "who is acting? Pass --by NAME, or set Git's user.name and user.email.",
             code="agent-unknown",
         )
     kind, _, rest = named.partition(":")
-    if kind not in KINDS or not rest:
+    if kind not in KINDS:
         kind, rest = "human", named
+    if not rest.partition("@")[0].strip():
+        raise InvalidInput(f"{named!r} names no {kind}", code="agent-unknown")
     if kind == "human":
         return _person(workspace, rest)
     name, _, version = rest.partition("@")

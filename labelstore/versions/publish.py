@@ -106,6 +106,14 @@ def publish(
     return record.new
 
 
+def onto(workspace: Workspace, parent: str) -> str:
+    """Return what to publish on: HEAD where it holds the parent's labels, else the parent."""
+    head = workspace.git.head()
+    if head is not None and workspace.directory(head) == workspace.directory(parent):
+        return head
+    return parent
+
+
 def check_ready(workspace: Workspace, parent: str | None) -> str:
     """Return the branch to move, if the repository is in a state to publish from.
 
@@ -153,11 +161,18 @@ def check_tag_free(git: Git, tag: str) -> None:
     """
     if tag.startswith("-") or not git.succeeds("check-ref-format", f"refs/tags/{tag}"):
         raise InvalidInput(f"{tag!r} is no name for a tag", code="tag-name")
-    if git.succeeds("rev-parse", "-q", "--verify", f"refs/tags/{tag}"):
+    there = git.run("for-each-ref", "--format=%(refname:strip=2)", "refs/tags").splitlines()
+    if tag in there:
         raise AlreadyExists(
             f"tag {tag!r} is there already. Choose another name; versions never move.",
             code="tag-exists",
         )
+    for other in there:
+        if tag.startswith(f"{other}/") or other.startswith(f"{tag}/"):
+            raise AlreadyExists(
+                f"tag {other!r} is there, and Git keeps tags as paths: {tag!r} cannot be one too.",
+                code="tag-exists",
+            )
 
 
 def place_objects(workspace: Workspace, manifest: Manifest) -> str:

@@ -37,7 +37,12 @@ def init(folder: Path, *, target: int = TARGET) -> Workspace:
     if not 64 <= target <= 2**22:
         raise InvalidInput(f"a part target of {target} rows is outside 64 to {2**22}")
     folder = folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    if "\n" in str(folder):
+        raise InvalidInput(f"{str(folder)!r}: Git cannot work in a folder of that name")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InvalidInput(f"{folder}: is no folder, or lies below a file") from error
     if (folder / SETTINGS).exists() and (folder / POINTER).exists():
         raise AlreadyExists(f"{folder}: is a store already", code="store-exists")
     git = Git.at(folder) or _init_git(folder)

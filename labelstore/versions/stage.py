@@ -180,7 +180,7 @@ class Draft:
         Raises:
             InvalidInput: a layer or scheme has a name that cannot be a folder's.
         """
-        for name in {part.partition for part in parts if part.partition}:
+        for name in {part.partition for part in parts if TABLES[part.table].partition}:
             if not PARTITION_NAME.fullmatch(name):
                 raise InvalidInput(
                     f"{name[:40]!r} cannot name a layer or a split: use up to 100 letters, "

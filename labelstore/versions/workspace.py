@@ -20,6 +20,7 @@ from labelstore.versions.manifest import Manifest
 
 SETTINGS = "labelstore.toml"
 PRIVATE = ".labelstore"
+DEFAULTS = {"layer": "ground_truth", "scheme": "default", "checkout": True}
 
 
 @dataclass(frozen=True)
@@ -103,19 +104,24 @@ class Workspace:
         """
         path = self.folder / SETTINGS
         try:
-            return tomllib.loads(path.read_text())
+            found = tomllib.loads(path.read_text())
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise InvalidInput(f"{path}: {error}", code="settings") from error
+        for name, default in DEFAULTS.items():
+            if not isinstance(found.get(name, default), type(default)):
+                words = {str: "a text", bool: "true or false"}[type(default)]
+                raise InvalidInput(f"{path}, {name}: must be {words}", code="settings")
+        return {**DEFAULTS, **found}
 
     @property
     def default_layer(self) -> str:
         """Return the layer that is meant where none is named."""
-        return str(self.settings.get("layer", "ground_truth"))
+        return str(self.settings["layer"])
 
     @property
     def checkout(self) -> bool:
         """Say whether `labels/` follows the current version."""
-        return bool(self.settings.get("checkout", True))
+        return bool(self.settings["checkout"])
 
     def directory(self, commit: str) -> str | None:
         """Return the name of a commit's `.dir` object, or None where the store is not in it."""

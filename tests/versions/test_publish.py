@@ -40,11 +40,24 @@ def test_committing_without_a_change_does_nothing(v1: Store, sh: Run) -> None:
 
 def test_a_moved_branch_is_a_conflict_and_the_stage_stays(v1: Store, sh: Run) -> None:
     v1.import_from("coco", MINI)
-    sh("git", "commit", "-q", "--allow-empty", "-m", "elsewhere", cwd=v1.workspace.folder)
+    v1.commit("second", tag="v2")
+    sh("git", "reset", "-q", "--hard", "v1", cwd=v1.workspace.folder)
+    with v1.edit() as edit:
+        edit.delete(where="true")
+    sh("git", "reset", "-q", "--hard", "v2", cwd=v1.workspace.folder)
     with pytest.raises(Conflict, match="moved") as caught:
-        v1.commit("second")
+        v1.commit("third")
     assert caught.value.exit_code == 4
     assert v1.staged() is not None
+
+
+def test_a_commit_of_other_files_does_not_touch_the_stage(v1: Store, sh: Run) -> None:
+    v1.import_from("coco", MINI)
+    sh("git", "commit", "-q", "--allow-empty", "-m", "elsewhere", cwd=v1.workspace.folder)
+    before = head(v1, sh)
+    assert v1.commit("second", tag="v2")
+    assert sh("git", "rev-parse", "v2^", cwd=v1.workspace.folder).stdout.strip() == before
+    assert v1.diff("v1", "v2").tables["annotations"].added
 
 
 def test_a_detached_head_is_a_conflict(v1: Store, sh: Run) -> None:

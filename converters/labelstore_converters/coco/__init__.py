@@ -7,11 +7,22 @@ from pathlib import Path
 
 from labelstore.plugins import Reading, Writing
 
+NOTICES = {
+    "coco-duplicate-image-id": "images with an id that another image has",
+    "coco-duplicate-category-id": "classes with an id that another class has",
+    "coco-annotation-without-id": "labels without an id",
+    **{
+        f"coco-{key}-kept-verbatim": f"labels whose `{key}` has no usual form; kept as it is"
+        for key in ("area", "score", "bbox", "segmentation", "keypoints")
+    },
+}
+
 
 class Coco:
     """COCO annotation files."""
 
     name = "coco"
+    notices = NOTICES
     carries = frozenset(
         {
             "category_id", "is_crowd", "score", "attributes", "leftovers", "box", "box_form",

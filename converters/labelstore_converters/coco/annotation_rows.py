@@ -58,7 +58,7 @@ class AnnotationRows:
         row["number_style"] = style_of(numbers)
         kept = leftovers(found, carried, self._key_order)
         if row.get("mask") and list(found["segmentation"]) != RLE_ORDER:
-            kept["rle"] = list(found["segmentation"])
+            kept = {"rle": list(found["segmentation"]), **kept}
         row["leftovers"] = json_text(kept) if kept else None
         row["kind"] = _kind(row)
         self._rows.append(row)

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from labelstore.plugins import Writing
+from labelstore.plugins import Writing, target_file
 from labelstore_converters.coco.annotation_objects import annotation_objects
 from labelstore_converters.coco.listed_objects import category_object, image_object, source_key
 
@@ -27,6 +27,7 @@ def write(data: Writing, target: Path) -> Iterator[int]:
 
     The file appears whole or not at all.
     """
+    target = target_file(target)
     described = json.loads(data.dataset["leftovers"] or "{}")
     files = data.dataset["files"] or [{}]
     style = json.loads(files[0].get("json_style") or "null") or DEFAULT_STYLE

@@ -1,0 +1,22 @@
+"""What imports and exports count that is unusual, in words."""
+
+from __future__ import annotations
+
+from labelstore.plugins import find_format
+
+WORDS = {
+    "unlisted-items": "items that labels use and the source does not list; kept as placeholders",
+    "unlisted-categories": "classes that labels use and the source does not list; kept likewise",
+    "value-differs-between-sources": "values in which two sources differ; each keeps its own",
+    "annotations-given-ids": "labels that came from no file; given ids after the highest",
+    "items-given-ids": "items that the data set does not list; given ids after the highest",
+    "categories-given-ids": "classes that the data set does not list; given ids after the highest",
+}
+
+
+def words(format_name: str, code: str) -> str:
+    """Return what a code counts, to follow the number; the code itself where nothing is known."""
+    left_out = code.removeprefix(f"{format_name}-drops-")
+    if left_out != code:
+        return f"labels lose their `{left_out}`, as allowed"
+    return {**WORDS, **find_format(format_name).notices}.get(code, code)

@@ -251,10 +251,96 @@ def test_the_fast_way_gives_the_rows_of_the_careful_way(
     path = write(folder / "in.json", document)
     quick = _ordered(FORMAT.open(path).annotations(0))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fast, "decode", lambda raws, order: None)
+        patch.setattr(fast, "decode", lambda raws, order: [])
         careful = _ordered(FORMAT.open(path).annotations(0))
     assert quick[0].to_pylist() == careful[0].to_pylist()
     assert quick[1].to_pylist() == careful[1].to_pylist()
+
+
+NUMBER_TEXTS = [
+    "0.0", "-0.0", "1.5", "-12.25", "123456.7", "1234567.8", "0.12345678901234567", "99999999.5",
+    "702.1057499999998", "1.0E5", "1e-7", "3", "-3", "0", "1.50", "4503599627370497.5",
+]  # fmt: skip
+ID_TEXTS = [
+    "1",
+    "2",
+    "0",
+    "-1",
+    "1.0",
+    "9999999999999999",
+    "10000000000000000",
+    "1e2",
+    "null",
+    '"1"',
+]
+SHAPE_TEXTS = [
+    "[]", "[[]]", "[[N,N]]", "[[N,N,N,N],[N,N]]", "[N,N]", "[[[N]]]", "[[N],N]", "{}", "null",
+    '{"counts":[1,2],"size":[1,3]}', "[[N,N],[]]", "[[],[N]]", '["a"]', "[[N],[[N]]]",
+]  # fmt: skip
+BOX_TEXTS = ["[N,N,N,N]"] * 4 + ["[N,N,N]", "[[N,N,N,N]]", "null", "[N,N,N,null]"]
+KEY_TEXTS = {"id": ["id"] * 9 + ["i d", "id1"], "area": ["area"] * 9 + ["a.rea"]}
+
+
+@st.composite
+def annotation_texts(draw: st.DrawFn) -> str:
+    """Return an annotation's text, mostly regular, with whatever JSON allows here and there."""
+    order = ["segmentation", "area", "iscrowd", "image_id", "bbox", "category_id", "id"]
+    usual = draw(st.booleans())
+    if not usual and draw(st.booleans()):
+        order = draw(st.permutations(order))
+    values = {
+        "segmentation": draw(st.sampled_from(SHAPE_TEXTS[1:4] if usual else SHAPE_TEXTS)),
+        "area": "N",
+        "iscrowd": draw(st.sampled_from(["0", "1"] if usual else ["0", "1", "2", "1.0", "true"])),
+        "image_id": draw(st.sampled_from(ID_TEXTS[:2] if usual else ID_TEXTS)),
+        "bbox": draw(st.sampled_from(BOX_TEXTS[:1] if usual else BOX_TEXTS)),
+        "category_id": draw(st.sampled_from(ID_TEXTS[:2] if usual else ID_TEXTS)),
+        "id": draw(st.sampled_from(ID_TEXTS)),
+    }
+    comma, colon = draw(st.sampled_from([(",", ":"), (", ", ": "), (" ,\n\t", " :  ")]))
+    parts = []
+    for key in order:
+        text = values[key].replace(",", comma)
+        while "N" in text:
+            text = text.replace("N", draw(st.sampled_from(NUMBER_TEXTS)), 1)
+        name = key if usual else draw(st.sampled_from(KEY_TEXTS.get(key, [key])))
+        parts.append(f'"{name}"{colon}{text}')
+    return "{" + comma.join(parts) + "}"
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(texts=st.lists(annotation_texts(), min_size=1, max_size=40))
+def test_any_text_gives_the_rows_of_the_careful_way(
+    texts: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    listed = ", ".join(f'{{"id": {i}}}' for i in (1, 2))
+    path = write(
+        tmp_path_factory.mktemp("fast") / "in.json",
+        f'{{"images": [{listed}], "categories": [{listed}], "annotations": [{",".join(texts)}]}}',
+    )
+
+    def rows() -> Any:
+        try:
+            piece = FORMAT.open(path).annotations(0)
+        except FormatError as error:
+            return str(error)
+        pair = _ordered(piece)
+        return [p.to_pylist() for p in pair], piece.unlisted_items, piece.unlisted_categories
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fast, "SMALLEST", 1)
+        quick = rows()
+        patch.setattr(fast, "decode", lambda raws, order: [])
+        careful = rows()
+    if isinstance(quick, str) or not (careful[1] or careful[2]):  # else unlisted are numbered anew
+        assert quick == careful
+
+
+def test_usual_texts_go_the_fast_way() -> None:
+    piece: Any = FORMAT.open(TINY)
+    raws = piece._document.lists["annotations"]
+    found = fast.decode(raws, list(json.loads(bytes(raws[0]))))
+    assert sum(len(f.at) for f in found) == 377  # of 382; five are crowds
 
 
 BROKEN: dict[str, tuple[str | bytes, type[Exception], str, str]] = {

@@ -87,10 +87,9 @@ class CocoReading:
         pairs = []
         for at in range(0, len(raws), CHUNK):
             chunk, seq = raws[at : at + CHUNK], begin + at
-            regular = fast.decode(chunk, self._own_order)
             rest = np.arange(len(chunk))
-            if regular is not None and regular.rows.any():
-                rest = np.flatnonzero(~regular.rows)
+            for regular in fast.decode(chunk, self._own_order):
+                rest = np.setdiff1d(rest, regular.at, assume_unique=True)
                 numbers = self._image_numbers, self._category_numbers
                 pairs.append(regular.batches(seq, *numbers, unlisted))
             self._careful(careful, [chunk[i] for i in rest.tolist()], rest + seq, unlisted)

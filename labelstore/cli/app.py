@@ -46,7 +46,7 @@ def main() -> None:
         sys.argv.remove("--debug")
     try:
         _refuse_undecodable(sys.argv[1:])
-        app()
+        app(prog_name="labelstore")
     except LabelstoreError as error:
         if debug:
             raise

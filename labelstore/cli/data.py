@@ -12,6 +12,7 @@ from labelstore.cli.options import (
     HERE,
     At,
     By,
+    Format,
     Json,
     Layer,
     Message,
@@ -57,7 +58,7 @@ def init(
 
 
 def import_(
-    format: Annotated[str, typer.Argument(help="Name of a format, such as coco.")],
+    format: Format,
     source: Annotated[Path, typer.Argument(help="The file or folder that its own tools take.")],
     layer: Layer = None,
     mode: Annotated[
@@ -145,7 +146,7 @@ def split(
 
 
 def export(
-    format: Annotated[str, typer.Argument(help="Name of a format, such as coco.")],
+    format: Format,
     target: Annotated[Path, typer.Argument(help="File or folder to write.")],
     at: At = None,
     layer: Layer = None,
@@ -175,7 +176,7 @@ def export(
     _warn(format, report.notices, quiet)
     typer.echo(
         f"wrote {counted(report.annotations, 'label')} on {counted(report.items, 'item')} "
-        f"to {target}"
+        f"{'of the stage ' if at is None and opened_store.staged() else ''}to {target}"
     )
 
 

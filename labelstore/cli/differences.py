@@ -93,6 +93,9 @@ def show_drift(drift: Drift) -> None:
     )
     rows = [(c.category, c.before, c.after, c.change) for c in drift.classes[:SHOWN]]
     table(["class", "share before", "after", "change"], rows)
+    more = len(drift.classes) - SHOWN
+    if more > 0:
+        typer.echo(f"  … {more:,} more; --json gives all")
 
 
 def diff_json(

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from labelstore.cli.options import HERE, Json, Layer, Quiet, StoreDir, Tag, opened
+from labelstore.cli.options import HERE, Json, Layer, Quiet, Revision, StoreDir, Tag, opened
 from labelstore.cli.output import emit_json, notice, progress, table
 
-Rev = Annotated[str, typer.Argument(metavar="[REV]", help="Tag, branch or commit.")]
+Rev = Annotated[str, Revision(metavar="[REV]", help="Tag, branch or commit.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -119,9 +119,9 @@ def tag(
 
 
 def diff(
-    before: Annotated[str, typer.Argument(metavar="A", help="Older version.")],
+    before: Annotated[str, Revision(metavar="A", help="Older version.")],
     after: Annotated[
-        str | None, typer.Argument(metavar="[B]", help="Newer version; else the stage, or HEAD.")
+        str | None, Revision(metavar="[B]", help="Newer version; else the stage, or HEAD.")
     ] = None,
     stat: Annotated[bool, typer.Option("--stat", help="Counts only.")] = False,
     items: Annotated[bool, typer.Option("--items", help="List the items concerned.")] = False,
@@ -184,7 +184,7 @@ def trace(
 
 
 def pin(
-    rev: Annotated[str, typer.Argument(help="Version to pin, or the word `check`.")],
+    rev: Annotated[str, Revision(help="Version to pin, or the word `check`.")],
     file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Pin to check.")] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Pin file to write.")

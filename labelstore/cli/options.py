@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,13 +12,35 @@ import typer
 if TYPE_CHECKING:
     from labelstore.store import Store
 
+
+def _revisions(incomplete: str) -> list[str]:
+    """Return tags and branches that begin so, for the shell's completion."""
+    done = subprocess.run(
+        ["git", "for-each-ref", "--format=%(refname:short)", "refs/tags", "refs/heads"],
+        capture_output=True,
+        text=True,
+    )
+    return [name for name in done.stdout.split() if name.startswith(incomplete)]
+
+
+def _formats(incomplete: str) -> list[str]:
+    from importlib.metadata import entry_points
+
+    found = entry_points(group="labelstore.converters")
+    return sorted(e.name for e in found if e.name.startswith(incomplete))
+
+
+Revision = partial(typer.Argument, autocompletion=_revisions)
+Format = Annotated[
+    str, typer.Argument(help="Name of a format, such as coco.", autocompletion=_formats)
+]
 StoreDir = Annotated[
     Path, typer.Option("--store", metavar="DIR", help="The store's folder, or one inside it.")
 ]
 At = Annotated[
     str | None,
     typer.Option("--at", metavar="REV", help="Version to read: tag, branch or commit. "
-                 "Without it the stage, else HEAD."),
+                 "Without it the stage, else HEAD.", autocompletion=_revisions),
 ]  # fmt: skip
 Layer = Annotated[
     str | None, typer.Option("--layer", metavar="L", help="Set of judgements, such as vendor-a.")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from labelstore.cli.options import HERE, At, Json, Layer, Quiet, StoreDir, opened
+from labelstore.cli.options import HERE, At, Json, Layer, Quiet, Revision, StoreDir, opened
 from labelstore.cli.output import emit_json, progress, table
 
 
@@ -73,9 +73,9 @@ def stats(
 
 
 def drift(
-    before: Annotated[str, typer.Argument(metavar="A", help="Older version.")],
+    before: Annotated[str, Revision(metavar="A", help="Older version.")],
     after: Annotated[
-        str | None, typer.Argument(metavar="[B]", help="Newer version; else the stage, or HEAD.")
+        str | None, Revision(metavar="[B]", help="Newer version; else the stage, or HEAD.")
     ] = None,
     layer: Layer = None,
     store: StoreDir = HERE,

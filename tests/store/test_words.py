@@ -99,3 +99,14 @@ def test_warnings_say_what_they_count(v1: Store, cli: Run, tmp_path: Path) -> No
     done = cli("import", "coco", str(tmp_path / "x.json"), cwd=v1.workspace.folder)
     assert "warning: 1 items that labels use and the source does not list" in done.stderr
     assert "staged x in layer ground_truth: 1 label on 0 items" in done.stdout
+
+
+def test_the_shell_completes_tags_and_formats(v1: Store, cli: Run) -> None:
+    for words, number, wanted in (("diff v", "2", "v1"), ("import ", "2", "coco")):
+        done = cli(
+            cwd=v1.workspace.folder,
+            _LABELSTORE_COMPLETE="complete_bash",
+            COMP_WORDS=f"labelstore {words}",
+            COMP_CWORD=number,
+        )
+        assert done.stdout.split() == [wanted], done.stderr

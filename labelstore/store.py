@@ -171,7 +171,8 @@ class Store:
 
     def drift(self, before: str, after: str | None = None, *, layer: str | None = None) -> Drift:
         """Return how class shares moved between two versions."""
-        found = class_drift(self.workspace.manifest(before), self.manifest(after), layer)
+        sides = self.workspace.manifest(before), self.manifest(after)
+        found = class_drift(*sides, self._one_layer(sides[1], layer))
         if found is None:
             raise NotFound("one of the versions has no labels, so there are no class shares")
         return found
@@ -190,10 +191,15 @@ class Store:
     def stats(
         self, *, at: str | None = None, layer: str | None = None, items: bool = False
     ) -> Balance:
-        """Return how labels are spread over classes."""
+        """Return how labels of one layer, the default one if there are several, are spread."""
         manifest = self.manifest(at)
-        chosen = manifest.layer(layer) if layer is not None else None
-        return balance(manifest, chosen, items=items)
+        return balance(manifest, self._one_layer(manifest, layer), items=items)
+
+    def _one_layer(self, manifest: Manifest, layer: str | None) -> str | None:
+        """Return the layer that is meant; None where there is none but one."""
+        several = len(manifest.partitions("annotations")) > 1
+        named = self.workspace.default_layer if layer is None and several else layer
+        return None if named is None else manifest.layer(named)
 
     def check(self, *, at: str | None = None, progress: Progress | None = None) -> list[Finding]:
         """Return the rules that a version breaks."""

@@ -11,6 +11,21 @@ from labelstore.model.tables import TABLES
 from labelstore.query.engine import run
 from labelstore.versions.manifest import Manifest
 
+WORDS = {
+    "annotation-item-missing": "labels of an item that is not in the store",
+    "annotation-item-unlisted": "labels of an item that their source does not list",
+    "annotation-category-missing": "labels of a class that is not in the store",
+    "annotation-category-unlisted": "labels of a class that their source does not list",
+    "annotation-source-id-repeated": "source ids that several labels of a data set have",
+    "box-not-positive": "labels without width or height",
+    "box-outside-image": "labels that reach out of their image",
+    "category-name-repeated": "names that several classes have",
+    "item-source-id-repeated": "source ids that several items of a data set have",
+    "item-without-split": "items that came after a split was made: run `split` again",
+    "split-item-missing": "split rows of an item that is not in the store",
+    "leftovers-kept": "labels with keys, or an order of keys, that no column holds; kept as JSON",
+}
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -27,6 +42,11 @@ class Finding:
     severity: str
     count: int
     example: int
+
+    @property
+    def words(self) -> str:
+        """Return what is counted."""
+        return WORDS.get(self.code, f"rows whose {self.code.replace(':', ' is ')}")
 
 
 def check(

@@ -118,6 +118,7 @@ class Edit:
         *,
         where: str,
         set: Mapping[str, Any],
+        layer: str | None = None,
         parameters: Mapping[str, Any] | None = None,
     ) -> int:
         """Change columns of the labels for which a condition holds, and return how many.
@@ -125,10 +126,11 @@ class Edit:
         Args:
             where: SQL condition over the columns of `labels`.
             set: column to SQL expression over the row; `category` takes a class's name in quotes.
+            layer: the layer; needed only where the condition holds in several.
             parameters: values of `$name` parameters in both.
 
         Raises:
-            InvalidInput: a column cannot be set, or the SQL is wrong.
+            InvalidInput: a column cannot be set, the SQL is wrong, or layers are mixed.
 
         Example:
             >>> state = {"review_state": "'rejected'"}
@@ -136,10 +138,10 @@ class Edit:
         """
         self._settable(set)
         expressions([where, *set.values()])
-        self._draft.distinguish(f"update {where} {sorted(set.items())} {parameters}")
+        self._draft.distinguish(f"update {where} {layer} {sorted(set.items())} {parameters}")
         names = [n for n in set if n != "category"]
         chosen = [f"({expression}\n) AS new_{n}" for n, expression in set.items()]
-        found = self._selected([*KEYS, *chosen], where, parameters)
+        found = self._selected([*KEYS, *chosen], where, layer, parameters)
         if not found.num_rows:
             return 0
         values = {n: found.column(f"new_{n}") for n in names}
@@ -151,16 +153,23 @@ class Edit:
         self._write(found.select(list(KEYS)), values)
         return int(found.num_rows)
 
-    def delete(self, *, where: str, parameters: Mapping[str, Any] | None = None) -> int:
+    def delete(
+        self,
+        *,
+        where: str,
+        layer: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> int:
         """Delete the labels for which a condition holds, and return how many.
 
         Args:
             where: SQL condition over the columns of `labels`.
+            layer: the layer; needed only where the condition holds in several.
             parameters: values of its `$name` parameters.
         """
-        self._draft.distinguish(f"delete {where} {parameters}")
+        self._draft.distinguish(f"delete {where} {layer} {parameters}")
         expressions([where])
-        found = self._selected(KEYS, where, parameters)
+        found = self._selected(KEYS, where, layer, parameters)
         for layer in pc.unique(found.column("layer")).to_pylist():
             keys = found.filter(pc.equal(found.column("layer"), layer))
             gone = {(name, layer): removals(TABLES[name], keys) for name in FAMILY}
@@ -168,10 +177,25 @@ class Edit:
         return int(found.num_rows)
 
     def _selected(
-        self, columns: Sequence[str], where: str, parameters: Mapping[str, Any] | None
+        self,
+        columns: Sequence[str],
+        where: str,
+        layer: str | None,
+        parameters: Mapping[str, Any] | None,
     ) -> pa.Table:
+        """Return columns of the labels of one layer for which a condition holds."""
         sql = f"SELECT {', '.join(columns)} FROM labels WHERE ({where}\n)"
-        return query(self._draft.manifest, sql, parameters)
+        found = query(self._draft.manifest, sql, parameters)
+        if layer is not None:
+            return found.filter(pc.equal(found.column("layer"), self._draft.manifest.layer(layer)))
+        counts = pc.value_counts(found.column("layer")).to_pylist()
+        if len(counts) > 1:
+            named = ", ".join(f"{c['values']} ({c['counts']:,})" for c in counts)
+            raise InvalidInput(
+                f"the condition holds in several layers: {named}. Pass layer=NAME.",
+                code="edit-layers",
+            )
+        return found
 
     def _settable(self, set: Mapping[str, Any]) -> None:
         known = {n for name in FAMILY for n in TABLES[name].schema.names} - FIXED | {"category"}

@@ -119,15 +119,22 @@ def by_item(found: Diff) -> pa.Table:
     )
 
 
+NOUNS = (
+    ("items", "item", "items"),
+    ("categories", "class", "classes"),
+    ("annotations", "label", "labels"),
+)
+
+
 def verdict(found: Diff) -> str:
     """Return the difference in one line."""
     labels, items = found.tables.get("annotations"), found.tables.get("items")
     words = []
-    for counts, noun in ((items, "item"), (labels, "label")):
+    for name, one, many in NOUNS:
         for change in ("added", "removed", "changed"):
-            count = getattr(counts, change, 0)
+            count = getattr(found.tables.get(name), change, 0)
             if count:
-                words.append(f"{count:,} {noun}{'s' if count != 1 else ''} {change}")
+                words.append(f"{count:,} {one if count == 1 else many} {change}")
     if words:
         return ", ".join(words)
     if labels or items:

@@ -83,11 +83,15 @@ def import_(
       labelstore import coco instances.json -m "first delivery" --tag v1
       labelstore import coco instances.json --mode update --by vendor-a
     """
+    from labelstore.versions.publish import check_publishable
+
     opened_store = opened(store)
     if tag and message is None:
         raise typer.BadParameter("--tag needs -m MESSAGE")
     if message is not None and not message.strip():
         raise typer.BadParameter("-m needs a text that says what this is")
+    if message is not None and not dry_run:
+        check_publishable(opened_store.workspace, tag)
     with progress(quiet=quiet) as advance:
         report = opened_store.import_from(
             format, source, layer=layer, mode=mode, by=by, dataset=dataset, message=message,
@@ -112,6 +116,9 @@ def import_(
             typer.echo(f"against what was there: {report.difference}")
     if commit:
         typer.echo(f"committed {tag or commit[:12]}")
+    elif tag and not dry_run:
+        notice(f"no tag {tag} was made; `labelstore tag {tag}` names the current version")
+        raise typer.Exit(1)
 
 
 def split(

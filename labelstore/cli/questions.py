@@ -98,10 +98,10 @@ def check(at: At = None, store: StoreDir = HERE, json: Json = False, quiet: Quie
     with progress(quiet=quiet) as advance:
         found = opened_store.check(at=at, progress=advance)
     if json:
-        emit_json("check", {"findings": [f.__dict__ for f in found]})
+        emit_json("check", {"findings": [{**f.__dict__, "words": f.words} for f in found]})
     elif found:
-        rows = [(f.severity, f.code, f.count, str(f.example)) for f in found]
-        table(["severity", "code", "rows", "example"], rows)
+        rows = [(f.severity, f.count, f.words, f.code, str(f.example)) for f in found]
+        table(["severity", "rows", "what", "code", "example"], rows)
     else:
         typer.echo("no rule is broken")
     if any(f.severity == "error" for f in found):

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from labelstore.errors import InvalidInput, LossRefused, NotFound
 from labelstore.exchange.identity import as_stated
+from labelstore.exchange.unsourced import given_ids, is_alone
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.plugins import Writing, find_format
 from labelstore.versions.manifest import Manifest
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     Ids = NDArray[np.int64]
 
 CHUNK = 16_000
+_NONE = (
+    TABLES["annotations"].schema.empty_table().select(["dataset_id", "source_id", "annotation_id"])
+)
 ALWAYS = frozenset(
     ("layer", "item_id", "annotation_id", "kind", "xmin", "ymin", "xmax", "ymax", "frame")
 )
@@ -126,7 +130,7 @@ def _choose(
             f"layer {layer!r} has several data sets ({names}); choose one with --dataset",
             code="dataset-ambiguous",
         )
-    return named[0], len([r for r in rows if r["layer"] == layer]) == 1
+    return named[0], is_alone(manifest, layer)
 
 
 def _listed(
@@ -182,19 +186,21 @@ class OrderedRows:
     def _number(self) -> None:
         """Give rows without a source ids after the highest there is."""
         tables = self._tables["annotations"]
-        highest = [pc.max(t.column("source_id")).as_py() or 0 for t in tables if t.num_rows]
-        following = 1 + max(highest, default=0)
-        self.unsourced = 0
+        columns = ["dataset_id", "source_id", "annotation_id"]
+        ids = given_ids(pa.concat_tables([_NONE, *(t.select(columns) for t in tables)]))
+        self.unsourced = len(ids)
+        begin = 0
         for i, rows in enumerate(tables):
             bare = np.asarray(rows.column("dataset_id").is_null().combine_chunks())
-            if not bare.any():
-                continue
-            numbers = np.zeros(len(bare), np.int64)
-            numbers[bare] = following + self.unsourced + np.arange(bare.sum())
-            at = rows.schema.get_field_index("source_id")
-            ids = pc.if_else(pa.array(bare), pa.array(numbers), rows.column(at).combine_chunks())
-            tables[i] = rows.set_column(at, rows.schema.field(at), ids)
-            self.unsourced += int(bare.sum())
+            end = begin + int(bare.sum())
+            if end > begin:
+                numbers = np.zeros(len(bare), np.int64)
+                numbers[bare] = ids[begin:end]
+                at = rows.schema.get_field_index("source_id")
+                known = rows.column(at).combine_chunks()
+                filled = pc.if_else(pa.array(bare), pa.array(numbers), known)
+                tables[i] = rows.set_column(at, rows.schema.field(at), filled)
+            begin = end
 
     def _order(self) -> None:
         tables = self._tables["annotations"]

@@ -2,9 +2,10 @@
 
 Items match by their normalised URI, classes by (name, supercategory) where that is unique; of
 several that bear a name those that their data set also gives the same id, then the k-th with the
-k-th. A row without a name matches by its source id within the same data set. Everything else is
-new. A source that is silent about a column, or says another thing than the row, keeps what
-it said under `stated`, so that its own file can be written again.
+k-th. A row without a name, or a class that only this data set lists, then matches by its source id
+within the data set: so a class can be renamed. Everything else is new. A source that is silent
+about a column, or says another thing than the row, keeps what it said under `stated`, so that its
+own file can be written again.
 """
 
 from __future__ import annotations
@@ -132,12 +133,23 @@ def _positions(
         for side in zip(names, source, strict=True)
     ]
     free = np.ones(existing.num_rows, bool)
+    renamable = _renamable(table, existing)
     for keys in (both, names, source):
         left = np.flatnonzero(found < 0).tolist()
         for i, at in _paired(keys, left, [i for i in order if free[i]]):
-            if keys is not source or not (names[0][at] and names[1][i]):  # else two things
+            if keys is not source or renamable[at] or not (names[0][at] and names[1][i]):
                 found[i], free[at] = at, False
     return found
+
+
+def _renamable(table: Table, existing: pa.Table) -> NDArray[np.bool_]:
+    """Return which rows its one source may give another name: classes that no other lists.
+
+    An image of another name is another image, whatever number it has: it must not inherit a split.
+    """
+    if table.name == "items":
+        return np.zeros(existing.num_rows, bool)
+    return np.asarray(pc.equal(pc.list_value_length(existing.column("sources")), 1))
 
 
 def _paired(

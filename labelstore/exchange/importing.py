@@ -28,7 +28,7 @@ from labelstore.exchange.spill import Numbering, Spill, resolve_unlisted, spill
 from labelstore.model.tables import TABLES
 from labelstore.plugins import Reading, find_format
 from labelstore.storage.rewriting import Edits
-from labelstore.versions.stage import Draft, additions, drafting
+from labelstore.versions.stage import Draft, additions, drafting, removals
 from labelstore.versions.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -325,7 +325,14 @@ class _Import:
             activity_id=self.draft.activity_id,
             used=_in_use(self.draft, table.id_column),
         )
-        self.draft.apply({(name, ""): Edits(changed, gone)})
+        edits = {(name, ""): Edits(changed, gone)}
+        if name == "items":
+            splits = TABLES["splits"]
+            for scheme in self.draft.manifest.partitions("splits"):
+                rows = self.draft.manifest.table(splits, partition=scheme)
+                lost = pc.is_in(rows.column("item_id"), value_set=gone.column("item_id"))
+                edits["splits", scheme] = removals(splits, rows.filter(lost))
+        self.draft.apply(edits)
 
     def _counting(self, phase: str, total: int) -> Callable[[int], None]:
         count = 0

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from labelstore.exchange.leftovers import without_order
 from labelstore.exchange.spill import Spill
+from labelstore.exchange.unsourced import given_ids, is_alone
 from labelstore.model.tables import FAMILY, TABLES, Table
 from labelstore.storage.compare import differing
 from labelstore.storage.rewriting import Edits, blocks
@@ -80,7 +81,7 @@ def reconciled(
         seqs[fresh] = after + np.argsort(np.argsort(seqs[fresh]))
     stated = carries | FOLLOWING
     delivery = _Delivery(source, keys, seqs, ids, fresh, stated, keep_origin)
-    gone = np.ones(len(before_ids), bool)
+    gone = np.asarray(before.column("dataset_id").is_valid().combine_chunks()).copy()
     gone[old_of_new[~fresh]] = False
     dropped = before.filter(pa.array(gone)).select(["item_id", "annotation_id"])
     rows = {name: [TABLES[name].schema.empty_table()] for name in FAMILY}
@@ -154,11 +155,29 @@ class _Delivery:
 
 
 def _places(draft: Draft, layer: str, dataset_id: int) -> pa.Table:
-    """Return item, id and source of a data set's rows, in key order."""
+    """Return item, id and source of the rows that the delivery may speak of, in key order.
+
+    These are the data set's, and those without a source under the ids that an export gives them.
+    """
     parts = draft.manifest.parts_of("annotations", layer)
     tables = [draft.manifest.read(p, [*PLACE, "dataset_id"]) for p in parts]
-    rows = pa.concat_tables(tables)
-    return rows.filter(pc.equal(rows.column("dataset_id"), dataset_id))
+    rows = pa.concat_tables(tables).combine_chunks()
+    alone = is_alone(draft.manifest, layer)
+    rows = rows.filter(_own(rows, dataset_id, alone=alone)).combine_chunks()
+    bare = rows.column("dataset_id").is_null().combine_chunks()
+    for name, values in (
+        ("source_id", given_ids(rows)),
+        ("seq", np.arange(pc.sum(bare).as_py() or 0)),
+    ):
+        at = rows.schema.get_field_index(name)
+        filled = pc.replace_with_mask(rows.column(at).combine_chunks(), bare, pa.array(values))
+        rows = rows.set_column(at, rows.schema.field(at), filled)
+    return rows
+
+
+def _own(rows: pa.Table, dataset_id: int, *, alone: bool) -> pa.ChunkedArray:
+    """Return which rows belong to a data set; where it is alone, also those without a source."""
+    return pc.equal(rows.column("dataset_id"), dataset_id).fill_null(alone)
 
 
 def _incoming_places(source: Spill) -> pa.Table:
@@ -222,6 +241,7 @@ def _old_rows(
 ) -> Iterator[tuple[int, int, dict[str, pa.Table]]]:
     """Yield ranges of items that cover all ids, with the data set's rows in each."""
     manifest = draft.manifest
+    alone = is_alone(manifest, layer)
     grouped = {name: blocks(manifest.parts_of(name, layer)) for name in FAMILY}
     first = np.iinfo(np.int64).min
     count = len(grouped["annotations"])
@@ -230,7 +250,7 @@ def _old_rows(
             name: pa.concat_tables([manifest.read(p) for p in own])
             for name, own in zip(FAMILY, parts, strict=True)
         }
-        own = pc.equal(tables["annotations"].column("dataset_id"), dataset_id).fill_null(False)
+        own = _own(tables["annotations"], dataset_id, alone=alone)
         last = parts[0][-1].last_key if i < count - 1 else np.iinfo(np.int64).max
         yield first, last, {name: t.filter(own) for name, t in tables.items()}
         first = last + 1 if i < count - 1 else last

@@ -197,7 +197,8 @@ def _parse(con: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any]:
     except RecursionError:
         raise refused("it is nested too deeply") from None
     if parsed["error"]:
-        raise refused(str(parsed["error_message"]).rstrip("."))
+        said = str(parsed["error_message"]).rstrip(".")
+        raise refused("it is no SELECT" if "json" in said else said)
     if len(parsed.get("statements", [])) != 1:
         raise refused("it is not one statement")
     return dict(parsed["statements"][0])

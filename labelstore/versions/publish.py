@@ -152,6 +152,19 @@ def check_ready(workspace: Workspace, parent: str | None) -> str:
     return branch
 
 
+def check_publishable(workspace: Workspace, tag: str | None) -> None:
+    """Refuse what `publish` would refuse, before the work that leads to it is done.
+
+    Raises:
+        Conflict: HEAD is detached, has other labels than the stage's parent, or is busy.
+        AlreadyExists: the tag is there.
+    """
+    if tag is not None:
+        check_tag_free(workspace.git, tag)
+    staged = open_stage(workspace)
+    check_ready(workspace, onto(workspace, staged.parent) if staged else workspace.git.head())
+
+
 def check_tag_free(git: Git, tag: str) -> None:
     """Refuse a tag name that Git does not allow or that is taken.
 

@@ -306,3 +306,64 @@ def test_people_are_stored_as_pseudonyms(v1: Store, sh: Run) -> None:
     published = [p for p in v1.workspace.layout.cache.rglob("*") if p.is_file()]
     assert not any(b"Grace Hopper" in p.read_bytes() for p in published)
     assert "Grace" not in sh("git", "log", "-p", cwd=v1.workspace.folder).stdout
+
+
+@pytest.mark.parametrize("mode", ["update", "replace"])
+def test_labels_made_by_hand_survive_a_file_that_goes_out_and_comes_back(
+    v1: Store, tmp_path: Path, mode: Any
+) -> None:
+    with v1.edit(by="ada") as edit:
+        ids = edit.add_boxes(
+            uri="000000397133.jpg", category="car", boxes=[(1, 2, 3, 4), (5, 6, 7, 8)]
+        )
+    with v1.edit(by="ada") as edit:
+        more = edit.add_boxes(uri="000000037777.jpg", category="dog", boxes=[(9, 9, 9, 9)])
+    v1.commit("by hand", tag="v2")
+    source = tmp_path / "instances_val2017.json"
+    v1.export_to("coco", source)
+    v1.import_from("coco", source, mode=mode)
+    assert v1.staged() is None or counts(v1, "v2")[:3] == (0, 0, 0)
+    v1.restore()
+    document = json.loads(source.read_text())
+    document["annotations"][-1]["bbox"][0] = 30.0
+    v1.import_from("coco", written(source, document), mode=mode)
+    assert counts(v1, "v2")[:3] == (0, 0, 1)
+    there = set(v1.query("SELECT annotation_id FROM annotations").column(0).to_pylist())
+    assert {*ids.tolist(), *more.tolist()} <= there
+
+
+def test_a_renamed_class_stays_the_class(v1: Store, tmp_path: Path) -> None:
+    after = copy.deepcopy(DOCUMENT)
+    after["categories"][2]["name"] = "automobile"
+    source = written(tmp_path / "instances_val2017.json", after)
+    report = v1.import_from("coco", source, mode="update")
+    assert report.difference == "1 class changed"
+    v1.export_to("coco", tmp_path / "out.json")
+    assert json.loads((tmp_path / "out.json").read_text()) == after
+
+
+def test_split_rows_go_with_their_item_and_new_items_are_listed(
+    v1: Store, tmp_path: Path
+) -> None:
+    v1.split("default", ratios="train=0.5,val=0.5")
+    v1.commit("split", tag="v2")
+    after = copy.deepcopy(DOCUMENT)
+    gone = after["images"].pop(5)["id"]
+    after["annotations"] = [a for a in after["annotations"] if a["image_id"] != gone]
+    after["images"].append({"id": 10**6, "file_name": "new.jpg"})
+    source = written(tmp_path / "instances_val2017.json", after)
+    v1.import_from("coco", source, mode="update")
+    found = {f.code: f.count for f in v1.check()}
+    assert found["item-without-split"] == 1
+    assert "split-item-missing" not in found
+
+
+def test_an_edit_of_several_layers_names_one(v1: Store) -> None:
+    v1.import_from("coco", TINY, layer="model", dataset="m")
+    with pytest.raises(InvalidInput, match="several layers"), v1.edit() as edit:
+        edit.delete(where="area < 50")
+    with v1.edit() as edit:
+        assert edit.delete(where="area < 50", layer="model") > 0
+        assert edit.update(where="layer = 'model'", set={"score": "0.5"}) > 0
+    assert v1.stats().annotations == 382
+    assert v1.stats(layer="model").annotations < 382

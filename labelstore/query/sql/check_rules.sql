@@ -60,6 +60,18 @@ FROM (
 ) AS r
 HAVING COUNT(*) > 0
 UNION ALL
+SELECT 'item-without-split', 'warning', COUNT(*), MIN(i.item_id)
+FROM (SELECT DISTINCT s.scheme AS scheme FROM splits AS s) AS d
+CROSS JOIN items AS i
+LEFT JOIN splits AS s ON s.scheme = d.scheme AND s.item_id = i.item_id
+WHERE s.item_id IS NULL
+HAVING COUNT(*) > 0
+UNION ALL
+SELECT 'split-item-missing', 'warning', COUNT(*), MIN(s.item_id)
+FROM splits AS s LEFT JOIN items AS i ON i.item_id = s.item_id
+WHERE i.item_id IS NULL
+HAVING COUNT(*) > 0
+UNION ALL
 SELECT 'leftovers-kept', 'info', COUNT(*), MIN(a.annotation_id)
 FROM annotations AS a
 WHERE a.leftovers IS NOT NULL

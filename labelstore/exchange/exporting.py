@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelstore.errors import InvalidInput, LossRefused, NotFound
+from labelstore.exchange.completing import completed, edit_activities
 from labelstore.exchange.identity import as_stated
 from labelstore.exchange.unsourced import given_ids, is_alone
 from labelstore.model.tables import FAMILY, TABLES
@@ -89,6 +90,8 @@ def export_to(
     }
     if rows.unsourced:
         notices["annotations-given-ids"] = rows.unsourced
+    if rows.completed:
+        notices["annotations-completed"] = rows.completed
     data = Writing(described, listed["items"], listed["categories"], rows.batches(), rows.count)
     for done in converter.write(data, target):
         if progress:
@@ -167,6 +170,7 @@ class OrderedRows:
         count: how many rows.
         items, categories: ids that they use, sorted.
         unsourced: how many of them have no source.
+        completed: how many were given a box, area or crowd flag that follows from their shape.
     """
 
     def __init__(
@@ -174,12 +178,16 @@ class OrderedRows:
     ) -> None:
         self._tables: dict[str, list[pa.Table]] = {name: [] for name in FAMILY}
         pairs = (manifest.parts_of(name, layer) for name in FAMILY)
+        edits = edit_activities(manifest)
+        self.completed = 0
         for parts in zip(*pairs, strict=True):
-            own: Any = None
-            for name, part in zip(FAMILY, parts, strict=True):
-                rows = manifest.read(part)
-                own = _own(rows, dataset_id, with_unsourced) if own is None else own
-                self._tables[name].append(rows.filter(own).combine_chunks())
+            both = [manifest.read(part) for part in parts]
+            own = _own(both[0], dataset_id, with_unsourced)
+            both = [rows.filter(own).combine_chunks() for rows in both]
+            *both, count = completed(both[0], both[1], edits)
+            self.completed += count
+            for name, rows in zip(FAMILY, both, strict=True):
+                self._tables[name].append(rows)
         self._number()
         self._order()
 

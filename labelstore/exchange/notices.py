@@ -9,6 +9,7 @@ WORDS = {
     "unlisted-categories": "classes that labels use and the source does not list; kept likewise",
     "value-differs-between-sources": "values in which two sources differ; each keeps its own",
     "annotations-given-ids": "labels that came from no file; given ids after the highest",
+    "annotations-completed": "labels set by hand; box, area and crowd flag follow from the shape",
     "items-given-ids": "items that the data set does not list; given ids after the highest",
     "categories-given-ids": "classes that the data set does not list; given ids after the highest",
 }

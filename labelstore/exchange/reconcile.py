@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelstore.exchange.completing import completed, edit_activities
 from labelstore.exchange.leftovers import without_order
 from labelstore.exchange.spill import Spill
 from labelstore.exchange.unsourced import given_ids, is_alone
@@ -239,9 +240,9 @@ def _ranked(codes: Ids, seqs: Ids) -> Ids:
 def _old_rows(
     draft: Draft, layer: str, dataset_id: int
 ) -> Iterator[tuple[int, int, dict[str, pa.Table]]]:
-    """Yield ranges of items that cover all ids, with the data set's rows in each."""
+    """Yield ranges of items that cover all ids, with the data set's rows as an export has them."""
     manifest = draft.manifest
-    alone = is_alone(manifest, layer)
+    alone, edits = is_alone(manifest, layer), edit_activities(manifest)
     grouped = {name: blocks(manifest.parts_of(name, layer)) for name in FAMILY}
     first = np.iinfo(np.int64).min
     count = len(grouped["annotations"])
@@ -252,7 +253,10 @@ def _old_rows(
         }
         own = _own(tables["annotations"], dataset_id, alone=alone)
         last = parts[0][-1].last_key if i < count - 1 else np.iinfo(np.int64).max
-        yield first, last, {name: t.filter(own) for name, t in tables.items()}
+        rows, shapes, _ = completed(
+            tables["annotations"].filter(own), tables["geometries"].filter(own), edits
+        )
+        yield first, last, {"annotations": rows, "geometries": shapes}
         first = last + 1 if i < count - 1 else last
 
 

@@ -52,7 +52,11 @@ def view_paths(manifest: Manifest, chosen: Mapping[str, Sequence[Part]] | None =
 
 
 def create_views(
-    con: duckdb.DuckDBPyConnection, plan: Mapping[str, Mapping[str, Any]], *, keyed: bool = False
+    con: duckdb.DuckDBPyConnection,
+    plan: Mapping[str, Mapping[str, Any]],
+    *,
+    keyed: bool = False,
+    named: bool = False,
 ) -> None:
     """Create a view per table, and `labels`: annotations with their geometries.
 
@@ -61,6 +65,7 @@ def create_views(
         plan: what `view_paths` returned.
         keyed: join the two families by key. That suits a few rows picked by id; by position it is
             as fast as one wide table for scans, but reads everything whatever is asked for.
+        named: give `labels` the class's name as `category` and the item's `uri`; two joins more.
     """
     for name, table in TABLES.items():
         con.register(f"no_{name}", table.schema.empty_table())
@@ -70,6 +75,11 @@ def create_views(
     keys = ", ".join(KEYS)
     join = "POSITIONAL JOIN geometries g" if by_position else f"JOIN geometries g USING ({keys})"
     source = f"SELECT a.*, g.* EXCLUDE ({keys}) FROM annotations a {join}"
+    if named:
+        source = (
+            f"SELECT l.*, c.name AS category, i.uri AS uri FROM ({source}) l "
+            "LEFT JOIN categories c USING (category_id) LEFT JOIN items i USING (item_id)"
+        )
     con.execute(f"CREATE VIEW labels AS {source}")
 
 

@@ -81,6 +81,7 @@ DENIED = re.compile(
     r"|can_cast_implicitly|replace_type|remap_struct|constant_or_null"
 )
 KEY_COLUMNS = frozenset({"item_id", "annotation_id"})
+NAMES = frozenset({"category", "uri"})
 
 
 @dataclass
@@ -97,6 +98,8 @@ class Checked:
     views: list[str] = field(default_factory=list)
     keys: dict[str, int] = field(default_factory=dict)
     keyed: bool = False
+    named: bool = False
+    """Whether the names of classes or items may be asked of `labels`."""
 
 
 def refused(reason: str) -> InvalidInput:
@@ -247,6 +250,8 @@ class _Walk:
     def _expression(self, node: dict[str, Any]) -> None:
         if node["class"] not in CLASSES:
             raise refused(f"{node['class'].lower()} is not allowed")
+        if node["class"] == "STAR" or (node["class"] == "COLUMN_REF" and _column(node) in NAMES):
+            self.found.named = True
         if node["class"] in ("FUNCTION", "WINDOW"):
             name = node["qualified_name"]["path"][-1].lower()
             if name not in self._functions:

@@ -68,6 +68,7 @@ def query(
         "parameters": base64.b64encode(encode_parameters(parameters or {})).decode(),
         "views": view_paths(manifest, _chosen(manifest, checked)),
         "keyed": checked.keyed,
+        "named": checked.named and "labels" in checked.views,
         "limits": asdict(limits),
     }
     return _ask(json.dumps(request).encode(), limits)

@@ -53,7 +53,7 @@ def _parameters(encoded: str) -> dict[str, Any]:
 
 def _lock(con: duckdb.DuckDBPyConnection, request: dict[str, Any]) -> None:
     """Make the views, then close everything else; the order matters and the last step is final."""
-    create_views(con, request["views"], keyed=request["keyed"])
+    create_views(con, request["views"], keyed=request["keyed"], named=request["named"])
     con.execute("SET python_enable_replacements = false")
     paths = sorted({p for view in request["views"].values() for p in view["paths"]})
     con.execute(f"SET allowed_paths = [{', '.join(map(quoted, paths))}]")

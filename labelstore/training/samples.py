@@ -116,7 +116,8 @@ def load(
     """Open a version for training.
 
     Args:
-        where: a store's folder, or with a pin the URL of a DVC remote such as `s3://bucket/path`.
+        where: a store's folder, or with a pin a DVC remote: a URL such as `s3://bucket/path`, or
+            its folder.
         pin: pin file; what is read is verified against it before the first sample.
         at: tag, branch or commit, for a store's folder.
         layer: which labels; the pin's, else the store's default.
@@ -132,7 +133,7 @@ def load(
         raise InvalidInput("give exactly one of pin= and at=", code="load-arguments")
     place = os.fspath(where)
     folder = Path(cache) if cache else _default_cache()
-    if "://" in place:
+    if "://" in place or (pin is not None and (Path(place) / "files" / "md5").is_dir()):
         if pin is None:
             raise InvalidInput(
                 f"{place}: a remote holds no version names, so at= has no meaning there. "

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from conftest import TINY, Run
+from pycocotools.coco import COCO
 
 from labelstore.changes.summary import by_class, class_names, reclassified, verdict
 from labelstore.errors import InvalidInput, LossRefused, NotFound
@@ -249,7 +250,8 @@ def test_edits_do_what_they_say(v1: Store, tmp_path: Path) -> None:
     assert not (tmp_path / "out.json").exists()
     loss = "coco-drops-review_state"
     report = v1.export_to("coco", tmp_path / "out.json", at="v2", allow_loss=[loss])
-    assert report.notices == {"annotations-given-ids": 1, loss: 5}
+    wanted = {"annotations-given-ids": 1, "annotations-completed": 2, loss: 5}
+    assert report.notices == wanted
     back = json.loads((tmp_path / "out.json").read_bytes())
     assert len({a["id"] for a in back["annotations"]}) == 382 - gone + 1
     assert back["annotations"][-1]["id"] == 1 + max(a["id"] for a in DOCUMENT["annotations"])
@@ -322,12 +324,15 @@ def test_labels_made_by_hand_survive_a_file_that_goes_out_and_comes_back(
     source = tmp_path / "instances_val2017.json"
     v1.export_to("coco", source)
     v1.import_from("coco", source, mode=mode)
-    assert v1.staged() is None or counts(v1, "v2")[:3] == (0, 0, 0)
-    v1.restore()
+    if mode == "update":
+        assert v1.staged() is None
+    else:  # the file states area and crowd flag now, and the labels belong to its data set
+        assert counts(v1, "v2")[:3] == (0, 0, 3)
+        v1.restore()
     document = json.loads(source.read_text())
     document["annotations"][-1]["bbox"][0] = 30.0
     v1.import_from("coco", written(source, document), mode=mode)
-    assert counts(v1, "v2")[:3] == (0, 0, 1)
+    assert counts(v1, "v2")[:3] == (0, 0, 1 if mode == "update" else 3)
     there = set(v1.query("SELECT annotation_id FROM annotations").column(0).to_pylist())
     assert {*ids.tolist(), *more.tolist()} <= there
 
@@ -342,9 +347,7 @@ def test_a_renamed_class_stays_the_class(v1: Store, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out.json").read_text()) == after
 
 
-def test_split_rows_go_with_their_item_and_new_items_are_listed(
-    v1: Store, tmp_path: Path
-) -> None:
+def test_split_rows_go_with_their_item_and_new_items_are_listed(v1: Store, tmp_path: Path) -> None:
     v1.split("default", ratios="train=0.5,val=0.5")
     v1.commit("split", tag="v2")
     after = copy.deepcopy(DOCUMENT)
@@ -367,3 +370,25 @@ def test_an_edit_of_several_layers_names_one(v1: Store) -> None:
         assert edit.update(where="layer = 'model'", set={"score": "0.5"}) > 0
     assert v1.stats().annotations == 382
     assert v1.stats(layer="model").annotations < 382
+
+
+def test_edited_labels_are_complete_in_a_file(v1: Store, tmp_path: Path) -> None:
+    a = DOCUMENT["annotations"][0]
+    with v1.edit() as edit:
+        box = "{'v0': 1.0, 'v1': 2.0, 'v2': 3.0, 'v3': 4.0}"
+        assert edit.update(where=f"source_id = {a['id']}", set={"box": box}) == 1
+        edit.add_boxes(uri="000000397133.jpg", category="car", boxes=[(1, 2, 5, 6)])
+        ring = pa.array([[[0.0, 0, 10, 0, 10, 10, 0, 10]]])
+        edit.add(pa.table({"uri": ["000000397133.jpg"], "category": ["car"], "polygons": ring}))
+    report = v1.export_to("coco", tmp_path / "out.json")
+    assert report.notices["annotations-completed"] == 3
+    back = json.loads((tmp_path / "out.json").read_text())["annotations"]
+    changed = next(b for b in back if b["id"] == a["id"])
+    assert (changed["bbox"], changed["area"], changed["iscrowd"]) == ([1, 2, 3, 4], 12, 0)
+    first, second = sorted(back[-2:], key=lambda b: b["area"])
+    assert (first["area"], first["iscrowd"]) == (30, 0)
+    assert (second["bbox"], second["area"], second["iscrowd"]) == ([0, 0, 10, 10], 100, 0)
+    coco = COCO(str(tmp_path / "out.json"))
+    assert len(coco.getAnnIds(areaRng=[0, 1e9], iscrowd=False)) == 379
+    untouched = [b for b in back if b["id"] != a["id"]][:-2]
+    assert untouched == [b for b in DOCUMENT["annotations"] if b["id"] != a["id"]]

@@ -256,3 +256,22 @@ def test_a_pin_that_does_not_hold_is_named(v1: Store, tmp_path: Path) -> None:
         v1.stats(at="v1", layer="zzz")
     with pytest.raises(NotFound, match="no folder"):
         v1.export_to("coco", tmp_path / "nothing" / "out.json", at="v1")
+
+
+def test_labels_know_the_name_of_their_class_and_item(v1: Store) -> None:
+    sql = "SELECT uri, count(*) AS n FROM labels WHERE category = 'dog' GROUP BY uri"
+    found = v1.query(sql).to_pylist()
+    assert sum(row["n"] for row in found) == TRUTH["dog"] > 0
+    assert {"category", "uri"} <= set(v1.query("SELECT * FROM labels LIMIT 1").column_names)
+    with v1.edit() as edit:
+        assert edit.delete(where="category = 'dog'") == TRUTH["dog"]
+
+
+def test_a_folder_remote_is_read_with_a_pin(v1: Store, tmp_path: Path) -> None:
+    v1.remote_add("team", str(tmp_path / "remote"), default=True)
+    v1.push()
+    v1.pin("v1", tmp_path / "train.lock")
+    samples = labelstore.load(
+        tmp_path / "remote", pin=tmp_path / "train.lock", cache=tmp_path / "cache"
+    )
+    assert samples.annotations.num_rows == 382

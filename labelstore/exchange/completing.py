@@ -1,0 +1,65 @@
+"""Labels set by hand, given what files of their kind state of every label.
+
+An edit clears what it makes untrue (area and outlines when a box moves), and a label made by hand
+states only what it was given. Readers of a file expect the box, its area and the crowd flag; these
+follow from the shape, so an export fills them in and says how often. The store keeps its nulls.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from labelstore.geometry.area import areas
+from labelstore.geometry.covering import COLUMNS as COVERING
+from labelstore.model.tables import TABLES
+from labelstore.versions.manifest import Manifest
+
+
+def edit_activities(manifest: Manifest) -> pa.Array:
+    """Return the ids of the activities that were edits by hand or by program."""
+    rows = manifest.table(TABLES["activities"], ["activity_id", "kind"])
+    return rows.filter(pc.equal(rows.column("kind"), "edit")).column(0).combine_chunks()
+
+
+def completed(
+    annotations: pa.Table, geometries: pa.Table, edits: pa.Array
+) -> tuple[pa.Table, pa.Table, int]:
+    """Return rows of both families, those of edits with box, area and crowd flag; and how many.
+
+    Args:
+        annotations: some rows.
+        geometries: the same rows' shapes.
+        edits: ids of edits; only rows last written by one are touched.
+    """
+    by_hand = pc.is_in(annotations.column("changed_in"), value_set=edits)
+    shaped = pc.and_(by_hand, annotations.column("xmin").is_valid()).combine_chunks()
+    if not pc.any(shaped).as_py():
+        return annotations, geometries, 0
+    flag = annotations.column("is_crowd").combine_chunks()
+    filled = pc.and_(shaped, flag.is_null())
+    annotations = _set(annotations, "is_crowd", pc.if_else(filled, False, flag))
+    box = geometries.column("box").combine_chunks()
+    bare = pc.and_(shaped, box.is_null())
+    geometries = _set(geometries, "box", pc.if_else(bare, _covering(annotations, box.type), box))
+    form = geometries.column("box_form").combine_chunks()
+    geometries = _set(geometries, "box_form", pc.if_else(bare, "xywh", form))
+    area = geometries.column("area").combine_chunks()
+    open_ = pc.and_(shaped, area.is_null())
+    rows = np.flatnonzero(np.asarray(open_))
+    values = pa.array(areas(geometries.take(pa.array(rows))), from_pandas=True)
+    geometries = _set(geometries, "area", pc.replace_with_mask(area, open_, values))
+    touched = pc.or_(filled, pc.or_(bare, open_))
+    return annotations, geometries, int(pc.sum(touched).as_py())
+
+
+def _covering(annotations: pa.Table, kind: pa.StructType) -> pa.Array:
+    low_x, low_y, high_x, high_y = (annotations.column(n).combine_chunks() for n in COVERING)
+    sides = [low_x, low_y, pc.subtract(high_x, low_x), pc.subtract(high_y, low_y)]
+    return pa.StructArray.from_arrays(sides, fields=list(kind))
+
+
+def _set(rows: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    at = rows.schema.get_field_index(name)
+    return rows.set_column(at, rows.schema.field(at), values)

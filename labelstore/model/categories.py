@@ -52,7 +52,7 @@ class Category(Row):
     supercategory: Annotated[str, Column(4)] | None = None
     """Flat parent name, as COCO has it."""
     position: Annotated[int, Field(ge=0, le=2**31 - 1), Column(5, pa.int32())]
-    """Order of the classes: what a model's output channel means."""
+    """Order of the classes, gaps allowed: a class's rank is its output channel in a model."""
     keypoint_names: Annotated[list[str], Column(6)] | None = None
     skeleton: Annotated[list[Edge], Column(7)] | None = None
     flip_pairs: Annotated[list[Point], Column(8)] | None = None

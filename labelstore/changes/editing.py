@@ -10,7 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelstore.changes.resolving import named_ids, refuse_unknown_ids, resolved
+from labelstore.changes.resolving import (
+    NEVER_SET,
+    REFERRED,
+    named_ids,
+    refuse_unknown_ids,
+    resolved,
+)
 from labelstore.changes.shaping import (
     changed,
     filled,
@@ -31,7 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KEYS = ("layer", "item_id", "annotation_id")
-FIXED = {*KEYS, "row_hash", "geometry_hash", "created_in", "changed_in", *COVERING}
+FIXED = {*KEYS, *NEVER_SET, "row_hash", "geometry_hash", "created_in", "changed_in", *COVERING}
 
 
 class Edit:
@@ -148,8 +154,8 @@ class Edit:
         if "category" in set:
             classes = found.column("new_category").to_pylist()
             values["category_id"] = named_ids(self._draft.manifest, "category", classes)
-        if "category_id" in set:
-            refuse_unknown_ids(self._draft.manifest, "category", values["category_id"])
+        for id_column in REFERRED.keys() & set.keys():
+            refuse_unknown_ids(self._draft.manifest, id_column, values[id_column])
         self._write(found.select(list(KEYS)), values)
         return int(found.num_rows)
 

@@ -18,6 +18,14 @@ NAMED = {
     "category": ("categories", "category_id", "class"),
 }
 """Column of a name, with the table, the id and the word for what it names."""
+REFERRED = {
+    "item_id": ("items", "item"),
+    "category_id": ("categories", "class"),
+    "dataset_id": ("datasets", "data set"),
+}
+"""Column of an id, with the table that must have it and the word for what it means."""
+NEVER_SET = frozenset({"number_style"})
+"""How a source wrote its numbers: nothing that a hand can know."""
 
 
 def resolved(manifest: Manifest, rows: pa.Table) -> pa.Table:
@@ -33,10 +41,10 @@ def resolved(manifest: Manifest, rows: pa.Table) -> pa.Table:
             names = rows.column(column).to_pylist()
             ids = named_ids(manifest, column, names)
             rows = replaced(rows.drop_columns(column), id_column, ids)
-        elif id_column in rows.column_names:
-            refuse_unknown_ids(manifest, column, rows.column(id_column))
-        elif noun == "item":
+        elif id_column not in rows.column_names and noun == "item":
             raise InvalidInput("rows to add need `item_id` or `uri`", code="edit-column")
+    for id_column in REFERRED.keys() & set(rows.column_names):
+        refuse_unknown_ids(manifest, id_column, rows.column(id_column))
     return rows
 
 
@@ -59,9 +67,11 @@ def named_ids(manifest: Manifest, column: str, names: Sequence[str | None]) -> p
     return pa.array([None if n is None else known[n] for n in names], pa.int64())
 
 
-def refuse_unknown_ids(manifest: Manifest, column: str, ids: pa.Array | pa.ChunkedArray) -> None:
-    """Refuse ids that no item, or class, of the store has; nulls are somebody else's matter."""
-    table, id_column, noun = NAMED[column]
+def refuse_unknown_ids(
+    manifest: Manifest, id_column: str, ids: pa.Array | pa.ChunkedArray
+) -> None:
+    """Refuse ids that nothing in the store has; nulls are somebody else's matter."""
+    table, noun = REFERRED[id_column]
     known = np.asarray(manifest.table(TABLES[table], [id_column]).column(0))
     given = np.unique(np.asarray(ids.drop_null()))
     _refuse_unknown(noun, [str(n) for n in given[~np.isin(given, known)].tolist()])
@@ -78,6 +88,7 @@ def _refuse_unknown(noun: str, missing: list[str]) -> None:
 
 def _refuse_columns(names: Sequence[str]) -> None:
     known = {n for name in FAMILY for n in TABLES[name].schema.names} | NAMED.keys()
+    known -= NEVER_SET
     unknown = [n for n in names if n not in known]
     if unknown:
         raise InvalidInput(f"unknown columns: {', '.join(unknown)}", code="edit-column")

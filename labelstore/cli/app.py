@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from labelstore.cli import data, history, questions, remotes
-from labelstore.errors import InvalidInput, LabelstoreError
+from labelstore.errors import InvalidInput, LabelstoreError, StorageFailed
 
 app = typer.Typer(
     name="labelstore",
@@ -52,9 +52,15 @@ def main() -> None:
             raise
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted; nothing was published\n")
-        sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+    except OSError as error:
+        if debug:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"error: {where}{error.strerror or error}\n")
+        sys.exit(StorageFailed.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; nothing was published\n")
+        sys.exit(130)

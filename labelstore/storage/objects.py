@@ -109,11 +109,25 @@ def read_checked(path: Path, md5: str) -> bytes:
         Corrupt: they differ.
     """
     data = path.read_bytes()
-    found = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    _compare(path, md5, hashlib.md5(data, usedforsecurity=False).hexdigest())
+    return data
+
+
+def verify(path: Path, md5: str) -> None:
+    """Compare an object's bytes with its name, without holding them.
+
+    Raises:
+        Corrupt: they differ.
+    """
+    with open(path, "rb") as file:
+        found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
+    _compare(path, md5, found.hexdigest())
+
+
+def _compare(path: Path, md5: str, found: str) -> None:
     if found != md5.removesuffix(".dir"):
         raise Corrupt(
             f"{path}: its bytes have MD5 {found}, not {md5}. "
             "Delete the file and run `labelstore pull` to fetch it again.",
             code="object-corrupt",
         )
-    return data

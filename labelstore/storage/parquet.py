@@ -74,7 +74,7 @@ def read(source: Path | pa.Buffer, table: Table, columns: Sequence[str] | None =
             known = set(file.schema_arrow.names)
             there = [n for n in names if n in known]
             found = file.read(columns=there, use_threads=False)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise Corrupt(
             f"{source}: cannot be read as a part of {table.name} ({error}). "
             "Run `labelstore pull` to fetch it again."

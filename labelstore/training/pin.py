@@ -11,7 +11,6 @@ from typing import Any
 
 from labelstore.errors import Corrupt, InvalidInput, NotFound
 from labelstore.model.tables import TABLES
-from labelstore.storage.objects import find
 from labelstore.versions.dvc.pointer import directory_object
 from labelstore.versions.files import write_whole
 from labelstore.versions.manifest import Manifest
@@ -140,7 +139,12 @@ def read_pin(path: Path) -> Pin:
     wrong = [n for n in needed if not isinstance(content.get(n), str)]
     if wrong:
         raise InvalidInput(f"{path}: {', '.join(wrong)} missing or no text", code="pin-format")
-    classes = tuple((c["id"], c["name"]) for c in content.get("classes", []))
+    try:
+        classes = tuple((int(c["id"]), str(c["name"])) for c in content.get("classes", []))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidInput(
+            f"{path}, classes: each needs `id` and `name`", code="pin-format"
+        ) from error
     return Pin(
         **{n: content[n] for n in needed},
         split=content.get("split"),
@@ -181,8 +185,8 @@ def check_pin(workspace: Workspace, path: Path) -> list[str]:
     try:
         manifest = workspace.manifest_of(pin.directory)
         verify(pin, manifest, str(path))
-        for md5 in manifest.files.values():
-            find(workspace.object_folders, md5)
+        for part in manifest.parts:
+            manifest.verify(part)
     except (NotFound, Corrupt) as error:
         faults.append(str(error))
     return faults

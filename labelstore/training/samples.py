@@ -150,6 +150,9 @@ def load(
         pinned = read_pin(Path(pin))
         manifest = _local_or_fetched(workspace, pinned, folder)
     verify(pinned, manifest, os.fspath(pin))
+    for part in manifest.parts:
+        if part.table in NEEDED:
+            manifest.verify(part)
     return _checked(Samples(manifest, layer or pinned.layer, split or pinned.split))
 
 

@@ -7,9 +7,9 @@ import os
 import shutil
 from pathlib import Path
 
-from labelstore.errors import StorageFailed
+from labelstore.errors import Conflict, StorageFailed
 from labelstore.storage.objects import find
-from labelstore.versions.dvc.pointer import OUTPUT
+from labelstore.versions.dvc.pointer import OUTPUT, check_files
 from labelstore.versions.files import read_json, write_json
 from labelstore.versions.manifest import Manifest
 from labelstore.versions.workspace import Workspace
@@ -24,8 +24,11 @@ def follow(workspace: Workspace, manifest: Manifest) -> None:
     """
     folder = workspace.folder / OUTPUT
     workspace.private.mkdir(exist_ok=True)
-    shown: dict[str, str] = read_json(workspace.private / RECORD) or {}
+    record = workspace.private / RECORD
+    shown: dict[str, str] = read_json(record) or {}
+    check_files(shown, str(record))
     for path in shown.keys() - manifest.files.keys():
+        _refuse_links(workspace, folder / path)
         (folder / path).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             (folder / path).parent.rmdir()
@@ -35,7 +38,25 @@ def follow(workspace: Workspace, manifest: Manifest) -> None:
     write_json(workspace.private / RECORD, dict(manifest.files))
 
 
+def _refuse_links(workspace: Workspace, target: Path) -> None:
+    """Refuse to touch a file whose folder is a link: it may lead out of the store.
+
+    Raises:
+        Conflict: with the folder.
+    """
+    for folder in target.parents:
+        if folder == workspace.folder:
+            return
+        if folder.is_symlink():
+            raise Conflict(
+                f"{folder}: is a link, and labels/ may hold none. Remove it and run "
+                "`labelstore pull`.",
+                code="labels-link",
+            )
+
+
 def _place(workspace: Workspace, source: Path, target: Path) -> None:
+    _refuse_links(workspace, target)
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = workspace.private / f".{target.name}.{os.getpid()}.tmp"
     aside.unlink(missing_ok=True)

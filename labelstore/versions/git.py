@@ -82,7 +82,7 @@ class Git:
     ) -> subprocess.CompletedProcess[bytes]:
         data = input.encode() if isinstance(input, str) else input
         return subprocess.run(
-            ["git", *(DURABLE if durable else ()), *args],
+            ["git", "--literal-pathspecs", *(DURABLE if durable else ()), *args],
             cwd=self.root,
             input=data,
             stdin=subprocess.DEVNULL if data is None else None,
@@ -146,19 +146,24 @@ class Git:
 
     def log(self, rev: str, path: str | None = None, limit: int | None = None) -> list[Commit]:
         """Return the commits up to a revision, newest first, that touched a path of the store."""
-        form = "%H%x00%an%x00%aI%x00%s%x00%D"
-        args = ["log", f"--format={form}", "--decorate=full", "--decorate-refs=refs/tags/*"]
+        args = ["log", "--format=%H%x00%an%x00%aI%x00%s"]
         if limit is not None:
             args.append(f"--max-count={limit}")
         args += [self.resolve(rev), "--"]
         if path is not None:
             args.append(self.prefix + path)
-        lines = [line for line in self.run(*args).split("\n") if line]
-        return [_commit(line) for line in lines]
+        tags = self._tags()
+        found = []
+        for line in self.run(*args).splitlines():
+            sha, author, when, subject = line.split("\0")
+            found.append(Commit(sha, author, when, subject, tuple(tags.get(sha, ()))))
+        return found
 
-
-def _commit(line: str) -> Commit:
-    sha, author, when, subject, refs = line.split("\0")
-    names = [r.strip() for r in refs.split(",") if r.strip()]
-    tags = [n.removeprefix("tag: ").removeprefix("refs/tags/") for n in names]
-    return Commit(sha, author, when, subject, tuple(tags))
+    def _tags(self) -> dict[str, list[str]]:
+        """Return the names of the tags of each commit."""
+        form = "%(objectname) %(*objectname) %(refname:strip=2)"
+        found: dict[str, list[str]] = {}
+        for line in self.run("for-each-ref", f"--format={form}", "refs/tags").splitlines():
+            own, peeled, name = line.split(" ", 2)
+            found.setdefault(peeled or own, []).append(name)
+        return found

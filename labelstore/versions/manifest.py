@@ -14,7 +14,7 @@ from labelstore.errors import Corrupt, InvalidInput, NotFound
 from labelstore.model.canonical import HASH_DEFINITION
 from labelstore.model.tables import FORMAT_VERSION, TABLES, Table
 from labelstore.storage.index import Part, decode_index, encode_index, version_root
-from labelstore.storage.objects import find, put, read_checked
+from labelstore.storage.objects import find, put, read_checked, verify
 from labelstore.storage.parquet import read
 
 PARTS = "_parts.parquet"
@@ -103,6 +103,20 @@ class Manifest:
         if path not in self.files:
             raise Corrupt(f"{path}: the part index names it, the manifest does not have it")
         return self.files[path]
+
+    def verify(self, part: Part) -> None:
+        """Compare a part's bytes with the MD5 that the manifest has of it.
+
+        Raises:
+            NotFound: they are in no local folder.
+            Corrupt: they differ.
+        """
+        verify(self.path(part), self.md5(part.path))
+
+    def read_verified(self, part: Part) -> pa.Table:
+        """Return rows of a part whose bytes are as they should be, before they are built upon."""
+        self.verify(part)
+        return self.read(part)
 
     def read(self, part: Part, columns: Sequence[str] | None = None) -> pa.Table:
         """Return rows of a part, in the schema of its table."""

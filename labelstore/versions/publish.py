@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from labelstore.errors import AlreadyExists, Conflict, InvalidInput, StorageFailed
+from labelstore.errors import AlreadyExists, Conflict, Corrupt, InvalidInput, StorageFailed
 from labelstore.storage.objects import find, link_into, object_path, put_as, sync_folder
 from labelstore.versions.checkout import follow
 from labelstore.versions.dvc.pointer import POINTER, directory_object, pointer_text
@@ -22,13 +24,15 @@ from labelstore.versions.files import read_json, write_json, write_whole
 from labelstore.versions.git import ZERO, Git
 from labelstore.versions.manifest import Manifest
 from labelstore.versions.stage import drop_stage, open_stage
-from labelstore.versions.workspace import Workspace
+from labelstore.versions.workspace import SETTINGS, Workspace
 
 JOURNAL = "publishing.json"
 ROOT_TRAILER = "Labelstore-Root"
 FORMAT_TRAILER = "Labelstore-Format"
 
 
+COMMITTED = (POINTER, SETTINGS, ".gitignore", ".dvcignore", ".dvc/.gitignore", ".dvc/config")
+"""Files that a commit of ours may touch."""
 JOURNAL_FIELDS = {
     "branch": str,
     "old": str,
@@ -309,11 +313,38 @@ def finish(workspace: Workspace, record: Publication) -> None:
 
 def pending(workspace: Workspace) -> Publication | None:
     """Return what the journal says of a commit that never came to its end, or None."""
-    content = read_json(workspace.private / JOURNAL, JOURNAL_FIELDS)
+    path = workspace.private / JOURNAL
+    content = read_json(path, JOURNAL_FIELDS)
     if content is None:
         return None
-    files = {path: (before, after) for path, (before, after) in content.pop("files").items()}
+    if not _is_ours(workspace, content):
+        raise Corrupt(
+            f"{path}: is no journal of a commit to this store; it may come from somebody else. "
+            "Delete the file.",
+            code="private-file",
+        )
+    files = {path: (before, after) for path, (before, after) in content["files"].items()}
     return Publication(**{k: content[k] for k in JOURNAL_FIELDS if k != "files"}, files=files)
+
+
+def _is_ours(workspace: Workspace, content: Mapping[str, Any]) -> bool:
+    """Say whether a journal names files of the store, blobs and a branch, and nothing else."""
+    git = workspace.git
+    top = workspace.layout.root.relative_to(git.root).as_posix()
+    tops = {git.prefix, "" if top == "." else f"{top}/"}
+    known = {folder + name for folder in tops for name in COMMITTED}
+    shas = [
+        content["new"],
+        content["old"],
+        *(s for pair in content["files"].values() for s in pair),
+    ]
+    return (
+        content["files"].keys() <= known
+        and all(isinstance(sha, str) and re.fullmatch(r"([0-9a-f]{40})?", sha) for sha in shas)
+        and content["branch"].startswith("refs/heads/")
+        and git.succeeds("check-ref-format", content["branch"])
+        and (not content["tag"] or git.succeeds("check-ref-format", f"refs/tags/{content['tag']}"))
+    )
 
 
 def tag_version(workspace: Workspace, name: str, rev: str, message: str) -> None:

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 from labelstore.errors import Conflict
+from labelstore.versions.dvc.pointer import POINTER
 from labelstore.versions.publish import JOURNAL, Publication, finish, pending, put_back
 from labelstore.versions.workspace import Workspace
 
@@ -46,11 +47,25 @@ def _settle(workspace: Workspace, record: Publication) -> list[str]:
         _complete(workspace, record)
         name = record.tag or record.new[:12]
         said.append(f"finished the commit of {name}, which was killed half-way")
+    elif _is_carried(workspace, record):
+        finish(workspace, record)
+        said.append(
+            "a later git commit holds the version of a commit that was killed half-way; it is kept"
+            + (f". Its tag was not made: run `labelstore tag {record.tag}`" if record.tag else "")
+        )
     else:
         put_back(workspace, record)
         (workspace.private / JOURNAL).unlink(missing_ok=True)
         said.append("undid a commit that was killed half-way; what it staged is still staged")
     return said + _strays(workspace)
+
+
+def _is_carried(workspace: Workspace, record: Publication) -> bool:
+    """Say whether a plain `git commit` took up what the killed commit had put into the index."""
+    git = workspace.git
+    after = record.files.get(git.prefix + POINTER, ("", ""))[1]
+    head = git.head()
+    return bool(after) and head is not None and git.blob(head, POINTER) == git.object(after)
 
 
 def _exists(workspace: Workspace, record: Publication) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -72,7 +73,8 @@ def init(folder: Path, *, target: int = TARGET) -> Workspace:
 
 def exclude_private(workspace: Workspace) -> None:
     """Keep `.labelstore/` out of Git by this clone's own exclude file."""
-    line = f"/{workspace.git.prefix}{PRIVATE}/"
+    folder = re.sub(r"([\\*?\[\]])", r"\\\1", workspace.git.prefix)
+    line = f"/{folder}{PRIVATE}/"
     path = workspace.git.git_path("info/exclude")
     path.parent.mkdir(parents=True, exist_ok=True)
     _append_line(path, line)

@@ -203,7 +203,7 @@ class Draft:
             own,
             change,
             target=self.manifest.target,
-            read=self.manifest.read,
+            read=self.manifest.read_verified,
             keep=keep,
         )
 

@@ -277,6 +277,7 @@ SHAPE_TEXTS = [
     "[]", "[[]]", "[[N,N]]", "[[N,N,N,N],[N,N]]", "[N,N]", "[[[N]]]", "[[N],N]", "{}", "null",
     '{"counts":[1,2],"size":[1,3]}', "[[N,N],[]]", "[[],[N]]", '["a"]', "[[N],[[N]]]",
 ]  # fmt: skip
+SEPARATORS = [(",", ":"), (", ", ": "), (",\t", ":\t"), ("\r,", "\r:"), (" ,\n\t", " :  ")]
 BOX_TEXTS = ["[N,N,N,N]"] * 4 + ["[N,N,N]", "[[N,N,N,N]]", "null", "[N,N,N,null]"]
 KEY_TEXTS = {"id": ["id"] * 9 + ["i d", "id1"], "area": ["area"] * 9 + ["a.rea"]}
 
@@ -297,7 +298,7 @@ def annotation_texts(draw: st.DrawFn) -> str:
         "category_id": draw(st.sampled_from(ID_TEXTS[:2] if usual else ID_TEXTS)),
         "id": draw(st.sampled_from(ID_TEXTS)),
     }
-    comma, colon = draw(st.sampled_from([(",", ":"), (", ", ": "), (" ,\n\t", " :  ")]))
+    comma, colon = draw(st.sampled_from(SEPARATORS))
     parts = []
     for key in order:
         text = values[key].replace(",", comma)

@@ -180,7 +180,8 @@ class _Text:
     def __init__(self, raws: Sequence[msgspec.Raw], key_order: Sequence[str]) -> None:
         self._keys = list(key_order)
         spaced = b",".join(raws)
-        dense = spaced.translate(None, BLANKS) if b" " in spaced or b"\n" in spaced else spaced
+        has_blanks = any(blank in spaced for blank in BLANKS)
+        dense = spaced.translate(None, BLANKS) if has_blanks else spaced
         self._spaced, text = spaced, b" " * WORD + dense
         self._text = np.frombuffer(text, np.uint8)
         self._marks = np.flatnonzero(np.frombuffer(text.translate(MARKS), bool))

@@ -204,15 +204,15 @@ def place_objects(workspace: Workspace, manifest: Manifest) -> str:
         created.add(object_path(cache, md5).parent)
     for folder in created:
         sync_folder(folder)
-    name = object_name(manifest)
-    put_as(cache, name, directory_object(manifest.files))
+    name, data = _directory(manifest)
+    put_as(cache, name, data)
     return name
 
 
-def object_name(manifest: Manifest) -> str:
-    """Return the name of a manifest's `.dir` object."""
+def _directory(manifest: Manifest) -> tuple[str, bytes]:
+    """Return the name and the bytes of a manifest's `.dir` object."""
     data = directory_object(manifest.files)
-    return hashlib.md5(data, usedforsecurity=False).hexdigest() + ".dir"
+    return hashlib.md5(data, usedforsecurity=False).hexdigest() + ".dir", data
 
 
 def _staged(workspace: Workspace) -> set[str]:
@@ -306,7 +306,7 @@ def finish(workspace: Workspace, record: Publication) -> None:
     if workspace.checkout:
         follow(workspace, workspace.manifest_of(record.directory))
     staged = open_stage(workspace)
-    if staged is None or object_name(staged.manifest) == record.directory:
+    if staged is None or _directory(staged.manifest)[0] == record.directory:
         drop_stage(workspace)
     (workspace.private / JOURNAL).unlink(missing_ok=True)
 

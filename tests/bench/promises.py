@@ -127,14 +127,14 @@ def edit(folder: str, tag: str, how: str, amount: int) -> dict[str, Any]:
         first = 1 + max(p.last_key for p in parts)
         items = np.repeat(np.arange(first, first + amount), 8)[:amount].astype(np.int64)
         tables = rows_of(items, total + np.arange(amount), 3)
-        changed = sum(encode(TABLES[n], tables[n]).size for n in FAMILY)
+        changed = sum(_own_size(n, tables[n], before.target) for n in FAMILY)
         nothing = {n: TABLES[n].schema.empty_table().select(list(TABLES[n].key)) for n in FAMILY}
         draft.apply({(n, LAYER): Edits(tables[n], nothing[n]) for n in FAMILY})
     else:
         families = FAMILY if how == "batch" else ("annotations",)
         for name in families:
             rows = _edited(before, name, how, amount, total)
-            changed += encode(TABLES[name], rows).size
+            changed += _own_size(name, rows, before.target)
             nothing = TABLES[name].schema.empty_table().select(list(TABLES[name].key))
             draft.apply({(name, LAYER): Edits(rows, nothing)})
     publish(workspace, draft.manifest, parent=draft.parent, message=tag, tag=tag)
@@ -143,6 +143,12 @@ def edit(folder: str, tag: str, how: str, amount: int) -> dict[str, Any]:
     stored = sum(p.size for p in after.parts if after.files[p.path] not in known)
     whole = sum(p.size for p in before.parts if p.table in FAMILY)
     return {"stored": stored, "changed": changed, "whole": whole}
+
+
+def _own_size(name: str, rows: pa.Table, target: int) -> int:
+    """Return the bytes that rows take in parts of their own, each full."""
+    slices = [rows.slice(i, target) for i in range(0, rows.num_rows, target)]
+    return sum(encode(TABLES[name], s.combine_chunks()).size for s in slices)
 
 
 def _edited(before: Any, name: str, how: str, amount: int, total: int) -> pa.Table:

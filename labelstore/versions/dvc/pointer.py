@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from json.encoder import encode_basestring_ascii as quoted
 
 from labelstore.errors import Conflict, Corrupt
 
@@ -19,8 +20,8 @@ POINTER_FIELDS = re.compile(
 
 def directory_object(files: Mapping[str, str]) -> bytes:
     """Return the bytes of DVC's `.dir` object for relative path to MD5."""
-    entries = [{"md5": md5, "relpath": path} for path, md5 in sorted(files.items())]
-    return json.dumps(entries, sort_keys=True).encode()
+    entries = [f'{{"md5": "{files[p]}", "relpath": {quoted(p)}}}' for p in sorted(files)]
+    return f"[{', '.join(entries)}]".encode()
 
 
 def read_directory_object(data: bytes, where: str) -> dict[str, str]:

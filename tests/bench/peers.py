@@ -44,7 +44,7 @@ sides = [
 begin = cpu()
 both = dict(on="annotations.id", compare=["annotations.bbox", "annotations.category_id"])
 rows = sides[0].diff(sides[1], **both, deleted=True, status_col="d").count()
-print(json.dumps({"rows": rows, "cpu": cpu() - begin}))
+print(json.dumps({"rows": rows, "cpu": cpu() - begin, "whole": cpu()}))
 """
 
 
@@ -152,7 +152,7 @@ def _promises(scratch: str, scale: float, *, datachain: bool) -> bool:
 def _diffs(
     scratch: str, store: str, truth: dict[str, int], files: tuple[Path, Path], *, datachain: bool
 ) -> list[bool]:
-    seconds, source = 95.7, "as measured elsewhere"
+    theirs = {"files to diff": 95.7}  # as measured elsewhere
     if datachain:
         python = peer(scratch, "datachain", "datachain")
         if python is not None:
@@ -160,15 +160,16 @@ def _diffs(
             env = {**os.environ, "DATACHAIN_ROOT_DIR": f"{scratch}/datachain-root"}
             done = subprocess.run(words, env=env, check=True, stdout=subprocess.PIPE)
             found = json.loads(done.stdout.splitlines()[-1])
-            seconds = found["cpu"]
-            source = f"datachain, loading aside; it finds {found['rows']:,} rows"
+            theirs = {"files to diff": found["whole"], "loading aside": found["cpu"]}
     ok = []
     for what, shapes, limit in (("box and class", False, 0.01), ("everything", True, 0.05)):
         ours = measured("peers:our_diff", store, shapes, runs=3)
         answer = {k: ours.answer[k] for k in ("added", "removed", "changed", "items")}
         assert answer == truth, (answer, truth)
-        detail = f"{ours.cpu:.2f} s against {seconds:.1f} s ({source}); right"
-        ok.append(report("P18", f"diff, {what}, CPU", ours.cpu / seconds, limit, detail))
+        for how, seconds in theirs.items():
+            detail = f"{ours.cpu:.2f} s against {seconds:.1f} s; right"
+            name = f"diff, {what} / datachain, {how}, CPU"
+            ok.append(report("P18", name, ours.cpu / seconds, limit, detail))
         ok.append(report("P18", f"diff, {what}, memory in GB", ours.memory / 1000, 0.5, ""))
     return ok
 

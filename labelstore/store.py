@@ -27,7 +27,7 @@ from labelstore.versions.dvc.pointer import POINTER
 from labelstore.versions.exchange import pull, push, remote_add
 from labelstore.versions.git import Commit
 from labelstore.versions.manifest import TARGET, Manifest
-from labelstore.versions.publish import check_tag_free, onto, publish, tag_version
+from labelstore.versions.publish import check_tag_free, publish_stage, tag_version
 from labelstore.versions.recovery import recover
 from labelstore.versions.setup import exclude_private, init
 from labelstore.versions.stage import Stage, drafting, drop_stage, open_stage
@@ -84,9 +84,11 @@ class Store:
         dataset: str | None = None,
         message: str | None = None,
         dry_run: bool = False,
+        commit: bool = False,
+        tag: str | None = None,
         progress: Progress | None = None,
     ) -> ImportReport:
-        """Read a file or folder of some format into the stage."""
+        """Read a file or folder of some format into the stage; with `commit` publish that."""
         return import_from(
             self.workspace,
             format_name,
@@ -98,6 +100,8 @@ class Store:
             message=message,
             progress=progress,
             stage=not dry_run,
+            commit=commit and not dry_run,
+            tag=tag,
         )
 
     @contextmanager
@@ -130,13 +134,7 @@ class Store:
         if tag is not None:
             check_tag_free(self.workspace.git, tag)
         with self.workspace.staging():
-            staged = self.staged()
-            if staged is None:
-                return None
-            parent = onto(self.workspace, staged.parent)
-            return publish(
-                self.workspace, staged.manifest, parent=parent, message=message, tag=tag
-            )
+            return publish_stage(self.workspace, message, tag)
 
     def restore(self) -> bool:
         """Drop the stage; False where there was none."""

@@ -95,14 +95,12 @@ def import_(
     with progress(quiet=quiet) as advance:
         report = opened_store.import_from(
             format, source, layer=layer, mode=mode, by=by, dataset=dataset, message=message,
-            dry_run=dry_run, progress=advance,
+            dry_run=dry_run, commit=message is not None, tag=tag, progress=advance,
         )  # fmt: skip
     _warn(format, report.notices, quiet)
-    commit = None
-    if message and not dry_run and report.changed:
-        commit = opened_store.commit(message, tag=tag)
+    commit = report.commit
     if json:
-        emit_json("import", {**report.__dict__, "commit": commit, "tag": tag if commit else None})
+        emit_json("import", {**report.__dict__, "tag": tag if commit else None})
         return
     verb = "would change" if dry_run else "staged"
     if not report.changed:

@@ -28,6 +28,7 @@ from labelstore.exchange.spill import Numbering, Spill, resolve_unlisted, spill
 from labelstore.model.tables import TABLES
 from labelstore.plugins import Reading, find_format
 from labelstore.storage.rewriting import Edits
+from labelstore.versions.publish import publish_stage
 from labelstore.versions.stage import Draft, additions, drafting, removals
 from labelstore.versions.workspace import Workspace
 
@@ -58,6 +59,8 @@ class ImportReport:
     notices: Mapping[str, int] = field(default_factory=dict)
     difference: str | None = None
     """What changed, in a line; for `update` and `replace`."""
+    commit: str | None = None
+    """The commit that published it."""
 
 
 def import_from(
@@ -72,6 +75,8 @@ def import_from(
     message: str | None = None,
     progress: Progress | None = None,
     stage: bool = True,
+    commit: bool = False,
+    tag: str | None = None,
 ) -> ImportReport:
     """Read a source into the stage.
 
@@ -88,6 +93,8 @@ def import_from(
         message: what this import is.
         progress: told how far things are.
         stage: False only looks; nothing is staged.
+        commit: publish the stage at once, with `message`, before anybody else can change it.
+        tag: name of the version that this makes.
 
     Raises:
         FormatError: the source breaks its format.
@@ -95,8 +102,9 @@ def import_from(
     """
     with without_collector():
         return _import(
-            workspace, format_name, source, layer, mode, by, dataset, message, progress, stage
-        )
+            workspace, format_name, source, layer, mode, by, dataset, message, progress, stage,
+            commit, tag,
+        )  # fmt: skip
 
 
 def _import(
@@ -110,6 +118,8 @@ def _import(
     message: str | None,
     progress: Progress | None,
     stage: bool,
+    commit: bool,
+    tag: str | None,
 ) -> ImportReport:
     reading = find_format(format_name).open(source)
     described = reading.dataset
@@ -128,8 +138,9 @@ def _import(
         before, after = draft.before, draft.manifest
         changed = draft.stage(message) if stage else draft.changed()
         difference = verdict(diff(before, after, shapes=False)) if mode in MODES[1:] else None
+        made = publish_stage(workspace, message or name, tag) if commit and changed else None
     return ImportReport(
-        changed, layer, run.name, run.item_count, rows, dict(run.notices), difference
+        changed, layer, run.name, run.item_count, rows, dict(run.notices), difference, made
     )
 
 

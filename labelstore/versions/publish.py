@@ -110,6 +110,18 @@ def publish(
     return record.new
 
 
+def publish_stage(workspace: Workspace, message: str, tag: str | None = None) -> str | None:
+    """Publish what is staged, and return the commit; None where nothing is.
+
+    The caller holds the stage; see `Workspace.staging`.
+    """
+    staged = open_stage(workspace)
+    if staged is None:
+        return None
+    parent = onto(workspace, staged.parent)
+    return publish(workspace, staged.manifest, parent=parent, message=message, tag=tag)
+
+
 def onto(workspace: Workspace, parent: str) -> str:
     """Return what to publish on: HEAD where it holds the parent's labels, else the parent."""
     head = workspace.git.head()

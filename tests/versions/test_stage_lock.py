@@ -82,3 +82,18 @@ def test_a_broken_journal_is_named(v1: Store) -> None:
 def test_a_dry_run_leaves_no_objects(v1: Store) -> None:
     v1.import_from("coco", BOXES, dataset="b", layer="b", by="ada", dry_run=True)
     assert not v1.workspace.objects.exists()
+
+
+def test_imports_that_publish_at_the_same_time_make_a_version_each(v1: Store) -> None:
+    def work(name: str) -> str | None:
+        store = open_store(v1.workspace.folder)
+        report = store.import_from(
+            "coco", BOXES, dataset=name, layer=name, by="ada", message=name, commit=True, tag=name
+        )
+        return report.commit
+
+    with ThreadPoolExecutor(3) as pool:
+        commits = list(pool.map(work, ["a", "b", "c"]))
+    assert None not in commits
+    assert {c.subject: c.tags for c in v1.log(limit=3)} == {n: (n,) for n in "abc"}
+    assert v1.staged() is None

@@ -38,6 +38,18 @@ def follow(workspace: Workspace, manifest: Manifest) -> None:
     write_json(workspace.private / RECORD, dict(manifest.files))
 
 
+def check_place(workspace: Workspace, manifest: Manifest) -> None:
+    """Refuse a version that `labels/` could not show, since a folder of it is a link.
+
+    Raises:
+        Conflict: with the folder.
+    """
+    if workspace.checkout:
+        folder = workspace.folder / OUTPUT
+        for parent in {(folder / path).parent for path in manifest.files}:
+            _refuse_links(workspace, parent / "any")
+
+
 def _refuse_links(workspace: Workspace, target: Path) -> None:
     """Refuse to touch a file whose folder is a link: it may lead out of the store.
 

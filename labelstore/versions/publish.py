@@ -18,7 +18,7 @@ from typing import Any
 
 from labelstore.errors import AlreadyExists, Conflict, Corrupt, InvalidInput, StorageFailed
 from labelstore.storage.objects import find, link_into, object_path, put_as, sync_folder
-from labelstore.versions.checkout import follow
+from labelstore.versions.checkout import check_place, follow
 from labelstore.versions.dvc.pointer import POINTER, directory_object, pointer_text
 from labelstore.versions.files import read_json, write_json, write_whole
 from labelstore.versions.git import ZERO, Git
@@ -96,6 +96,7 @@ def publish(
         branch = check_ready(workspace, parent)
         if tag is not None:
             check_tag_free(git, tag)
+        check_place(workspace, manifest)
         directory = place_objects(workspace, manifest)
         files = {**(extra or {}), git.prefix + POINTER: _pointer(workspace, manifest, directory)}
         record = _write_commit(workspace, branch, parent, files, manifest, message, tag, directory)

@@ -64,8 +64,11 @@ def test_a_linked_labels_folder_is_not_followed(v1: Store, tmp_path: Path, below
     (tmp_path / "victim").mkdir()
     folder.symlink_to(tmp_path / "victim")
     v1.import_from("coco", MINI)
+    before = v1.workspace.git.head()
     with pytest.raises(Conflict, match="is a link"):
         v1.commit("next")
+    assert v1.workspace.git.head() == before
+    assert v1.staged() is not None
     assert not list((tmp_path / "victim").iterdir())
 
 

@@ -51,7 +51,7 @@ def cast(values: Any, field: pa.Field) -> Any:
                 code="edit-type",
             ) from error
         raise InvalidInput(
-            f"column {field.name!r} is {field.type}; the expression gives {values.type}: {error}",
+            f"column {field.name!r} is {field.type}, and {values.type} was given: {error}",
             code="edit-type",
         ) from error
 

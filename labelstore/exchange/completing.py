@@ -7,7 +7,6 @@ follow from the shape, so an export fills them in and says how often. The store 
 
 from __future__ import annotations
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -34,23 +33,28 @@ def completed(
         edits: ids of edits; only rows last written by one are touched.
     """
     by_hand = pc.is_in(annotations.column("changed_in"), value_set=edits)
-    shaped = pc.and_(by_hand, annotations.column("xmin").is_valid()).combine_chunks()
+    boxed, masked = annotations.column("xmin").is_valid(), geometries.column("mask").is_valid()
+    shaped = pc.and_(by_hand, pc.or_(boxed, masked)).combine_chunks()
     if not pc.any(shaped).as_py():
         return annotations, geometries, 0
-    flag = annotations.column("is_crowd").combine_chunks()
-    filled = pc.and_(shaped, flag.is_null())
-    annotations = _set(annotations, "is_crowd", pc.if_else(filled, False, flag))
-    box = geometries.column("box").combine_chunks()
-    bare = pc.and_(shaped, box.is_null())
-    geometries = _set(geometries, "box", pc.if_else(bare, _covering(annotations, box.type), box))
-    form = geometries.column("box_form").combine_chunks()
-    geometries = _set(geometries, "box_form", pc.if_else(bare, "xywh", form))
-    area = geometries.column("area").combine_chunks()
-    open_ = pc.and_(shaped, area.is_null())
-    rows = np.flatnonzero(np.asarray(open_))
-    values = pa.array(areas(geometries.take(pa.array(rows))), from_pandas=True)
-    geometries = _set(geometries, "area", pc.replace_with_mask(area, open_, values))
-    touched = pc.or_(filled, pc.or_(bare, open_))
+    flag, area, box, form = (
+        rows.column(name).combine_chunks()
+        for rows, name in (
+            (annotations, "is_crowd"), (geometries, "area"), (geometries, "box"),
+            (geometries, "box_form"),
+        )
+    )  # fmt: skip
+    no_flag = pc.and_(shaped, flag.is_null())
+    no_box = pc.and_(pc.and_(shaped, box.is_null()), boxed.combine_chunks())
+    open_ = pc.and_(shaped, area.is_null())  # filled from what is stated, before boxes are
+    values = pa.array(areas(geometries.filter(open_)), from_pandas=True)
+    known = pc.replace_with_mask(area, open_, values)
+    no_area = pc.and_(open_, known.is_valid())
+    annotations = _set(annotations, "is_crowd", pc.if_else(no_flag, False, flag))
+    geometries = _set(geometries, "area", known)
+    geometries = _set(geometries, "box", pc.if_else(no_box, _covering(annotations, box.type), box))
+    geometries = _set(geometries, "box_form", pc.if_else(no_box, "xywh", form))
+    touched = pc.or_(no_flag, pc.or_(no_box, no_area))
     return annotations, geometries, int(pc.sum(touched).as_py())
 
 

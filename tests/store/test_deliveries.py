@@ -392,3 +392,17 @@ def test_edited_labels_are_complete_in_a_file(v1: Store, tmp_path: Path) -> None
     assert len(coco.getAnnIds(areaRng=[0, 1e9], iscrowd=False)) == 379
     untouched = [b for b in back if b["id"] != a["id"]][:-2]
     assert untouched == [b for b in DOCUMENT["annotations"] if b["id"] != a["id"]]
+
+
+def test_an_edited_mask_keeps_its_box_and_gets_the_area_of_its_pixels(
+    v1: Store, tmp_path: Path
+) -> None:
+    crowd = next(a for a in DOCUMENT["annotations"] if isinstance(a["segmentation"], dict))
+    with v1.edit() as edit:
+        assert edit.update(where=f"source_id = {crowd['id']}", set={"area": "NULL"}) == 1
+    v1.export_to("coco", tmp_path / "out.json")
+    back = json.loads((tmp_path / "out.json").read_text())["annotations"]
+    found = next(a for a in back if a["id"] == crowd["id"])
+    runs = crowd["segmentation"]
+    pixels = sum(runs["counts"][1::2])
+    assert found == {**crowd, "area": pixels}

@@ -304,7 +304,7 @@ def annotation_texts(draw: st.DrawFn) -> str:
         text = values[key].replace(",", comma)
         while "N" in text:
             text = text.replace("N", draw(st.sampled_from(NUMBER_TEXTS)), 1)
-        name = key if usual else draw(st.sampled_from(KEY_TEXTS.get(key, [key])))
+        name = draw(st.sampled_from(KEY_TEXTS.get(key, [key])))
         parts.append(f'"{name}"{colon}{text}')
     return "{" + comma.join(parts) + "}"
 

@@ -17,8 +17,9 @@ from labelstore.analysis.splits import SplitReport, parse_ratios, split_by_hash
 from labelstore.changes.diff import Diff, diff
 from labelstore.changes.editing import Edit
 from labelstore.errors import NotFound
+from labelstore.exchange.datasets import Mode
 from labelstore.exchange.exporting import ExportReport, export_to
-from labelstore.exchange.importing import ImportReport, Mode, import_from
+from labelstore.exchange.importing import ImportReport, import_from
 from labelstore.lineage.trace import Trace, trace
 from labelstore.query.sandbox import Limits, query
 from labelstore.training.pin import Pin, check_pin, make_pin, write_pin

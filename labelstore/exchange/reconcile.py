@@ -19,7 +19,7 @@ from labelstore.exchange.completing import completed, edit_activities
 from labelstore.exchange.leftovers import without_order
 from labelstore.exchange.spill import Spill
 from labelstore.exchange.unsourced import given_ids, is_alone
-from labelstore.model.tables import FAMILY, TABLES, Table
+from labelstore.model.tables import FAMILY, TABLES
 from labelstore.storage.compare import differing
 from labelstore.storage.rewriting import Edits, blocks
 from labelstore.versions.stage import Draft
@@ -285,46 +285,3 @@ def _replaced(rows: pa.Table, columns: dict[str, Any]) -> pa.Table:
 
 def _no_keys() -> pa.Table:
     return TABLES["annotations"].schema.empty_table().select(["item_id", "annotation_id"])
-
-
-def without_source(
-    table: Table,
-    existing: pa.Table,
-    *,
-    listed: Ids,
-    dataset_id: int,
-    activity_id: int,
-    used: Ids,
-) -> tuple[pa.Table, pa.Table]:
-    """Take a source's entry from items or classes that it no longer lists.
-
-    Args:
-        table: `items` or `categories`.
-        existing: all of them.
-        listed: ids of those that the source lists now.
-        dataset_id: the source's data set.
-        activity_id: who writes.
-        used: ids that annotations use, sorted.
-
-    Returns:
-        Keys of rows to drop (no source lists them, no annotation uses them), and changed rows.
-    """
-    ids = np.asarray(existing.column(table.id_column).combine_chunks())
-    column = existing.column("sources").combine_chunks()
-    mentions = np.zeros(len(ids), bool)
-    entries = np.asarray(pc.equal(column.flatten().field("dataset_id"), dataset_id))
-    mentions[np.asarray(pc.list_parent_indices(column))[entries]] = True
-    rows = existing.filter(pa.array(mentions & ~np.isin(ids, listed)))
-    gone: list[dict[str, Any]] = []
-    changed: list[dict[str, Any]] = []
-    for row in rows.to_pylist():
-        in_use = bool(np.isin(row[table.id_column], used))
-        if in_use and (row.get("labelled_state") == "unlisted" or row.get("unlisted")):
-            continue
-        row["sources"] = [s for s in row["sources"] if s["dataset_id"] != dataset_id]
-        keep = row["sources"] or in_use
-        (changed if keep else gone).append({**row, "changed_in": activity_id})
-    return (
-        pa.Table.from_pylist(gone, schema=table.schema).select(list(table.key)),
-        pa.Table.from_pylist(changed, schema=table.schema),
-    )

@@ -1,0 +1,172 @@
+"""Items and classes of a delivery: matched, given a place where unlisted, dropped when gone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from labelstore.exchange.identity import Matched, match, placeholder
+from labelstore.exchange.spill import Spill, resolve_unlisted
+from labelstore.model.tables import TABLES, Table
+from labelstore.storage.rewriting import Edits
+from labelstore.versions.stage import Draft, additions, removals
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ids = NDArray[np.int64]
+
+
+class Listing:
+    """What one data set lists, brought into a draft.
+
+    Args:
+        draft: the import's draft.
+        dataset_id: the data set.
+        keep_origin: leave the order of rows that are there as it is.
+
+    Attributes:
+        notices: what is unusual, by stable code.
+    """
+
+    def __init__(self, draft: Draft, dataset_id: int, *, keep_origin: bool) -> None:
+        self._draft, self._dataset_id, self._keep_origin = draft, dataset_id, keep_origin
+        self.notices: Counter[str] = Counter()
+
+    def match(self, name: str, incoming: pa.Table) -> Matched:
+        """Match items or classes, write what is new or changed, and return their ids."""
+        table = TABLES[name]
+        matched = match(
+            table,
+            self._draft.manifest.table(table),
+            incoming,
+            dataset_id=self._dataset_id,
+            activity_id=self._draft.activity_id,
+            take_ids=self._draft.ids.take,
+            keep_origin=self._keep_origin,
+        )
+        self.notices.update(matched.notices)
+        self._draft.apply({(name, ""): additions(table, matched.rows)})
+        return matched
+
+    def place_unlisted(self, source: Spill, items: Matched, categories: Matched) -> None:
+        """Give items and classes that annotations use but the source does not list a place."""
+        per_piece: dict[str, list[NDArray[np.int64]]] = {}
+        for name, matched in (("items", items), ("categories", categories)):
+            lists = [getattr(p, f"unlisted_{name}") for p in source.pieces]
+            keys = list(dict.fromkeys(key for found in lists for key in found))
+            ids = self._placeholders(name, keys, first_seq=len(matched.ids))
+            per_piece[name] = [np.array([ids[k] for k in found], np.int64) for found in lists]
+            if keys:
+                self.notices[f"unlisted-{name}"] += len(keys)
+        resolve_unlisted(source, per_piece["items"], per_piece["categories"])
+
+    def _placeholders(self, name: str, keys: list[str], first_seq: int) -> dict[str, int]:
+        """Return the id of each unlisted key, those of an earlier delivery kept."""
+        if not keys:
+            return {}
+        table = TABLES[name]
+        known = _placeholder_ids(self._draft.manifest.table(table), self._dataset_id)
+        missing = [k for k in keys if k not in known]
+        ids = dict(zip(missing, self._draft.ids.take(len(missing)).tolist(), strict=True))
+        rows = [
+            placeholder(
+                table,
+                key,
+                ids[key],
+                dataset_id=self._dataset_id,
+                seq=first_seq + i,
+                activity_id=self._draft.activity_id,
+            )
+            for i, key in enumerate(missing)
+        ]
+        self._draft.apply({(name, ""): additions(table, [dict(r) for r in rows])})
+        return {**known, **ids}
+
+    def drop(self, name: str, matched: Matched) -> None:
+        """Take this source's entry from rows it no longer lists; drop those nobody needs."""
+        table = TABLES[name]
+        gone, changed = _without_source(
+            table,
+            self._draft.manifest.table(table),
+            listed=matched.ids,
+            dataset_id=self._dataset_id,
+            activity_id=self._draft.activity_id,
+            used=_in_use(self._draft, table.id_column),
+        )
+        edits = {(name, ""): Edits(changed, gone)}
+        if name == "items":
+            splits = TABLES["splits"]
+            for scheme in self._draft.manifest.partitions("splits"):
+                rows = self._draft.manifest.table(splits, partition=scheme)
+                lost = pc.is_in(rows.column("item_id"), value_set=gone.column("item_id"))
+                edits["splits", scheme] = removals(splits, rows.filter(lost))
+        self._draft.apply(edits)
+
+
+def _placeholder_ids(rows: pa.Table, dataset_id: int) -> dict[str, int]:
+    """Return what one data set calls its placeholders, as JSON text, to their ids."""
+    mark = "unlisted" if "unlisted" in rows.schema.names else "labelled_state"
+    wanted: Any = True if mark == "unlisted" else "unlisted"
+    found = {}
+    for row in rows.filter(pc.equal(rows.column(mark), wanted).combine_chunks()).to_pylist():
+        for source in row["sources"]:
+            if source["dataset_id"] == dataset_id:
+                number, key = source["source_id"], source["source_key"]
+                found[str(number) if key is None else key] = row[rows.schema.names[0]]
+    return found
+
+
+def _in_use(draft: Draft, column: str) -> NDArray[np.int64]:
+    """Return the ids of all items, or classes, that annotations use, sorted."""
+    parts = draft.manifest.parts_of("annotations")
+    columns = [draft.manifest.read(p, [column]).column(0).drop_null() for p in parts]
+    found = [np.asarray(c.combine_chunks()) for c in columns]
+    return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
+
+
+def _without_source(
+    table: Table,
+    existing: pa.Table,
+    *,
+    listed: Ids,
+    dataset_id: int,
+    activity_id: int,
+    used: Ids,
+) -> tuple[pa.Table, pa.Table]:
+    """Take a source's entry from items or classes that it no longer lists.
+
+    Args:
+        table: `items` or `categories`.
+        existing: all of them.
+        listed: ids of those that the source lists now.
+        dataset_id: the source's data set.
+        activity_id: who writes.
+        used: ids that annotations use, sorted.
+
+    Returns:
+        Keys of rows to drop (no source lists them, no annotation uses them), and changed rows.
+    """
+    ids = np.asarray(existing.column(table.id_column).combine_chunks())
+    column = existing.column("sources").combine_chunks()
+    mentions = np.zeros(len(ids), bool)
+    entries = np.asarray(pc.equal(column.flatten().field("dataset_id"), dataset_id))
+    mentions[np.asarray(pc.list_parent_indices(column))[entries]] = True
+    rows = existing.filter(pa.array(mentions & ~np.isin(ids, listed)))
+    gone: list[dict[str, Any]] = []
+    changed: list[dict[str, Any]] = []
+    for row in rows.to_pylist():
+        in_use = bool(np.isin(row[table.id_column], used))
+        if in_use and (row.get("labelled_state") == "unlisted" or row.get("unlisted")):
+            continue
+        row["sources"] = [s for s in row["sources"] if s["dataset_id"] != dataset_id]
+        keep = row["sources"] or in_use
+        (changed if keep else gone).append({**row, "changed_in": activity_id})
+    return (
+        pa.Table.from_pylist(gone, schema=table.schema).select(list(table.key)),
+        pa.Table.from_pylist(changed, schema=table.schema),
+    )

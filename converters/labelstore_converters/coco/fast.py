@@ -1,9 +1,9 @@
 """The regular majority of COCO annotations: decoded by columns, without a Python object each.
 
-Regular means: the seven usual keys and no other, in the file's usual order, polygons, whole ids of
-at most 16 digits, and every number of area, box and rings written with a point and no exponent.
-Whatever is not goes the careful way; both give the same rows for the same text. The text is JSON
-already: splitting the document has checked it.
+Regular means: the seven usual keys and no other, in the file's usual order, polygons, whole ids
+below 2^53, and every number of area, box and rings written with a point and no exponent. Whatever
+is not goes the careful way; both give the same rows for the same text. The text is JSON already:
+splitting the document has checked it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from labelstore.model.tables import TABLES
 from labelstore_converters.coco.annotation_rows import covering_columns
 from labelstore_converters.coco.columns import batch
-from labelstore_converters.coco.regular_text import BLANKS, KEYS, RegularText
+from labelstore_converters.coco.regular_text import KEYS, NUMBERS_AND_BLANKS, RegularText, skeleton
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Rows = NDArray[np.bool_]
     Ints = NDArray[np.int64]
 
-SKELETON_DROPS = b"0123456789.,-[]" + BLANKS
+NO_WORD = b".,[]" + NUMBERS_AND_BLANKS
 BRACE = ord("{")
 SMALLEST = 16
 """Annotations that are no longer divided to find the one that is built unlike the others."""
@@ -99,14 +99,9 @@ class Regular:
         return batch(TABLES["annotations"], annotations), shapes
 
     def good(self) -> Rows:
-        """Return which have whole numbers as ids, a flag, and a point in every other number."""
-        good = (np.stack(list(self.whole.values())) >= 0).all(axis=0)
+        """Return which have usable whole numbers as ids, and a flag."""
+        good: Rows = np.stack(list(self.whole.values())).min(axis=0) >= 0
         good &= self.whole["iscrowd"] <= 1
-        good &= ~np.isnan(self.area) & ~np.isnan(self.box).any(axis=1)
-        bare = np.flatnonzero(np.isnan(self.points))
-        if len(bare):
-            rings = np.searchsorted(np.cumsum(self.numbers), bare, side="right")
-            good[np.searchsorted(np.cumsum(self.rings), rings, side="right")] = False
         return good
 
     def chosen(self, rows: Rows) -> Regular:
@@ -138,22 +133,7 @@ def decode(raws: Sequence[msgspec.Raw], key_order: Sequence[str]) -> list[Regula
     """
     if frozenset(key_order) != KEYS:
         return []
-    rows = _flat(raws)
-    rows[rows] = _worded([raws[i] for i in np.flatnonzero(rows).tolist()], key_order)
-    return list(_decoded(raws, np.flatnonzero(rows), key_order)) if rows.any() else []
-
-
-def _decoded(raws: Sequence[msgspec.Raw], at: Ints, key_order: Sequence[str]) -> Iterator[Regular]:
-    """Yield what is regular, dividing annotations of which some are built unlike the others."""
-    text = RegularText([raws[i] for i in at.tolist()], key_order)
-    if text.is_usual():
-        found = Regular(at, **text.values())
-        found = found.chosen(found.good())
-        if len(found.at):
-            yield found
-    elif len(at) > SMALLEST:
-        yield from _decoded(raws, at[: len(at) // 2], key_order)
-        yield from _decoded(raws, at[len(at) // 2 :], key_order)
+    return list(_decoded(raws, np.flatnonzero(_flat(raws)), key_order))
 
 
 def _flat(raws: Sequence[msgspec.Raw]) -> Rows:
@@ -164,13 +144,34 @@ def _flat(raws: Sequence[msgspec.Raw]) -> Rows:
     return flat
 
 
-def _worded(raws: Sequence[msgspec.Raw], key_order: Sequence[str]) -> Rows:
+def _worded(raws: Sequence[msgspec.Raw], at: Ints, keys: Sequence[str]) -> Ints:
     """Return which annotations have the keys in order and no word besides."""
-    skeleton = ("{" + "".join(f'"{key}":' for key in key_order) + "}").encode()
-    if b"".join(raws).translate(None, SKELETON_DROPS) == skeleton * len(raws):
-        return np.ones(len(raws), bool)
-    texts = (bytes(raw).translate(None, SKELETON_DROPS) for raw in raws)
-    return np.fromiter((text == skeleton for text in texts), bool, len(raws))
+    outlines = (bytes(raws[i]).translate(None, NO_WORD) for i in at.tolist())
+    wanted = skeleton(keys)
+    kept: Ints = at[np.fromiter((outline == wanted for outline in outlines), bool, len(at))]
+    return kept
+
+
+def _decoded(raws: Sequence[msgspec.Raw], at: Ints, key_order: Sequence[str]) -> Iterator[Regular]:
+    """Yield what is regular, dividing annotations where the joints do not tell which are."""
+    if not len(at):
+        return
+    text = RegularText(b",".join([raws[i] for i in at.tolist()]), key_order)
+    if not text.is_worded(len(at)):
+        yield from _decoded(raws, _worded(raws, at, key_order), key_order)
+        return
+    usual = text.usual()
+    values = text.values() if usual is not None and usual.all() else None
+    if values is not None:
+        found = Regular(at, **values)
+        found = found.chosen(found.good())
+        if len(found.at):
+            yield found
+    elif usual is not None and not usual.all():
+        yield from _decoded(raws, at[usual], key_order)
+    elif len(at) > SMALLEST:
+        yield from _decoded(raws, at[: len(at) // 2], key_order)
+        yield from _decoded(raws, at[len(at) // 2 :], key_order)
 
 
 def _numbers(ids: Ints, lookup: Lookup, unlisted: Unlisted) -> Ints:

@@ -22,12 +22,12 @@ from labelstore.changes.shaping import (
     filled,
     kinds_of,
     refuse_lengths,
-    replaced,
     with_covering,
     with_kinds,
 )
 from labelstore.errors import FormatError, InvalidInput
 from labelstore.geometry.covering import COLUMNS as COVERING
+from labelstore.model.arrow import with_column
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.query.sandbox import expressions, query
 from labelstore.storage.rewriting import Edits
@@ -72,14 +72,14 @@ class Edit:
         ids = self._draft.block(f"rows {self._calls} {content}").take(rows.num_rows)
         number = self._draft.activity_id
         constant = pa.repeat(number, rows.num_rows)
-        rows = replaced(rows, "annotation_id", pa.array(ids))
-        rows = replaced(replaced(rows, "created_in", constant), "changed_in", constant)
+        rows = with_column(rows, "annotation_id", pa.array(ids))
+        rows = with_column(with_column(rows, "created_in", constant), "changed_in", constant)
         if "layer" not in rows.column_names:
-            rows = replaced(rows, "layer", pa.repeat(self._default_layer, rows.num_rows))
+            rows = with_column(rows, "layer", pa.repeat(self._default_layer, rows.num_rows))
         shapes = filled(TABLES["geometries"], rows)
         _refuse_shapes(shapes)
         if "kind" not in rows.column_names:
-            rows = replaced(rows, "kind", kinds_of(shapes))
+            rows = with_column(rows, "kind", kinds_of(shapes))
         self._apply(with_covering(filled(TABLES["annotations"], rows), shapes), shapes)
         return ids
 
@@ -226,11 +226,11 @@ class Edit:
             rows = {name: self._rows(name, layer, ids) for name in FAMILY}
             rows = {name: changed(TABLES[name], table, new) for name, table in rows.items()}
             shaped = any(n in TABLES["geometries"].schema.names for n in values)
-            annotations = replaced(
+            annotations = with_column(
                 rows["annotations"], "changed_in", pa.repeat(self._draft.activity_id, len(ids))
             )
             if shaped:
-                annotations = replaced(
+                annotations = with_column(
                     annotations, "number_style", pa.nulls(len(ids), pa.string())
                 )
                 _refuse_shapes(rows["geometries"])

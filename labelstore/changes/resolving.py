@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from labelstore.changes.shaping import replaced
 from labelstore.errors import InvalidInput, NotFound
+from labelstore.model.arrow import with_column
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.versions.manifest import Manifest
 
@@ -40,7 +40,7 @@ def resolved(manifest: Manifest, rows: pa.Table) -> pa.Table:
         if column in rows.column_names:
             names = rows.column(column).to_pylist()
             ids = named_ids(manifest, column, names)
-            rows = replaced(rows.drop_columns(column), id_column, ids)
+            rows = with_column(rows.drop_columns(column), id_column, ids)
         elif id_column not in rows.column_names and noun == "item":
             raise InvalidInput("rows to add need `item_id` or `uri`", code="edit-column")
     for id_column in REFERRED.keys() & set(rows.column_names):

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from labelstore.errors import FormatError, InvalidInput
 from labelstore.geometry.covering import COLUMNS as COVERING
 from labelstore.geometry.covering import covering_boxes
+from labelstore.model.arrow import with_column
 from labelstore.model.tables import Table
 
 CONSEQUENCES = {
@@ -28,11 +29,11 @@ def changed(table: Table, rows: pa.Table, values: Mapping[str, Any]) -> pa.Table
     cleared = {c for name in values for c in CONSEQUENCES.get(name, ())} - values.keys()
     if "box" in values and "box_form" not in values and table.name == "geometries":
         form = pc.fill_null(rows.column("box_form"), "xywh")
-        rows = replaced(rows, "box_form", form)
+        rows = with_column(rows, "box_form", form)
     for name in cleared & set(table.schema.names):
-        rows = replaced(rows, name, pa.nulls(rows.num_rows, table.schema.field(name).type))
+        rows = with_column(rows, name, pa.nulls(rows.num_rows, table.schema.field(name).type))
     for name in values.keys() & set(table.schema.names):
-        rows = replaced(rows, name, cast(values[name], table.schema.field(name)))
+        rows = with_column(rows, name, cast(values[name], table.schema.field(name)))
     return rows
 
 
@@ -92,7 +93,7 @@ def with_kinds(annotations: pa.Table, shapes: pa.Table) -> pa.Table:
     for name, kind in SHAPE_KINDS.items():
         gone = pc.and_(pc.equal(kinds, kind), shapes.column(name).combine_chunks().is_null())
         lost = pc.or_(lost, gone)
-    return replaced(annotations, "kind", pc.if_else(lost, kinds_of(shapes), kinds))
+    return with_column(annotations, "kind", pc.if_else(lost, kinds_of(shapes), kinds))
 
 
 def kinds_of(shapes: pa.Table) -> pa.Array:
@@ -107,16 +108,8 @@ def with_covering(annotations: pa.Table, shapes: pa.Table) -> pa.Table:
     """Return annotations with the covering boxes of their shapes."""
     boxes = covering_boxes(shapes)
     for i, name in enumerate(COVERING):
-        annotations = replaced(annotations, name, pa.array(boxes[:, i], from_pandas=True))
+        annotations = with_column(annotations, name, pa.array(boxes[:, i], from_pandas=True))
     return annotations
-
-
-def replaced(rows: pa.Table, name: str, values: Any) -> pa.Table:
-    """Return rows with a column set, at its place or as the last."""
-    at = rows.schema.get_field_index(name)
-    if at < 0:
-        return rows.append_column(name, values)
-    return rows.set_column(at, rows.schema.field(at), values)
 
 
 LENGTHS = (

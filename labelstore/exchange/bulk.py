@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from labelstore.exchange.spill import Spill
+from labelstore.model.arrow import with_column
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.storage.cutting import cut
 from labelstore.storage.index import Part, build
@@ -64,6 +65,5 @@ def _part(
     found = source.rows_of_items(name, first, last)
     skipped = begin - int(np.searchsorted(keys, first, side="left"))
     found = found.slice(skipped, end - begin)
-    at = table.schema.get_field_index("annotation_id")
-    found = found.set_column(at, table.schema.field(at), pa.array(ids[begin:end]))
+    found = with_column(found, "annotation_id", ids[begin:end])
     return build(table, layer, found, continued=skipped > 0)

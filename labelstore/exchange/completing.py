@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from labelstore.geometry.area import areas
 from labelstore.geometry.covering import COLUMNS as COVERING
+from labelstore.model.arrow import with_column
 from labelstore.model.tables import TABLES
 from labelstore.versions.manifest import Manifest
 
@@ -50,10 +51,12 @@ def completed(
     values = pa.array(areas(geometries.filter(open_)), from_pandas=True)
     known = pc.replace_with_mask(area, open_, values)
     no_area = pc.and_(open_, known.is_valid())
-    annotations = _set(annotations, "is_crowd", pc.if_else(no_flag, False, flag))
-    geometries = _set(geometries, "area", known)
-    geometries = _set(geometries, "box", pc.if_else(no_box, _covering(annotations, box.type), box))
-    geometries = _set(geometries, "box_form", pc.if_else(no_box, "xywh", form))
+    annotations = with_column(annotations, "is_crowd", pc.if_else(no_flag, False, flag))
+    geometries = with_column(geometries, "area", known)
+    geometries = with_column(
+        geometries, "box", pc.if_else(no_box, _covering(annotations, box.type), box)
+    )
+    geometries = with_column(geometries, "box_form", pc.if_else(no_box, "xywh", form))
     touched = pc.or_(no_flag, pc.or_(no_box, no_area))
     return annotations, geometries, int(pc.sum(touched).as_py())
 
@@ -62,8 +65,3 @@ def _covering(annotations: pa.Table, kind: pa.StructType) -> pa.Array:
     low_x, low_y, high_x, high_y = (annotations.column(n).combine_chunks() for n in COVERING)
     sides = [low_x, low_y, pc.subtract(high_x, low_x), pc.subtract(high_y, low_y)]
     return pa.StructArray.from_arrays(sides, fields=list(kind))
-
-
-def _set(rows: pa.Table, name: str, values: pa.Array) -> pa.Table:
-    at = rows.schema.get_field_index(name)
-    return rows.set_column(at, rows.schema.field(at), values)

@@ -16,6 +16,7 @@ from labelstore.errors import InvalidInput, LossRefused, NotFound
 from labelstore.exchange.completing import completed, edit_activities
 from labelstore.exchange.identity import as_stated
 from labelstore.exchange.unsourced import given_ids, is_alone
+from labelstore.model.arrow import with_column
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.plugins import Writing, find_format
 from labelstore.versions.manifest import Manifest
@@ -204,10 +205,9 @@ class OrderedRows:
             if end > begin:
                 numbers = np.zeros(len(bare), np.int64)
                 numbers[bare] = ids[begin:end]
-                at = rows.schema.get_field_index("source_id")
-                known = rows.column(at).combine_chunks()
+                known = rows.column("source_id").combine_chunks()
                 filled = pc.if_else(pa.array(bare), pa.array(numbers), known)
-                tables[i] = rows.set_column(at, rows.schema.field(at), filled)
+                tables[i] = with_column(rows, "source_id", filled)
             begin = end
 
     def _order(self) -> None:

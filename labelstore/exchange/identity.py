@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelstore.exchange.leftovers import without_order
+from labelstore.model.arrow import with_column
 from labelstore.model.tables import Table
 from labelstore.storage.compare import differing
 from labelstore.storage.parquet import conform
@@ -101,9 +102,8 @@ def _with_sources(table: Table, rows: pa.Table, values: Mapping[str, Any]) -> pa
         for f in entries.type
     ]
     replaced = pa.StructArray.from_arrays(fields, fields=list(entries.type))
-    at = rows.schema.get_field_index("sources")
     lists = pa.ListArray.from_arrays(column.offsets, replaced, type=column.type)
-    return rows.set_column(at, table.schema.field("sources"), lists)
+    return with_column(rows, "sources", lists)
 
 
 def _last_seq(existing: pa.Table, dataset_id: int) -> int:
@@ -212,8 +212,7 @@ def _fresh(
         first = 1 + max(existing.column("position").to_pylist(), default=-1)
         columns["position"] = np.arange(first, first + len(ids), dtype=np.int32)
     for name, values in columns.items():
-        at = rows.schema.get_field_index(name)
-        rows = rows.set_column(at, table.schema.field(name), pa.array(values))
+        rows = with_column(rows, name, values)
     return rows
 
 
@@ -323,8 +322,7 @@ def as_stated(table: Table, rows: pa.Table, dataset_id: int) -> pa.Table:
     singles = pa.ListArray.from_arrays(
         pa.array(np.arange(len(entries) + 1, dtype=np.int32)), entries, type=column.type
     )
-    at = rows.schema.get_field_index("sources")
-    chosen = chosen.set_column(at, table.schema.field("sources"), singles)
+    chosen = with_column(chosen, "sources", singles)
     return _overridden(table, chosen, entries.field("stated"))
 
 

@@ -19,6 +19,7 @@ from labelstore.exchange.completing import completed, edit_activities
 from labelstore.exchange.leftovers import without_order
 from labelstore.exchange.spill import Spill
 from labelstore.exchange.unsourced import given_ids, is_alone
+from labelstore.model.arrow import with_column
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.storage.compare import differing
 from labelstore.storage.rewriting import Edits, blocks
@@ -45,7 +46,7 @@ def added(draft: Draft, layer: str, source: Spill) -> dict[tuple[str, str], Edit
     edits = {}
     for name in FAMILY:
         rows = source.rows_of_items(name, int(keys[0]), int(keys[-1]))
-        edits[name, layer] = Edits(_replaced(rows, {"annotation_id": ids}), _no_keys())
+        edits[name, layer] = Edits(with_column(rows, "annotation_id", ids), _no_keys())
     return edits
 
 
@@ -143,7 +144,7 @@ class _Delivery:
         """Return rows without how they are written, where that is not to be looked at."""
         if not self.keep_origin:
             return rows
-        return _replaced(rows, {"leftovers": without_order(rows.column("leftovers"))})
+        return with_column(rows, "leftovers", without_order(rows.column("leftovers")))
 
     def _kept(self, old: pa.Table, new: pa.Table) -> pa.Table:
         """Return the new rows with what only the store knows, and where they first came from."""
@@ -170,9 +171,8 @@ def _places(draft: Draft, layer: str, dataset_id: int) -> pa.Table:
         ("source_id", given_ids(rows)),
         ("seq", np.arange(pc.sum(bare).as_py() or 0)),
     ):
-        at = rows.schema.get_field_index(name)
-        filled = pc.replace_with_mask(rows.column(at).combine_chunks(), bare, pa.array(values))
-        rows = rows.set_column(at, rows.schema.field(at), filled)
+        known = rows.column(name).combine_chunks()
+        rows = with_column(rows, name, pc.replace_with_mask(known, bare, pa.array(values)))
     return rows
 
 
@@ -276,10 +276,8 @@ def _differs(before: pa.Table, after: pa.Table, columns: list[str]) -> NDArray[n
 
 def _replaced(rows: pa.Table, columns: dict[str, Any]) -> pa.Table:
     for name, values in columns.items():
-        at = rows.schema.get_field_index(name)
-        if at >= 0:
-            column = pa.array(values) if isinstance(values, np.ndarray) else values
-            rows = rows.set_column(at, rows.schema.field(at), column)
+        if name in rows.column_names:
+            rows = with_column(rows, name, values)
     return rows
 
 

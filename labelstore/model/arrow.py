@@ -1,11 +1,16 @@
-"""Row model to Arrow schema."""
+"""Row model to Arrow schema, and tables with a column set."""
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
+import numpy as np
 import pyarrow as pa
 
 from labelstore.model.columns import Row
 from labelstore.model.shape import shapes
+
+Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
 
 
 def arrow_schema(model: type[Row]) -> pa.Schema:
@@ -25,3 +30,18 @@ def arrow_schema(model: type[Row]) -> pa.Schema:
             pa.field(name, shape.type, shape.nullable, metadata={"PARQUET:field_id": number})
         )
     return pa.schema(fields)
+
+
+def with_column(rows: Rows, name: str, values: Any) -> Rows:
+    """Return rows with a column set, at its place or as the last.
+
+    Args:
+        rows: table or record batch of n rows.
+        name: the column; where it is there, its field stays.
+        values: shape (n,), Arrow or NumPy.
+    """
+    column = pa.array(values) if isinstance(values, np.ndarray) else values
+    at = rows.schema.get_field_index(name)
+    if at < 0:
+        return rows.append_column(name, column)
+    return rows.set_column(at, rows.schema.field(at), column)

@@ -27,6 +27,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pat
 
+from labelstore.model.arrow import with_column
 from labelstore.model.shape import shapes
 
 if TYPE_CHECKING:
@@ -70,8 +71,7 @@ def short_hashes(leaf: Bytes) -> NDArray[np.uint64]:
 def with_hashes(table: Table, rows: pa.RecordBatch) -> tuple[pa.RecordBatch, Bytes]:
     """Return the rows with their hash column filled, and their leaves."""
     leaf = leaves(table, rows)
-    at = rows.schema.get_field_index(table.hash_column)
-    return rows.set_column(at, table.schema.field(at), pa.array(short_hashes(leaf))), leaf
+    return with_column(rows, table.hash_column, short_hashes(leaf)), leaf
 
 
 def row_bytes(table: Table, rows: pa.RecordBatch) -> pa.Array:

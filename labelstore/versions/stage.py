@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from labelstore.errors import FormatError, InvalidInput
+from labelstore.model.arrow import with_column
 from labelstore.model.rules import check_table, explain
 from labelstore.model.tables import TABLES, Table
 from labelstore.storage.index import Part
@@ -283,9 +284,7 @@ def refuse_gates(table: Table, rows: pa.Table) -> None:
 
 def _unhashed(table: Table, rows: pa.Table) -> pa.Table:
     """Return the rows with zeros for their hashes, which are computed when parts are built."""
-    at = rows.schema.get_field_index(table.hash_column)
-    zeros = pa.array(np.zeros(rows.num_rows, np.uint64))
-    return rows.set_column(at, table.schema.field(at), zeros)
+    return with_column(rows, table.hash_column, np.zeros(rows.num_rows, np.uint64))
 
 
 def _agent_row(row: AgentRow) -> dict[str, Any]:

@@ -38,6 +38,7 @@ docs: $(READY)
 
 bench: $(READY)
 	$(BIN)/python tests/bench/promises.py --rows $(ROWS)
+	$(BIN)/python tests/bench/shapes.py --rows $(ROWS)
 	$(BIN)/python tests/bench/peers.py
 
 schemas: $(READY)

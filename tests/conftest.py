@@ -10,11 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from labelstore.store import Store, init_store, open_store
 
 DATA = Path(__file__).parent / "data"
 TINY = DATA / "coco" / "tiny_coco" / "instances_val2017.json"
+settings.register_profile("labelstore", deadline=None)  # no test depends on how long it takes
+settings.load_profile("labelstore")
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 

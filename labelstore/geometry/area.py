@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+
+from labelstore.geometry.boxes import corners, members
+from labelstore.geometry.columns import column
+from labelstore.geometry.rings import Rings, owners_of_holes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -14,72 +17,66 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
-def areas(geometries: pa.Table) -> Floats:
-    """Return the area of each row's mask, else of its outline, else of its stated box.
+def areas(geometries: pa.Table | pa.RecordBatch) -> Floats:
+    """Return the area of each row's richest shape.
+
+    That is its mask, else its outline, ellipse, rotated box, oriented corners or stated box.
 
     Args:
         geometries: rows of `geometries`, n of them.
 
     Returns:
         Shape (n,), float64, in square units of the row's frame; NaN where there is no such shape,
-        or a mask that is not in COCO's runs. That of a mask is its number of pixels, that of an
-        outline the sum over rings of the absolute area by the shoelace formula, holes taken off.
+        or a mask that cannot be read. That of a mask is its number of pixels, that of an outline
+        the sum over rings of the absolute area by the shoelace formula, holes taken off.
     """
-    found = _box_areas(geometries)
-    polygons = geometries.column("polygons").combine_chunks()
-    drawn = np.asarray(pc.fill_null(pc.greater(pc.list_value_length(polygons), 0), False))
-    outlines = _outline_areas(polygons, geometries.column("holes_of").combine_chunks())
-    found[drawn] = outlines[drawn]
-    masks = geometries.column("mask").combine_chunks()
-    for i in np.flatnonzero(np.asarray(masks.is_valid())).tolist():
-        found[i] = _mask_area(masks[i].as_py())
+    sides = corners(column(geometries, "box"), column(geometries, "box_form"))
+    found: Floats = (sides[:, 2] - sides[:, 0]) * (sides[:, 3] - sides[:, 1])
+    rotated, ellipse = (members(column(geometries, n)) for n in ("rotated_box", "ellipse"))
+    for known in (
+        _quadrangle_areas(column(geometries, "corners")),
+        rotated[:, 2] * rotated[:, 3],
+        np.pi * ellipse[:, 2] * ellipse[:, 3],
+        outline_areas(column(geometries, "polygons"), column(geometries, "holes_of")),
+        _mask_areas(column(geometries, "mask")),
+    ):
+        found = np.where(np.isnan(known), found, known)
     return found
 
 
-def _box_areas(geometries: pa.Table) -> Floats:
-    box = geometries.column("box").combine_chunks()
-    v = [np.asarray(box.field(i).fill_null(np.nan)) for i in range(4)]
-    corners = np.asarray(pc.fill_null(pc.equal(geometries.column("box_form"), "xyxy"), False))
-    sides = np.where(corners, (v[2] - v[0]) * (v[3] - v[1]), v[2] * v[3])
-    return np.where(np.asarray(box.is_valid()), sides, np.nan)
+def outline_areas(polygons: pa.Array, holes_of: pa.Array) -> Floats:
+    """Return the area of each row's rings, shape (n,); NaN where it has none.
+
+    Args:
+        polygons: n values of `polygons`.
+        holes_of: n values of `holes_of`.
+    """
+    rings = Rings.of(polygons)
+    own = np.abs(rings.signed_areas())
+    if holes_of.null_count < len(holes_of):
+        own *= np.where(owners_of_holes(rings.counts, holes_of) >= 0, -1.0, 1.0)
+    return np.where(rings.counts > 0, rings.of_rows(own), np.nan)
 
 
-def _outline_areas(polygons: pa.Array, holes: pa.Array) -> Floats:
-    """Return the area of each row's rings of interleaved x, y; 0 where it has none."""
-    rings = polygons.flatten()
-    values = np.asarray(rings.flatten(), np.float64)
-    lengths = np.asarray(pc.list_value_length(rings)).astype(np.int64)
-    begins, points = np.cumsum(lengths) - lengths, lengths // 2
-    ring = np.repeat(np.arange(len(rings)), points)
-    place = np.arange(len(ring)) - np.repeat(np.cumsum(points) - points, points)
-    at = begins[ring] + 2 * place
-    following = begins[ring] + 2 * ((place + 1) % points[ring])
-    cross = values[at] * values[following + 1] - values[following] * values[at + 1]
-    own = np.abs(np.bincount(ring, cross, len(rings))) / 2
-    rows = np.asarray(pc.list_parent_indices(polygons))
-    if holes.null_count < len(holes):
-        own *= np.where(_is_hole(polygons, holes), -1.0, 1.0)
-    found: Floats = np.bincount(rows, own, len(polygons)).astype(np.float64)
+def _quadrangle_areas(column: pa.Array) -> Floats:
+    """Return the areas of oriented corners: those of their outlines."""
+    if column.null_count == len(column):
+        return np.full(len(column), np.nan)
+    single = pa.ListArray.from_arrays(
+        _offsets(np.asarray(column.is_valid())), column.drop_null(), mask=column.is_null()
+    )
+    return outline_areas(single, pa.nulls(len(column), pa.list_(pa.int32())))
+
+
+def _offsets(each: NDArray[np.bool_]) -> pa.Array:
+    return pa.array(np.concatenate([[0], np.cumsum(each)]).astype(np.int32))
+
+
+def _mask_areas(masks: pa.Array) -> Floats:
+    found = np.full(len(masks), np.nan)
+    at = np.flatnonzero(np.asarray(masks.is_valid()))
+    if len(at):
+        from labelstore.geometry.masks import areas as pixels
+
+        found[at] = pixels(masks.take(pa.array(at)))
     return found
-
-
-def _is_hole(polygons: pa.Array, holes: pa.Array) -> NDArray[np.bool_]:
-    """Return for each ring of all rows whether it is a hole; rows may say nothing of theirs."""
-    counts = np.asarray(pc.fill_null(pc.list_value_length(polygons), 0))
-    said = np.asarray(holes.is_valid()) & (counts > 0)
-    found = np.zeros(int(counts.sum()), bool)
-    found[np.repeat(said, counts)] = np.asarray(holes.filter(pa.array(said)).flatten()) >= 0
-    return found
-
-
-def _mask_area(mask: dict[str, object]) -> float:
-    """Return the number of pixels of a mask in COCO's runs, NaN of any other."""
-    counts = mask["counts"]
-    assert isinstance(counts, bytes)
-    if mask["encoding"] == "coco_rle_list":
-        return float(np.frombuffer(counts, "<u4")[1::2].sum())
-    if mask["encoding"] == "coco_rle":
-        from pycocotools.mask import area
-
-        return float(area({"size": [mask["h"], mask["w"]], "counts": counts}))
-    return float("nan")

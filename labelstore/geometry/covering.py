@@ -8,7 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelstore.model.tables import TABLES
+from labelstore.geometry.boxes import corners, members
+from labelstore.geometry.columns import column
+from labelstore.geometry.curves import polyline, turned_rectangles
+from labelstore.geometry.rings import Rings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +22,7 @@ COLUMNS = ("xmin", "ymin", "xmax", "ymax")
 
 
 def covering_boxes(geometries: pa.RecordBatch | pa.Table) -> Floats:
-    """Return the covering box of each row: of its stated box, else of its outlines.
+    """Return the covering box of each row: its stated box, else that of its other planar shapes.
 
     Args:
         geometries: rows of `geometries`, n of them.
@@ -28,92 +31,113 @@ def covering_boxes(geometries: pa.RecordBatch | pa.Table) -> Floats:
         Shape (n, 4), float64: xmin, ymin, xmax, ymax in the units of the row's frame; NaN where
         the row has no planar shape.
     """
-    boxes = np.full((geometries.num_rows, 4), np.nan)
-    for name in ("polylines", "polygons"):
-        _fill(boxes, _outline_boxes(_column(geometries, name)))
-    _fill(boxes, _point_boxes(geometries))
-    stated = _stated_boxes(geometries)
-    known = ~np.isnan(stated[:, 0])
-    boxes[known] = stated[known]
+    boxes = corners(column(geometries, "box"), column(geometries, "box_form"))
+    open_ = np.isnan(boxes[:, 0])
+    if open_.any():
+        boxes[open_] = _of_other_shapes(geometries.filter(pa.array(open_)))
     return boxes
 
 
-def _column(geometries: pa.RecordBatch | pa.Table, name: str) -> pa.Array:
-    """Return a column in one chunk; all null where the rows do not have it."""
-    if name not in geometries.schema.names:
-        return pa.nulls(geometries.num_rows, TABLES["geometries"].schema.field(name).type)
-    column = geometries.column(name)
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+def _of_other_shapes(geometries: pa.RecordBatch | pa.Table) -> Floats:
+    boxes = np.full((geometries.num_rows, 4), np.nan)
+    for name, extents in EXTENTS.items():
+        shapes = column(geometries, name)
+        there = np.flatnonzero(np.asarray(shapes.is_valid()))
+        if len(there):
+            own = extents(geometries.take(pa.array(there)))
+            boxes[there, :2] = np.fmin(boxes[there, :2], own[:, :2])
+            boxes[there, 2:] = np.fmax(boxes[there, 2:], own[:, 2:])
+    return boxes
 
 
-def _fill(boxes: Floats, more: Floats) -> None:
-    """Widen boxes by others of the same rows."""
-    boxes[:, :2] = np.fmin(boxes[:, :2], more[:, :2])
-    boxes[:, 2:] = np.fmax(boxes[:, 2:], more[:, 2:])
+def _rings(name: str, rows: pa.RecordBatch | pa.Table) -> Floats:
+    """Return the extents of rings of interleaved x, y."""
+    rings = Rings.of(column(rows, name))
+    return extents(rings.rows[rings.owners], rings.xy, rows.num_rows)
 
 
-def _stated_boxes(geometries: pa.RecordBatch | pa.Table) -> Floats:
-    box = _column(geometries, "box")
-    if box.null_count == len(box):
-        return np.full((len(box), 4), np.nan)
-    form = _column(geometries, "box_form")
-    v = np.stack([_floats(pc.struct_field(box, i)) for i in range(4)], axis=1)
-    size = v[:, 2:]
-    corner = np.where(_is(form, "cxcywh"), v[:, :2] - size / 2, v[:, :2])
-    end = np.where(_is(form, "xyxy"), size, corner + size)
-    return np.concatenate([corner, end], axis=1)
+def _pairs(name: str, rows: pa.RecordBatch | pa.Table) -> Floats:
+    """Return the extents of flat lists of interleaved x, y."""
+    points = column(rows, name)
+    sizes = np.asarray(pc.list_value_length(points)) // 2
+    owners = np.repeat(np.arange(len(points)), sizes)
+    return extents(owners, np.asarray(points.flatten(), np.float64).reshape(-1, 2), len(points))
 
 
-def _is(values: pa.Array, word: str) -> NDArray[np.bool_]:
-    return np.asarray(pc.equal(values, word).fill_null(False))[:, None]
+def _rotated(rows: pa.RecordBatch | pa.Table) -> Floats:
+    found = turned_rectangles(members(column(rows, "rotated_box")))
+    return np.concatenate([found.min(axis=1), found.max(axis=1)], axis=1)
 
 
-def _floats(values: pa.Array) -> Floats:
-    return np.asarray(values.fill_null(np.nan), np.float64)
+def _ellipses(rows: pa.RecordBatch | pa.Table) -> Floats:
+    cx, cy, rx, ry, angle = members(column(rows, "ellipse")).T
+    x, y = (np.hypot(rx * a, ry * b) for a, b in (_turn(angle), _turn(angle)[::-1]))
+    return np.stack([cx - x, cy - y, cx + x, cy + y], axis=1)
 
 
-def _outline_boxes(outlines: pa.Array) -> Floats:
-    """Return the extents of rings of interleaved x, y, shape (n, 4)."""
-    if outlines.null_count == len(outlines):
-        return np.full((len(outlines), 4), np.nan)
-    rings = outlines.flatten()
-    row_of_ring = np.asarray(pc.list_parent_indices(outlines))
-    values = np.asarray(rings.flatten(), np.float64)
-    ring_of_value = np.asarray(pc.list_parent_indices(rings))
-    sizes = np.asarray(pc.list_value_length(rings))
-    place = np.arange(len(values)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    rows = row_of_ring[ring_of_value]
-    return _extents(rows, values, place % 2 == 1, len(outlines))
+def _turn(angle: Floats) -> tuple[Floats, Floats]:
+    return np.cos(angle), np.sin(angle)
 
 
-def _point_boxes(geometries: pa.RecordBatch | pa.Table) -> Floats:
-    """Return the extents of labelled keypoints in the plane, shape (n, 4)."""
-    points = _column(geometries, "keypoints")
-    if points.null_count == len(points):
-        return np.full((len(points), 4), np.nan)
-    dims = np.asarray(_column(geometries, "keypoint_dims").fill_null(2))
-    rows = np.asarray(pc.list_parent_indices(points))
-    sizes = np.asarray(pc.list_value_length(points).fill_null(0))
-    place = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    axis = place % dims[rows]
-    values = np.asarray(points.flatten(), np.float64).copy()
-    values[axis > 1] = np.nan
-    shown = _column(geometries, "visibility")
-    labelled = np.asarray(shown.flatten()) > 0
-    if len(labelled) * 2 == len(values) and (dims == 2).all():
-        values[~np.repeat(labelled, 2)] = np.nan
-    return _extents(rows, values, axis == 1, len(points))
+def _splines(rows: pa.RecordBatch | pa.Table) -> Floats:
+    found = []
+    for spline in column(rows, "spline").to_pylist():
+        points = np.array(spline["control_points"], np.float64).reshape(-1, 2)
+        line = polyline(spline["form"], points, degree=spline["degree"],
+                        closed=spline["closed"], knots=spline["knots"])  # fmt: skip
+        found.append([*line.min(axis=0), *line.max(axis=0)] if len(line) else [np.nan] * 4)
+    return np.array(found)
 
 
-def _extents(rows: NDArray[np.int64], values: Floats, is_y: NDArray[np.bool_], n: int) -> Floats:
-    """Return the least and greatest x and y of each row; rows come in rising order."""
+def _keypoints(rows: pa.RecordBatch | pa.Table) -> Floats:
+    """Return the extents of labelled keypoints in the plane."""
+    points = column(rows, "keypoints")
+    dims = np.asarray(column(rows, "keypoint_dims").fill_null(2)).astype(np.int64)
+    sizes = np.asarray(pc.list_value_length(points)).astype(np.int64)
+    counts = sizes // dims
+    owners = np.repeat(np.arange(len(points)), counts)
+    place = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
+    at = (np.cumsum(sizes) - sizes)[owners] + place * dims[owners]
+    values = np.asarray(points.flatten(), np.float64)
+    shown = column(rows, "visibility")
+    said = np.asarray(pc.fill_null(pc.list_value_length(shown), -1)) == counts
+    labelled = np.ones(len(owners), bool)
+    labelled[said[owners]] = np.asarray(shown.filter(pa.array(said)).flatten()) > 0
+    at, owners = at[labelled], owners[labelled]
+    return extents(owners, np.stack([values[at], values[at + 1]], axis=1), len(points))
+
+
+def _masks(rows: pa.RecordBatch | pa.Table) -> Floats:
+    from labelstore.geometry.masks import boxes
+
+    return boxes(column(rows, "mask"))
+
+
+EXTENTS = {
+    "polylines": lambda rows: _rings("polylines", rows),
+    "polygons": lambda rows: _rings("polygons", rows),
+    "corners": lambda rows: _pairs("corners", rows),
+    "cuboid2d": lambda rows: _pairs("cuboid2d", rows),
+    "keypoints": _keypoints,
+    "rotated_box": _rotated,
+    "ellipse": _ellipses,
+    "spline": _splines,
+    "mask": _masks,
+}
+"""How far the shapes of a column reach, for rows that have one: shape (n, 4)."""
+
+
+def extents(rows: NDArray[np.int64], xy: Floats, n: int) -> Floats:
+    """Return the least and greatest x and y of the points of each row, shape (n, 4).
+
+    Args:
+        rows: shape (m,), rising.
+        xy: shape (m, 2).
+        n: how many rows there are; NaN for those without a point.
+    """
     boxes = np.full((n, 4), np.nan)
-    if not len(values):
-        return boxes
-    starts = np.flatnonzero(np.append(True, rows[1:] != rows[:-1]))
-    owners = rows[starts]
-    for column, mask, reduce in ((0, is_y, np.fmin), (1, ~is_y, np.fmin)):
-        own = np.where(mask, np.nan, values)
-        boxes[owners, column] = reduce.reduceat(own, starts)
-        boxes[owners, column + 2] = np.fmax.reduceat(own, starts)
+    if len(rows):
+        starts = np.flatnonzero(np.append(True, rows[1:] != rows[:-1]))
+        boxes[rows[starts], :2] = np.minimum.reduceat(xy, starts)
+        boxes[rows[starts], 2:] = np.maximum.reduceat(xy, starts)
     return boxes

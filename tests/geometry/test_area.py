@@ -6,22 +6,14 @@ import json
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from conftest import TINY
 from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
+from rows import shapes
 
 from labelstore.geometry.area import areas
-from labelstore.model.tables import TABLES
-
-SCHEMA = TABLES["geometries"].schema
-
-
-def shapes(rows: list[dict[str, Any]]) -> pa.Table:
-    keys = {"layer": "l", "item_id": 1, "annotation_id": 1, "geometry_hash": 0}
-    return pa.Table.from_pylist([{**keys, **row} for row in rows], schema=SCHEMA)
 
 
 def shoelace(ring: list[float]) -> float:

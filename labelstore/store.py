@@ -200,9 +200,17 @@ class Store:
         named = self.workspace.default_layer if layer is None and several else layer
         return None if named is None else manifest.layer(named)
 
-    def check(self, *, at: str | None = None, progress: Progress | None = None) -> list[Finding]:
-        """Return the rules that a version breaks."""
-        return check(self.manifest(at), progress)
+    def check(
+        self, *, at: str | None = None, shown: int = 20, progress: Progress | None = None
+    ) -> list[Finding]:
+        """Return the rules that a version breaks.
+
+        Args:
+            at: the version; the stage or else the newest where it is left out.
+            shown: how many labels of each rule to tell one by one.
+            progress: told how many parts were looked at.
+        """
+        return check(self.manifest(at), progress, shown=shown)
 
     def export_to(
         self,

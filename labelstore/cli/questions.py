@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Literal
+from dataclasses import asdict
+from json import dumps
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from labelstore.cli.options import HERE, At, Json, Layer, Quiet, Revision, StoreDir, opened
 from labelstore.cli.output import emit_json, progress, table
+
+if TYPE_CHECKING:
+    from labelstore.analysis.checks import Finding
 
 
 def register(app: typer.Typer) -> None:
@@ -92,17 +97,47 @@ def drift(
         show_drift(found)
 
 
-def check(at: At = None, store: StoreDir = HERE, json: Json = False, quiet: Quiet = False) -> None:
-    """List the rules that a version breaks; exits with 1 where one is an error."""
+def check(
+    at: At = None,
+    faults: Annotated[
+        int, typer.Option(help="Tell so many labels of each rule one by one.", min=0)
+    ] = 0,
+    store: StoreDir = HERE,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """List the rules that a version breaks; exits with 1 where one is an error.
+
+    \b
+    Examples:
+      labelstore check --at v3
+      labelstore check --faults 5
+    """
     opened_store = opened(store)
     with progress(quiet=quiet) as advance:
-        found = opened_store.check(at=at, progress=advance)
+        found = opened_store.check(at=at, progress=advance, shown=faults or (20 if json else 0))
     if json:
-        emit_json("check", {"findings": [{**f.__dict__, "words": f.words} for f in found]})
+        emit_json("check", {"findings": [{**asdict(f), "words": f.words} for f in found]})
     elif found:
         rows = [(f.severity, f.count, f.words, f.code, str(f.example)) for f in found]
         table(["severity", "rows", "what", "code", "example"], rows)
+        _show_faults(found)
     else:
         typer.echo("no rule is broken")
     if any(f.severity == "error" for f in found):
         raise typer.Exit(1)
+
+
+def _show_faults(found: list[Finding]) -> None:
+    """Print the faults that are told one by one."""
+    rows = [
+        (f.code, _id(fault.item), _id(fault.annotation), fault.field, dumps(fault.value))
+        for f in found
+        for fault in f.faults
+    ]
+    if rows:
+        table(["rule", "item", "annotation", "field", "value"], rows, plain=True)
+
+
+def _id(value: int | None) -> str:
+    return "" if value is None else str(value)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelstore.geometry.boxes import is_equal, members, ratio
-from labelstore.geometry.planar import areas, iou, outlines
+from labelstore.geometry.planar import common_areas, iou, outlines
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,16 +102,13 @@ def iou_in_space(a: pa.Array, b: pa.Array, frame: pa.Array) -> Floats:
     Returns:
         Shape (n,), 0 to 1; NaN where one is null.
     """
-    import shapely
-
     plane, up = _plane(frame), _up(frame)
     solids = corners(a), corners(b)
     prints = [outlines(_footprints(solid, plane)) for solid in solids]
     heights = [np.einsum("nki,ni->nk", solid, up) for solid in solids]
     low = np.maximum(*(h.min(axis=1) for h in heights))
     high = np.minimum(*(h.max(axis=1) for h in heights))
-    common = np.nan_to_num(areas(np.asarray(shapely.intersection(*prints))))
-    inner = common * np.maximum(np.nan_to_num(high - low), 0)
+    inner = common_areas(*prints) * np.maximum(np.nan_to_num(high - low), 0)
     own, other = volumes(a), volumes(b)
     upright = _is_upright(a, up) & _is_upright(b, up)
     for i in np.flatnonzero(~upright & ~np.isnan(own + other) & (high > low)).tolist():

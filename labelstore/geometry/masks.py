@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -30,22 +31,57 @@ def runs(mask: Mapping[str, Any]) -> Runs | None:
     Returns:
         None where the encoding is not known here, or its runs are not as many pixels as it says.
     """
-    size, counts = [mask["h"], mask["w"]], mask["counts"]
     if mask["encoding"] == "coco_rle":
-        return {"size": size, "counts": counts}
-    if mask["encoding"] not in DECODERS:
-        return None
-    pixels = DECODERS[mask["encoding"]](counts, *size)
+        own = {"size": [mask["h"], mask["w"]], "counts": mask["counts"]}
+        return own if is_whole(mask) else None
+    pixels = decode(mask)
     return None if pixels is None else _encoded(pixels)
 
 
 def decode(mask: Mapping[str, Any]) -> Pixels | None:
     """Return the pixels of a mask, shape (h, w), 0 or 1; None as in `runs`."""
     if mask["encoding"] == "coco_rle":
-        found: Pixels = coco.decode({"size": [mask["h"], mask["w"]], "counts": mask["counts"]})
-        return found
+        own = runs(mask)
+        return coco.decode(own) if own else None
     decoder = DECODERS.get(mask["encoding"])
     return decoder(mask["counts"], mask["h"], mask["w"]) if decoder else None
+
+
+def is_whole(mask: Mapping[str, Any]) -> bool:
+    """Say whether a mask's runs can be read and are as many pixels as it has.
+
+    True too of an encoding that is not known here. Pycocotools writes past its memory where runs
+    are too long, so nothing is given to it before this was asked.
+    """
+    if mask["encoding"] == "coco_rle":
+        lengths = compressed_lengths(mask["counts"])
+        return lengths is not None and _fits(lengths, mask["h"], mask["w"])
+    return mask["encoding"] not in DECODERS or decode(mask) is not None
+
+
+def compressed_lengths(counts: bytes) -> NDArray[np.int64] | None:
+    """Return the lengths of runs from COCO's compressed text, None where it is no such text.
+
+    Each character from `0` on holds five bits of a number, the lowest first, and whether more
+    follow; the last one's highest bit is the sign. From the fourth on, a number is the difference
+    to the length two runs before.
+    """
+    codes = np.frombuffer(counts, np.uint8).astype(np.int64) - ord("0")
+    if not len(codes):
+        return codes
+    last = codes & 0x20 == 0
+    if (codes < 0).any() or (codes > 0x3F).any() or not last[-1]:
+        return None
+    begins = np.flatnonzero(np.append(True, last[:-1]))
+    place = np.arange(len(codes)) - np.repeat(begins, np.diff(np.append(begins, len(codes))))
+    if place.max() > 11:
+        return None
+    values = np.add.reduceat((codes & 0x1F) << (5 * place), begins)
+    ends = np.flatnonzero(last)
+    values -= np.where(codes[ends] & 0x10, 1, 0) << (5 * (place[ends] + 1))
+    for first in (1, 2):  # the third number is whole, as the first two are
+        values[first::2] = np.cumsum(values[first::2])
+    return values
 
 
 def areas(column: pa.Array) -> Floats:
@@ -142,18 +178,25 @@ def _placed(pixels: Pixels, at: NDArray[np.int64], size: NDArray[np.int64]) -> R
 
 def _from_lengths(lengths: NDArray[np.integer[Any]], h: int, w: int, order: str) -> Pixels | None:
     """Return pixels from the lengths of runs, the first of background."""
-    if lengths.sum() != h * w or (lengths < 0).any():
+    if not _fits(lengths, h, w):
         return None
     values = np.repeat(np.arange(len(lengths)) % 2, lengths).astype(np.uint8)
     return values.reshape((h, w), order=order)  # type: ignore[call-overload, no-any-return]
 
 
+def _fits(lengths: NDArray[np.integer[Any]], h: int, w: int) -> bool:
+    return bool(lengths.sum() == h * w and (lengths >= 0).all())
+
+
 def _coco_list(counts: bytes, h: int, w: int) -> Pixels | None:
-    return _from_lengths(np.frombuffer(counts, "<u4").astype(np.int64), h, w, "F")
+    whole = counts[: len(counts) // 4 * 4]
+    return _from_lengths(np.frombuffer(whole, "<u4").astype(np.int64), h, w, "F")
 
 
 def _cvat(counts: bytes, h: int, w: int) -> Pixels | None:
     """Return the pixels of CVAT's comma-separated runs, row by row inside the window."""
+    if not re.fullmatch(rb"\s*\d{1,10}\s*(,\s*\d{1,10}\s*)*", counts):
+        return None
     return _from_lengths(np.array(counts.decode().split(","), np.int64), h, w, "C")
 
 

@@ -41,6 +41,62 @@ WHERE i.width IS NOT NULL AND i.height IS NOT NULL
     AND (a.xmin < 0 OR a.ymin < 0 OR a.xmax > i.width + 1 OR a.ymax > i.height + 1)
 HAVING COUNT(*) > 0
 UNION ALL
+SELECT 'kind-without-shape', 'warning', COUNT(*), MIN(l.annotation_id)
+FROM labels AS l
+WHERE CASE l.kind
+    WHEN 'box' THEN l.box IS NULL
+    WHEN 'rotated_box' THEN l.rotated_box IS NULL
+    WHEN 'corners' THEN l.corners IS NULL
+    WHEN 'polygon' THEN l.polygons IS NULL
+    WHEN 'polyline' THEN l.polylines IS NULL
+    WHEN 'spline' THEN l.spline IS NULL
+    WHEN 'points' THEN l.keypoints IS NULL
+    WHEN 'keypoints' THEN l.keypoints IS NULL
+    WHEN 'ellipse' THEN l.ellipse IS NULL
+    WHEN 'mask' THEN l.mask IS NULL
+    WHEN 'segment' THEN l.raster IS NULL AND l.mask IS NULL AND l.polygons IS NULL
+    WHEN 'cuboid2d' THEN l.cuboid2d IS NULL
+    WHEN 'cuboid3d' THEN l.cuboid3d IS NULL
+    WHEN 'mesh' THEN l.mesh IS NULL
+    WHEN 'point_labels' THEN l.point_labels IS NULL
+    WHEN 'span' THEN l.spans IS NULL
+    WHEN 'interval' THEN l.interval IS NULL
+    WHEN 'text' THEN l.text IS NULL
+    ELSE FALSE
+END
+HAVING COUNT(*) > 0
+UNION ALL
+SELECT 'keypoints-not-of-class', 'warning', COUNT(*), MIN(l.annotation_id)
+FROM labels AS l JOIN categories AS c ON c.category_id = l.category_id
+WHERE c.keypoint_names IS NOT NULL AND l.keypoints IS NOT NULL
+    AND LEN(l.keypoints) <> LEN(c.keypoint_names) * COALESCE(l.keypoint_dims, 2)
+HAVING COUNT(*) > 0
+UNION ALL
+SELECT 'span-outside-text', 'error', COUNT(*), MIN(s.annotation_id)
+FROM (SELECT l.annotation_id AS annotation_id, l.item_id AS item_id, UNNEST(l.spans) AS span FROM labels AS l) AS s
+JOIN items AS i ON i.item_id = s.item_id
+WHERE i.text IS NOT NULL AND s.span."end" > LENGTH(i.text)
+HAVING COUNT(*) > 0
+UNION ALL
+SELECT 'surface-differs', 'error', COUNT(*), MIN(r.annotation_id)
+FROM (
+    SELECT
+        s.annotation_id AS annotation_id,
+        STRING_AGG(SUBSTRING(i.text, s.span."start" + 1, s.span."end" - s.span."start"), ' ' ORDER BY s.place) AS found,
+        MIN(s.surface) AS surface
+    FROM (
+        SELECT
+            l.annotation_id AS annotation_id, l.item_id AS item_id, l.surface AS surface,
+            UNNEST(l.spans) AS span, GENERATE_SUBSCRIPTS(l.spans, 1) AS place
+        FROM labels AS l WHERE l.surface IS NOT NULL
+    ) AS s
+    JOIN items AS i ON i.item_id = s.item_id
+    WHERE i.text IS NOT NULL
+    GROUP BY s.annotation_id
+) AS r
+WHERE r.found <> r.surface
+HAVING COUNT(*) > 0
+UNION ALL
 SELECT 'category-name-repeated', 'warning', COUNT(*), MIN(r.example)
 FROM (
     SELECT MIN(c.category_id) AS example

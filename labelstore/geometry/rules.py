@@ -1,0 +1,95 @@
+"""The rules of each kind of shape, as data: what `check` looks for in `geometries`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from labelstore.geometry import validity as v
+from labelstore.geometry.columns import column
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule.
+
+    Attributes:
+        code: stable.
+        shape: the column that it is about; rows without one keep the rule.
+        severity: `error` where nobody can tell what the shape is, `warning` where it is odd,
+            `info` where it is allowed and worth knowing.
+        words: what a row that breaks it is.
+        broken: which of some rows break it; all of them have the shape.
+    """
+
+    code: str
+    shape: str
+    severity: str
+    words: str
+    broken: Callable[[v.Rows], NDArray[np.bool_]]
+
+
+RULES = (
+    Rule("rotated-box-not-positive", "rotated_box", "warning", "rotated boxes without width or "
+         "height", partial(v.not_positive, "rotated_box")),
+    Rule("polygon-odd-numbers", "polygons", "error", "rings in which an x has no y",
+         partial(v.odd_numbers, "polygons")),
+    Rule("polygon-too-few-points", "polygons", "warning", "rings of fewer than three points",
+         partial(v.too_few_points, "polygons", 3)),
+    Rule("polygon-crosses-itself", "polygons", "info", "rings that cross or touch themselves",
+         v.crosses_itself),
+    Rule("hole-without-ring", "holes_of", "error", "holes of no ring, or of another hole",
+         v.holes_without_ring),
+    Rule("polyline-odd-numbers", "polylines", "error", "lines in which an x has no y",
+         partial(v.odd_numbers, "polylines")),
+    Rule("polyline-too-few-points", "polylines", "warning", "lines of a single point",
+         partial(v.too_few_points, "polylines", 2)),
+    Rule("polyline-closed-differs", "polylines_closed", "error", "lines without a word on whether "
+         "each is closed", partial(v.differs_in_length, "polylines_closed", "polylines")),
+    Rule("spline-broken", "spline", "error", "splines with too few points, or knots that do not "
+         "fit", v.broken_spline),
+    Rule("keypoints-broken", "keypoints", "error", "numbers that do not divide into points",
+         v.broken_points),
+    Rule("visibility-differs", "visibility", "error", "not one visibility for each point",
+         partial(v.differs_in_length, "visibility", "keypoints")),
+    Rule("keypoint-scores-differ", "keypoint_scores", "error", "not one score for each point",
+         partial(v.differs_in_length, "keypoint_scores", "keypoints")),
+    Rule("ellipse-not-positive", "ellipse", "warning", "ellipses without a radius",
+         partial(v.not_positive, "ellipse")),
+    Rule("mask-runs-broken", "mask", "error", "masks whose runs are not height times width",
+         v.broken_runs),
+    Rule("cuboid-not-positive", "cuboid3d", "warning", "cuboids without length, width or height",
+         partial(v.not_positive, "cuboid3d")),
+    Rule("quaternion-not-unit", "cuboid3d", "error", "cuboids whose quaternion has not length one",
+         v.not_unit),
+    Rule("mesh-broken", "mesh", "error", "meshes that are no triangles between their points",
+         v.broken_mesh),
+    Rule("point-labels-broken", "point_labels", "error", "point labels that are not one each",
+         v.broken_labels),
+    Rule("span-backwards", "spans", "error", "spans that end before they begin",
+         partial(v.backwards, "spans")),
+    Rule("interval-backwards", "interval", "error", "intervals that end before they begin",
+         partial(v.backwards, "interval")),
+)  # fmt: skip
+
+
+def broken(rule: Rule, geometries: pa.Table | pa.RecordBatch) -> NDArray[np.int64]:
+    """Return the places of rows that break a rule, rising.
+
+    Args:
+        rule: one of `RULES`.
+        geometries: rows of `geometries`.
+    """
+    there = np.flatnonzero(np.asarray(column(geometries, rule.shape).is_valid()))
+    if not len(there):
+        return there
+    found: NDArray[np.int64] = there[rule.broken(geometries.take(pa.array(there)))]
+    return found

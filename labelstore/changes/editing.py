@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelstore.changes.adding import as_table, new_rows
 from labelstore.changes.resolving import (
     NEVER_SET,
     REFERRED,
@@ -31,7 +32,8 @@ from labelstore.model.arrow import with_column
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.query.sandbox import expressions, query
 from labelstore.storage.rewriting import Edits
-from labelstore.versions.stage import Draft, refuse_gates, removals
+from labelstore.versions.ids import IdBlock
+from labelstore.versions.stage import Draft, additions, refuse_gates, removals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,23 +55,53 @@ class Edit:
         self._default_layer = default_layer
         self._calls = 0
 
-    def add(self, rows: pa.Table) -> NDArray[np.int64]:
-        """Add annotations and return their ids.
+    def add(
+        self, annotations: Any = None, *, items: Any = None, categories: Any = None
+    ) -> NDArray[np.int64]:
+        """Add labels, and items and classes that they need; return the ids of the labels.
+
+        Each of the three is an Arrow table, a pandas or polars frame, or a list.
 
         Args:
-            rows: columns of `annotations` and `geometries` in any number; items by `item_id` or
-                `uri`, classes by `category_id` or `category` (a name). `layer` and `kind` may be
-                left out.
+            annotations: columns of `annotations` and `geometries` in any number, or typed labels
+                (`labelstore.model.labels`); items by `item_id` or `uri`, classes by `category_id`
+                or `category` (a name). `layer` and `kind` may be left out.
+            items: new items, with a `uri` each.
+            categories: new classes, with a `name` each.
 
         Raises:
-            InvalidInput: a column is unknown, or an item or class is not in the store.
+            InvalidInput: a column is unknown, or a name is taken.
+            NotFound: an item or class is not in the store.
+
+        Example:
+            >>> from labelstore.model.labels import Box
+            >>> box = Box(item="a.jpg", category="car", x=10, y=20, width=30, height=40)
+            >>> edit.add([box], items=[{"uri": "a.jpg"}])  # doctest: +SKIP
         """
-        rows = pa.Table.from_batches([rows]) if isinstance(rows, pa.RecordBatch) else rows
-        rows = resolved(self._draft.manifest, rows)
+        for name, given in (("items", items), ("categories", categories)):
+            if given is not None:
+                self._add_named(name, as_table(given))
+        if annotations is None:
+            return np.empty(0, np.int64)
+        return self._add_labels(as_table(annotations))
+
+    def _add_named(self, name: str, rows: pa.Table) -> None:
+        """Add items or classes."""
+        draft, table = self._draft, TABLES[name]
+        ids = self._block(rows).take(rows.num_rows)
+        own = new_rows(table, draft.manifest, rows, ids, draft.activity_id)
+        draft.apply({(name, ""): additions(table, own)})
+
+    def _block(self, rows: pa.Table) -> IdBlock:
+        """Return ids for rows that are added, which follow from these."""
         content = _digest(rows)
         self._draft.distinguish(content)
         self._calls += 1
-        ids = self._draft.block(f"rows {self._calls} {content}").take(rows.num_rows)
+        return self._draft.block(f"rows {self._calls} {content}")
+
+    def _add_labels(self, rows: pa.Table) -> NDArray[np.int64]:
+        rows = resolved(self._draft.manifest, rows)
+        ids = self._block(rows).take(rows.num_rows)
         number = self._draft.activity_id
         constant = pa.repeat(number, rows.num_rows)
         rows = with_column(rows, "annotation_id", pa.array(ids))

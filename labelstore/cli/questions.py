@@ -129,15 +129,10 @@ def check(
 
 
 def _show_faults(found: list[Finding]) -> None:
-    """Print the faults that are told one by one."""
-    rows = [
-        (f.code, _id(fault.item), _id(fault.annotation), fault.field, dumps(fault.value))
-        for f in found
-        for fault in f.faults
-    ]
-    if rows:
-        table(["rule", "item", "annotation", "field", "value"], rows, plain=True)
-
-
-def _id(value: int | None) -> str:
-    return "" if value is None else str(value)
+    """Print the faults that are told one by one, a line each."""
+    for finding in found:
+        for fault in finding.faults:
+            ids = {"item": fault.item, "annotation": fault.annotation}
+            where = [f"{name} {value}" for name, value in ids.items() if value is not None]
+            said = f"{fault.field} = {dumps(fault.value)}"
+            typer.echo(f"  {finding.code}: {', '.join([*where, said])}")

@@ -1,0 +1,110 @@
+"""What people give to be added: Arrow, frames or typed labels; items and classes by hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from labelstore.changes.shaping import filled
+from labelstore.errors import InvalidInput
+from labelstore.model.arrow import with_column
+from labelstore.model.labels import Label
+from labelstore.model.labels import rows as rows_of
+from labelstore.model.tables import Table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from labelstore.versions.manifest import Manifest
+
+NAMES = {"items": "uri", "categories": "name"}
+"""The column that tells items and classes apart for people."""
+GIVEN = {"items": "item_id", "categories": "category_id"}
+DEFAULTS: dict[str, dict[str, Any]] = {"items": {"modality": "image"}, "categories": {}}
+
+
+def as_table(given: Any) -> pa.Table:
+    """Return what was given as a table.
+
+    Args:
+        given: Arrow table or batch, a frame that speaks Arrow's C stream (pandas, polars, DuckDB),
+            a list of typed labels, or a list of mappings.
+
+    Raises:
+        InvalidInput: it is nothing of these.
+    """
+    if isinstance(given, pa.Table):
+        return given
+    if isinstance(given, pa.RecordBatch):
+        return pa.Table.from_batches([given])
+    if hasattr(given, "__arrow_c_stream__"):
+        return pa.table(given)
+    if isinstance(given, Sequence) and all(isinstance(g, Label) for g in given):
+        return rows_of(given)
+    if isinstance(given, Sequence) and all(isinstance(g, Mapping) for g in given):
+        names = dict.fromkeys(name for row in given for name in row)
+        return pa.table({name: pa.array([row.get(name) for row in given]) for name in names})
+    raise InvalidInput(
+        f"cannot add a {type(given).__name__}: give an Arrow table, a pandas or polars frame, "
+        "or a list of labels such as `Box(...)`",
+        code="edit-type",
+    )
+
+
+def new_rows(
+    table: Table, manifest: Manifest, given: Any, ids: NDArray[np.int64], activity_id: int
+) -> pa.Table:
+    """Return rows of new items or classes.
+
+    Args:
+        table: `items` or `categories`.
+        manifest: what the store has.
+        given: see `as_table`; a table, by now.
+        ids: shape (n,), one for each.
+        activity_id: who adds them.
+
+    Raises:
+        InvalidInput: a column is unknown or not for people, or a name is missing or there already.
+    """
+    own = table.id_column
+    people = [n for n in table.columns("content") if n != own]
+    unknown = [n for n in given.column_names if n not in people]
+    if unknown:
+        raise InvalidInput(
+            f"unknown columns of {table.name}: {', '.join(unknown)}. "
+            f"These can be given: {', '.join(people)}.",
+            code="edit-column",
+        )
+    _refuse_names(table, manifest, given)
+    for name, value in DEFAULTS[table.name].items():
+        if name not in given.column_names:
+            given = with_column(given, name, pa.repeat(value, given.num_rows))
+    if table.name == "categories" and "position" not in given.column_names:
+        places = manifest.table(table, ["position"]).column(0).to_pylist()
+        first = 1 + max(places, default=-1)
+        given = with_column(given, "position", first + np.arange(given.num_rows, dtype=np.int32))
+    given = with_column(given, own, ids)
+    given = with_column(given, "changed_in", np.full(len(ids), activity_id))
+    rows = filled(table, given)
+    nowhere = pa.array([[]] * len(ids), table.schema.field("sources").type)
+    return with_column(rows, "sources", nowhere)
+
+
+def _refuse_names(table: Table, manifest: Manifest, given: pa.Table) -> None:
+    """Refuse rows without a name, or with one that is taken."""
+    key = NAMES[table.name]
+    names = given.column(key).to_pylist() if key in given.column_names else [None] * len(given)
+    if None in names:
+        raise InvalidInput(
+            f"row {names.index(None)} of {table.name} has no `{key}`", code="edit-column"
+        )
+    taken = set(manifest.table(table, [key]).column(0).to_pylist())
+    counts = Counter(names)
+    twice = [name for name, count in counts.items() if count > 1 or name in taken]
+    if twice:
+        more = f", and {len(twice) - 1} more are" if len(twice) > 1 else ""
+        raise InvalidInput(f"{table.name}: {twice[0]!r} is there twice{more}", code="edit-name")

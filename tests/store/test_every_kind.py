@@ -1,0 +1,202 @@
+"""A store that holds every kind of label at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from conftest import Run
+
+from labelstore.errors import InvalidInput, NotFound
+from labelstore.model.annotations import Kind
+from labelstore.model.examples import CATEGORIES, ITEMS, LABELS
+from labelstore.model.labels import Box, Label, Tag, rows
+from labelstore.store import Store, init_store
+
+CHANGES = {
+    "box": "{'v0': 1.0, 'v1': 30.0, 'v2': 100.0, 'v3': 60.0}",
+    "rotated_box": "{'cx': 100.0, 'cy': 75.0, 'w': 120.0, 'h': 50.0, 'angle': 0.6}",
+    "corners": "[1.0, 2.0, 3.0, 2.0, 3.0, 4.0, 1.0, 4.0]",
+    "polygons": "[[1.0, 2.0, 3.0, 2.0, 3.0, 4.0], [1.5, 2.0, 3.0, 2.5, 2.0, 3.0]]",
+    "polylines": "[[1.0, 2.0, 3.0, 2.0]]",
+    "spline": "{'form': 'catmull_rom', 'degree': 3, 'closed': TRUE, "
+    "'control_points': [1.0, 2.0, 3.0, 4.0], 'knots': NULL}",
+    "mask": "{'encoding': 'cvat_rle', 'h': 1, 'w': 2, 'x0': 5, 'y0': 6, 'counts': '1,1'::BLOB}",
+    "cuboid3d": "{'cx': 0.0, 'cy': 0.0, 'cz': 0.0, 'length': 4.0, 'width': 2.0, 'height': 1.0, "
+    "'qw': 1.0, 'qx': 0.0, 'qy': 0.0, 'qz': 0.0, 'anchor': 'bottom'}",
+    "mesh": "{'vertices': [0.0, 0.0, 0.0], 'faces': [0, 0, 0]}",
+    "point_labels": "{'encoding': 'uint8', 'count': 1, 'labels': 'a'::BLOB}",
+    "keypoints": "[1.0, 2.0, 3.0, 2.0, 3.0, 4.0]",
+    "ellipse": "{'cx': 100.0, 'cy': 75.0, 'rx': 7.0, 'ry': 3.5, 'angle': 0.0}",
+    "raster": "{'form': 'panoptic', 'uri': 'street.png', 'value': 8}",
+    "cuboid2d": "list_transform(cuboid2d, lambda x: x + 1)",
+    "velocity": "[0.0, 0.0, 0.0]",
+    "surface": "'Ada Grac'",
+    "spans": "[{'start': 0, 'end': 3}]",
+    "text": "'hello'",
+    "interval": "{'start': 1.0, 'end': 2.0, 'channel': 0, 'low_hz': NULL, 'high_hz': NULL, "
+    "'first_frame': NULL, 'last_frame': NULL}",
+}
+
+
+@pytest.fixture
+def every(tmp_path: Path) -> Store:
+    store = init_store(tmp_path / "every")
+    with store.edit(by="ada") as edit:
+        edit.add(list(LABELS.values()), items=list(ITEMS), categories=list(CATEGORIES))
+    store.commit("every kind", tag="v1")
+    return store
+
+
+def test_every_kind_has_an_example() -> None:
+    assert set(LABELS) == set(get_args(Kind))
+    kinds = {label.kind for label in LABELS.values()}
+    assert kinds == set(get_args(Kind)) - {"track"}
+
+
+def test_every_kind_comes_back_bit_for_bit(every: Store) -> None:
+    given = rows(list(LABELS.values()))
+    names = [n for n in given.column_names if n not in ("uri", "category", "layer", "kind")]
+    found = every.query(f"SELECT {', '.join(names)} FROM labels ORDER BY annotation_id", at="v1")
+    for name in names:
+        column = found.column(name).combine_chunks()
+        wanted = given.column(name).combine_chunks()
+        assert column.cast(wanted.type).equals(wanted), name
+
+
+def test_every_kind_keeps_the_rules(every: Store, cli: Run) -> None:
+    assert [(f.code, f.faults) for f in every.check(at="v1")] == []
+    done = cli("check", "--at", "v1", "--store", every.workspace.folder)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("column", sorted(CHANGES))
+def test_a_change_of_a_shape_is_told_as_one(every: Store, column: str) -> None:
+    with every.edit() as edit:
+        count = edit.update(where=f"{column} IS NOT NULL", set={column: CHANGES[column]})
+    difference = every.status()
+    assert difference is not None
+    counts = difference.tables["annotations"]
+    assert (counts.added, counts.removed, counts.changed) == (0, 0, count)
+    assert column in difference.columns
+
+
+def test_faults_are_named_with_item_label_field_and_value(every: Store, cli: Run) -> None:
+    cuboid = "struct_pack(cx := 0.0, cy := 0.0, cz := 0.0, length := 4.0, width := 2.0, "
+    cuboid += "height := 1.0, qw := 2.0, qx := 0.0, qy := 0.0, qz := 0.0, anchor := 'center')"
+    with every.edit() as edit:
+        edit.update(where="kind = 'cuboid3d'", set={"cuboid3d": cuboid})
+        edit.update(where="kind = 'span'", set={"spans": "[{'start': 0, 'end': 99}]"})
+        edit.update(where="kind = 'polyline'", set={"polylines": "[[1.0, 2.0]]"})
+        edit.update(where="kind = 'tag'", set={"confidence": "1.5"})
+    every.commit("faults", tag="v2")
+    found = {f.code: f for f in every.check(at="v2")}
+    assert set(found) == {
+        "annotations.confidence:more-than-maximum", "polyline-too-few-points",
+        "quaternion-not-unit", "span-outside-text", "surface-differs",
+    }  # fmt: skip
+    (fault,) = found["quaternion-not-unit"].faults
+    assert (fault.field, fault.value["qw"]) == ("cuboid3d", 2.0)
+    sql = "SELECT item_id, annotation_id FROM labels WHERE kind = 'cuboid3d'"
+    (ids,) = every.query(sql, at="v2").to_pylist()
+    assert (fault.item, fault.annotation) == (ids["item_id"], ids["annotation_id"])
+    done = cli("check", "--at", "v2", "--faults", "3", "--store", every.workspace.folder)
+    assert done.returncode == 1
+    for word in (str(ids["item_id"]), str(ids["annotation_id"]), "cuboid3d", '"qw": 2.0'):
+        assert word in done.stdout
+    told = json.loads(
+        cli("check", "--at", "v2", "--json", "--store", every.workspace.folder).stdout
+    )
+    (line,) = [f for f in told["findings"] if f["code"] == "polyline-too-few-points"]
+    assert line["faults"][0]["value"] == [[1.0, 2.0]]
+
+
+class Frame:
+    """A frame of another library that speaks Arrow's C stream."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self._table.__arrow_c_stream__(requested_schema)
+
+
+def test_frames_and_batches_and_lists_are_the_same(tmp_path: Path) -> None:
+    labels: list[Label] = [
+        Box(item="a.jpg", category="car", x=i, y=0, width=1, height=2) for i in range(3)
+    ]
+    table = rows(labels)
+    found = []
+    for i, given in enumerate((labels, table, table.to_batches()[0], Frame(table))):
+        store = init_store(tmp_path / str(i))
+        with store.edit(by="ada") as edit:
+            ids = edit.add(given, items=[{"uri": "a.jpg"}], categories=[{"name": "car"}])
+            assert len(ids) == 3
+        found.append(store.query("SELECT kind, box, box_form FROM labels ORDER BY box.v0"))
+    assert found[0].column("kind").to_pylist() == ["box"] * 3
+    assert all(f.equals(found[0]) for f in found)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"annotations": 5}, "cannot add a int"),
+        ({"items": [{"uri": "a.jpg"}, {"uri": "a.jpg"}]}, "'a.jpg' is there twice"),
+        ({"items": [{"width": 5}]}, "row 0 of items has no `uri`"),
+        ({"items": [{"uri": "a.jpg", "item_id": 5}]}, "unknown columns of items: item_id"),
+        ({"categories": [{"name": "car", "sources": []}]}, "unknown columns of categories"),
+        ({"items": [{"uri": "a.jpg", "width": "wide"}]}, "'width' is int32"),
+        ({"items": [{"uri": "a.jpg"}],
+          "annotations": [Tag(item="a.jpg"), Tag(item=5)]}, "add them in two calls"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_added_is_refused(tmp_path: Path, given: Any, said: str) -> None:
+    store = init_store(tmp_path / "store")
+    with pytest.raises(InvalidInput, match=said), store.edit() as edit:
+        edit.add(given.pop("annotations", None), **given)
+    assert store.staged() is None
+
+
+def test_lists_may_say_different_things_of_each(every: Store) -> None:
+    found = every.query("SELECT uri, text, duration_s, width FROM items ORDER BY item_id")
+    assert found.to_pylist() == [
+        {name: item.get(name) for name in ("uri", "text", "duration_s", "width")} for item in ITEMS
+    ]
+
+
+def test_an_unknown_item_is_refused(every: Store) -> None:
+    with pytest.raises(NotFound, match=r"no item 'b\.jpg'"), every.edit() as edit:
+        edit.add([Tag(item="b.jpg")])
+    with pytest.raises(InvalidInput, match="is there twice"), every.edit() as edit:
+        edit.add(items=[{"uri": "street.jpg"}])
+
+
+def test_null_columns_cost_next_to_nothing(tmp_path: Path) -> None:
+    """All shapes but one null: less than a byte a row in all."""
+    import pyarrow.parquet as pq
+
+    store = init_store(tmp_path / "store")
+    count = 20_000
+    table = pa.table(
+        {
+            "uri": pa.repeat("a.jpg", count),
+            "category": pa.repeat("car", count),
+            "text": pa.array(np.arange(count).astype(str)),
+        }
+    )
+    with store.edit() as edit:
+        edit.add(table, items=[{"uri": "a.jpg"}], categories=[{"name": "car"}])
+    store.commit("texts", tag="v1")
+    manifest = store.manifest("v1")
+    cost = 0
+    for part in manifest.parts_of("geometries", store.workspace.default_layer):
+        metadata = pq.ParquetFile(manifest.path(part)).metadata
+        for group in range(metadata.num_row_groups):
+            columns = [metadata.row_group(group).column(i) for i in range(metadata.num_columns)]
+            cost += sum(c.total_compressed_size for c in columns if c.statistics is not None
+                        and c.statistics.null_count == c.num_values)  # fmt: skip
+    assert 0 < cost < count

@@ -19,8 +19,14 @@ CATEGORIES = (
     {"name": "hand", "keypoint_names": ["wrist", "thumb", "tip"],
      "skeleton": [{"a": 0, "b": 1}, {"a": 1, "b": 2}]},
 )  # fmt: skip
-RUNS = np.array([610, 20, 130, 20, 130, 20, 29070], "<u4").tobytes()
-"""Three columns of twenty pixels in an image of 200 x 150."""
+
+
+def _disc(h: int, w: int, radius: float) -> bytes:
+    """Return the runs of a disc in the middle of an image, column by column."""
+    y, x = np.mgrid[:h, :w] + 0.5
+    inside = np.hypot(x - w / 2, y - h / 2) < radius
+    edges = np.flatnonzero(np.diff(inside.reshape(-1, order="F"))) + 1
+    return np.diff([0, *edges, h * w]).astype("<u4").tobytes()
 
 
 POINT_LABELS = PointLabels(encoding="uint8", count=6, labels=bytes([1, 1, 0, 2, 2, 2]))
@@ -48,7 +54,8 @@ def _labels() -> dict[str, l.Label]:
         "keypoints": l.Keypoints(item="street.jpg", category="hand", visibility=[2, 2, 1],
                                  points=[(60, 120), (90, 80), (140, 40)]),
         "ellipse": l.Ellipse(**image, cx=100, cy=75, rx=70, ry=35, angle=-0.3),
-        "mask": l.Mask(**image, encoding="coco_rle_list", h=150, w=200, counts=RUNS),
+        "mask": l.Mask(**image, encoding="coco_rle_list", h=150, w=200,
+                       counts=_disc(150, 200, 40)),
         "segment": l.Segment(**image, form="panoptic", uri="street.png", value=7),
         "cuboid2d": l.Cuboid2D(**image, points=[*front, *rear]),
         "cuboid3d": l.Cuboid3D(**cloud, center=(10, 2, 0.8), size=(4.2, 1.8, 1.6),

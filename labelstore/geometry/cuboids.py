@@ -164,3 +164,46 @@ def _common_volume(a: Floats, b: Floats) -> float:
         return float(ConvexHull(inside).volume)
     except QhullError:  # a cuboid without volume
         return 0.0
+
+
+def moved(column: pa.Array, matrix: Floats) -> pa.Array:
+    """Return cuboids in another frame; nothing is lost but the last bit of rounding.
+
+    Args:
+        column: n values of `cuboid3d`.
+        matrix: shape (4, 4), a rotation and a shift from the old frame to the new one.
+
+    Returns:
+        n values of `cuboid3d`.
+    """
+    from scipy.spatial.transform import Rotation
+
+    values = members(column)
+    known = np.asarray(column.is_valid())
+    own = values[known]
+    turn = Rotation.from_matrix(matrix[:3, :3])
+    values[known, :3] = turn.apply(own[:, :3]) + matrix[:3, 3]
+    quaternions = turn * Rotation.from_quat(own[:, 6:10], scalar_first=True)
+    values[known, 6:10] = quaternions.as_quat(scalar_first=True)
+    fields = list(column.type)
+    arrays = [pa.array(np.nan_to_num(v)) for v in values.T]
+    arrays.append(pc.struct_field(column, "anchor").fill_null("center"))
+    return pa.StructArray.from_arrays(arrays, fields=fields, mask=pa.array(~known))
+
+
+def projected(column: pa.Array, projection: Floats) -> Floats:
+    """Return the corners of cuboids in an image; their depth is lost.
+
+    Args:
+        column: n values of `cuboid3d`, in the camera's frame.
+        projection: shape (3, 4).
+
+    Returns:
+        Shape (n, 8, 2), pixels, in the order of `CORNERS`; NaN for corners behind the camera.
+    """
+    solid = corners(column)
+    found = solid @ projection[:, :3].T + projection[:, 3]
+    depth = found[:, :, 2:]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        pixels: Floats = np.where(depth > 0, found[:, :, :2] / depth, np.nan)
+    return pixels

@@ -41,23 +41,39 @@ class _Bits:
         return int(self.read(width)[0])
 
 
+def is_whole(data: bytes, h: int, w: int) -> bool:
+    """Say whether a mask can be read and has as many pixels as it should."""
+    return _words(data, h * w * CHANNELS) is not None
+
+
 def pixels(data: bytes, h: int, w: int) -> Words | None:
     """Return a mask's pixels, shape (h, w), 0 or 1: those that are not wholly transparent.
 
-    None where the data ends early or holds another number of pixels. The packing is that of
-    thi.ng's rle-pack: 32 bits for the number of words, 5 for a word's width, 4 for each of four
-    widths of run lengths; then runs: a bit for repeated or literal, 2 for the width, the length,
-    and one word or as many as the length says.
+    None where the data ends early or holds another number of pixels.
+    """
+    found = _words(data, h * w * CHANNELS)
+    if found is None:
+        return None
+    values, lengths = found
+    words = np.repeat((values > 0).astype(np.uint8), lengths)[: h * w * CHANNELS]
+    return words[ALPHA::CHANNELS].reshape(h, w)
+
+
+def _words(data: bytes, wanted: int) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+    """Return the words and how often each stands, None where they are not so many as wanted.
+
+    The packing is that of thi.ng's rle-pack: 32 bits for the number of words, 5 for the width of a
+    word, 4 for each of four widths of run lengths; then runs: a bit for repeated or literal, 2 for
+    the width, the length, and one word or as many as the length says.
     """
     bits = _Bits(data)
+    values, lengths, done = [], [], 0
     try:
-        count = bits.one(32)
-        if count != h * w * CHANNELS:
+        if bits.one(32) != wanted:
             return None
         word = bits.one(5) + 1
         widths = [bits.one(4) + 1 for _ in range(4)]
-        values, lengths, done = [], [], 0
-        while done < count:
+        while done < wanted:
             repeated = bits.one(1)
             length = bits.one(widths[bits.one(2)]) + 1
             own = bits.read(word, 1 if repeated else length)
@@ -66,5 +82,6 @@ def pixels(data: bytes, h: int, w: int) -> Words | None:
             done += length
     except EOFError:
         return None
-    words = np.repeat(np.concatenate(values), np.concatenate(lengths))[:count]
-    return (words[ALPHA::CHANNELS] > 0).astype(np.uint8).reshape(h, w)
+    if not values:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    return np.concatenate(values), np.concatenate(lengths)

@@ -17,49 +17,95 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Pixels = NDArray[np.uint8]
+    Lengths = NDArray[np.int64]
 
 Runs = dict[str, Any]
 """COCO's compressed runs: `size` (h, w) and `counts` (bytes)."""
 
 
-def runs(mask: Mapping[str, Any]) -> Runs | None:
-    """Return a mask as COCO's compressed runs; a window stays a window.
+def lengths(mask: Mapping[str, Any]) -> Lengths | None:
+    """Return the lengths of a mask's runs, the first of background, or None.
 
     Args:
-        mask: a value of `mask`.
+        mask: a value of `mask`, of an encoding in `RUN_READERS`; COCO's run down the columns,
+            CVAT's along the rows.
 
     Returns:
-        None where the encoding is not known here, or its runs are not as many pixels as it says.
+        None where the runs cannot be read, or are not as many pixels as the mask has. Nothing is
+        given to pycocotools before that is known: it trusts what runs say.
     """
-    if mask["encoding"] == "coco_rle":
-        own = {"size": [mask["h"], mask["w"]], "counts": mask["counts"]}
-        return own if is_whole(mask) else None
+    found = RUN_READERS[mask["encoding"]](mask["counts"])
+    size = mask["h"] * mask["w"]
+    if found is None or not 0 <= size < LIMIT:
+        return None
+    if (found < 0).any() or (found > size).any() or found.sum() != size:
+        return None
+    return found
+
+
+def is_whole(mask: Mapping[str, Any]) -> bool:
+    """Say whether a mask can be read and has as many pixels as it says.
+
+    True too of an encoding that is not known here.
+    """
+    if mask["encoding"] in RUN_READERS:
+        return lengths(mask) is not None
+    return mask["encoding"] != "ls_rle" or label_studio.is_whole(**_shape(mask))
+
+
+def runs(mask: Mapping[str, Any]) -> Runs | None:
+    """Return a mask as COCO's compressed runs, none of them empty; a window stays a window.
+
+    Returns:
+        None where it cannot be read, see `is_whole`, or is too large to be turned by pixels.
+    """
+    if mask["encoding"] in ("coco_rle", "coco_rle_list"):
+        own = lengths(mask)
+        if own is None:
+            return None
+        size = [mask["h"], mask["w"]]
+        found: Runs = coco.frPyObjects({"size": size, "counts": joined(own).tolist()}, *size)
+        return found
     pixels = decode(mask)
     return None if pixels is None else _encoded(pixels)
 
 
 def decode(mask: Mapping[str, Any]) -> Pixels | None:
     """Return the pixels of a mask, shape (h, w), 0 or 1; None as in `runs`."""
-    if mask["encoding"] == "coco_rle":
-        own = runs(mask)
-        return coco.decode(own) if own else None
-    decoder = DECODERS.get(mask["encoding"])
-    return decoder(mask["counts"], mask["h"], mask["w"]) if decoder else None
+    h, w = mask["h"], mask["w"]
+    if not 0 <= h * w <= MOST_PIXELS:
+        return None
+    if mask["encoding"] == "ls_rle":
+        return label_studio.pixels(**_shape(mask))
+    own = lengths(mask) if mask["encoding"] in RUN_READERS else None
+    if own is None:
+        return None
+    values = np.repeat((np.arange(len(own)) % 2).astype(np.uint8), own)
+    along: Pixels = (
+        values.reshape((h, w)) if mask["encoding"] == "cvat_rle" else (values.reshape((w, h)).T)
+    )
+    return along
 
 
-def is_whole(mask: Mapping[str, Any]) -> bool:
-    """Say whether a mask's runs can be read and are as many pixels as it has.
+def joined(own: Lengths) -> Lengths:
+    """Return the same runs without empty ones, but for an empty first one.
 
-    True too of an encoding that is not known here. Pycocotools writes past its memory where runs
-    are too long, so nothing is given to it before this was asked.
+    They are allowed, and pycocotools counts wrongly where two masks have them.
     """
-    if mask["encoding"] == "coco_rle":
-        lengths = compressed_lengths(mask["counts"])
-        return lengths is not None and _fits(lengths, mask["h"], mask["w"])
-    return mask["encoding"] not in DECODERS or decode(mask) is not None
+    kept = own > 0
+    kinds = (np.arange(len(own)) % 2)[kept]
+    if not len(kinds):
+        return own[:0]
+    begins = np.flatnonzero(np.append(True, kinds[1:] != kinds[:-1]))
+    found: Lengths = np.add.reduceat(own[kept], begins)
+    return np.append(0, found) if kinds[0] else found
 
 
-def compressed_lengths(counts: bytes) -> NDArray[np.int64] | None:
+def _shape(mask: Mapping[str, Any]) -> dict[str, Any]:
+    return {"data": mask["counts"], "h": mask["h"], "w": mask["w"]}
+
+
+def _compressed(counts: bytes) -> Lengths | None:
     """Return the lengths of runs from COCO's compressed text, None where it is no such text.
 
     Each character from `0` on holds five bits of a number, the lowest first, and whether more
@@ -74,7 +120,7 @@ def compressed_lengths(counts: bytes) -> NDArray[np.int64] | None:
         return None
     begins = np.flatnonzero(np.append(True, last[:-1]))
     place = np.arange(len(codes)) - np.repeat(begins, np.diff(np.append(begins, len(codes))))
-    if place.max() > 11:
+    if place.max() > 6:  # seven characters hold more than any image
         return None
     values = np.add.reduceat((codes & 0x1F) << (5 * place), begins)
     ends = np.flatnonzero(last)
@@ -82,6 +128,24 @@ def compressed_lengths(counts: bytes) -> NDArray[np.int64] | None:
     for first in (1, 2):  # the third number is whole, as the first two are
         values[first::2] = np.cumsum(values[first::2])
     return values
+
+
+def _listed_lengths(counts: bytes) -> Lengths | None:
+    return np.frombuffer(counts, "<u4").astype(np.int64) if len(counts) % 4 == 0 else None
+
+
+def _cvat(counts: bytes) -> Lengths | None:
+    """Return the lengths of CVAT's comma-separated runs."""
+    if not re.fullmatch(rb"\s*\d{1,10}\s*(,\s*\d{1,10}\s*)*", counts):
+        return None
+    return np.array(counts.decode().split(","), np.int64)
+
+
+RUN_READERS = {"coco_rle": _compressed, "coco_rle_list": _listed_lengths, "cvat_rle": _cvat}
+LIMIT = 2**32
+"""Pixels that a mask must stay below: pycocotools counts with 32 bits."""
+MOST_PIXELS = 2**28
+"""Pixels up to which masks are worked on one by one, about 16,000 x 16,000."""
 
 
 def areas(column: pa.Array) -> Floats:
@@ -117,9 +181,10 @@ def iou(a: pa.Array, b: pa.Array, crowd: NDArray[np.bool_] | None = None) -> Flo
     """
     found = np.full(len(a), np.nan)
     for i, (one, other) in enumerate(zip(_listed(a), _listed(b), strict=True)):
-        pair = _on_one_canvas(one, other) if one and other else None
-        if pair:
-            is_crowd = bool(crowd is not None and crowd[i])
+        is_crowd = bool(crowd is not None and crowd[i])
+        if one and other and (one["x0"] is not None or other["x0"] is not None):
+            found[i] = _window_iou(one, other, crowd=is_crowd)
+        elif one and other and (pair := _pair(one, other)):
             found[i] = coco.iou([pair[0]], [pair[1]], [is_crowd])[0, 0]
     return found
 
@@ -154,54 +219,25 @@ def _measured(mask: Mapping[str, Any] | None, measure: Any) -> float:
     return measure(own) if own else float("nan")
 
 
-def _on_one_canvas(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[Runs, Runs] | None:
-    """Return both as runs of one image, windows put in their places."""
-    if a["x0"] is None and b["x0"] is None:
-        pair = runs(a), runs(b)
-        same = (a["h"], a["w"]) == (b["h"], b["w"])
-        return (pair[0], pair[1]) if pair[0] and pair[1] and same else None
-    pixels = decode(a), decode(b)
-    if pixels[0] is None or pixels[1] is None:
+def _pair(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[Runs, Runs] | None:
+    """Return two masks of one image as runs of the same canvas."""
+    if (a["h"], a["w"]) != (b["h"], b["w"]):
         return None
-    places = [np.array([m["y0"] or 0, m["x0"] or 0]) for m in (a, b)]
-    first = np.minimum(places[0], places[1])
-    size = np.maximum(places[0] + pixels[0].shape, places[1] + pixels[1].shape) - first
-    return _placed(pixels[0], places[0] - first, size), _placed(pixels[1], places[1] - first, size)
+    one, other = runs(a), runs(b)
+    return (one, other) if one and other else None
 
 
-def _placed(pixels: Pixels, at: NDArray[np.int64], size: NDArray[np.int64]) -> Runs:
-    """Return pixels on a canvas, from a corner on."""
-    canvas = np.zeros(size, np.uint8)
-    canvas[at[0] : at[0] + pixels.shape[0], at[1] : at[1] + pixels.shape[1]] = pixels
-    return _encoded(canvas)
-
-
-def _from_lengths(lengths: NDArray[np.integer[Any]], h: int, w: int, order: str) -> Pixels | None:
-    """Return pixels from the lengths of runs, the first of background."""
-    if not _fits(lengths, h, w):
-        return None
-    values = np.repeat(np.arange(len(lengths)) % 2, lengths).astype(np.uint8)
-    return values.reshape((h, w), order=order)  # type: ignore[call-overload, no-any-return]
-
-
-def _fits(lengths: NDArray[np.integer[Any]], h: int, w: int) -> bool:
-    return bool(lengths.sum() == h * w and (lengths >= 0).all())
-
-
-def _coco_list(counts: bytes, h: int, w: int) -> Pixels | None:
-    whole = counts[: len(counts) // 4 * 4]
-    return _from_lengths(np.frombuffer(whole, "<u4").astype(np.int64), h, w, "F")
-
-
-def _cvat(counts: bytes, h: int, w: int) -> Pixels | None:
-    """Return the pixels of CVAT's comma-separated runs, row by row inside the window."""
-    if not re.fullmatch(rb"\s*\d{1,10}\s*(,\s*\d{1,10}\s*)*", counts):
-        return None
-    return _from_lengths(np.array(counts.decode().split(","), np.int64), h, w, "C")
-
-
-DECODERS = {
-    "coco_rle_list": _coco_list,
-    "cvat_rle": _cvat,
-    "ls_rle": label_studio.pixels,
-}
+def _window_iou(a: Mapping[str, Any], b: Mapping[str, Any], *, crowd: bool) -> float:
+    """Return the IoU of masks of which one is a window, by the part where both are."""
+    one, other = decode(a), decode(b)
+    if one is None or other is None:
+        return float("nan")
+    (ay, ax), (by, bx) = ((m["y0"] or 0, m["x0"] or 0) for m in (a, b))
+    top, left = max(ay, by), max(ax, bx)
+    bottom, right = min(ay + a["h"], by + b["h"]), min(ax + a["w"], bx + b["w"])
+    inner = 0
+    if bottom > top and right > left:
+        cut = one[top - ay : bottom - ay, left - ax : right - ax]
+        inner = int((cut & other[top - by : bottom - by, left - bx : right - bx]).sum())
+    own, others = int(one.sum()), int(other.sum())
+    return inner / (own if crowd else own + others - inner) if inner else 0.0

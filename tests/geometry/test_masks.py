@@ -90,6 +90,51 @@ def test_masks_agree_as_their_pixels_do(pair: Any, crowd: bool) -> None:
         np.testing.assert_allclose(found, [inner / whole if inner else 0], atol=1e-12)
 
 
+@given(pairs)
+def test_empty_runs_change_nothing(pair: Any) -> None:
+    """Runs of no pixels are allowed; pycocotools alone is wrong where both masks have some."""
+    inner, whole = (pair[0] & pair[1]).sum(), (pair[0] | pair[1]).sum()
+    sides: list[dict[str, Any]] = []
+    for found in pair:
+        h, w = found.shape
+        own = run_lengths(found.reshape(-1, order="F"))
+        split = [part for n in own for part in ([n - 1, 0, 1] if n > 1 else [n])]
+        counts = coco.frPyObjects({"size": [h, w], "counts": split}, h, w)["counts"]
+        sides.append({"encoding": "coco_rle", "h": h, "w": w, "counts": counts})
+        decoded = masks.decode(sides[-1])
+        assert decoded is not None
+        assert decoded.tolist() == found.tolist()
+    one, other = (column("mask", [side]) for side in sides)
+    np.testing.assert_allclose(masks.iou(one, other), [inner / whole if inner else 0], atol=1e-12)
+
+
+HUGE = {"h": 65535, "w": 65535}
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        {"encoding": "cvat_rle", **HUGE, "counts": b"4294836225"},
+        {"encoding": "coco_rle_list", **HUGE, "counts": np.array([65535**2], "<u4").tobytes()},
+        {"encoding": "coco_rle", "h": 2**31 - 1, "w": 2**31 - 1, "counts": b"0"},
+        {"encoding": "ls_rle", **HUGE, "counts": b"\0" * 9},
+        {"encoding": "cvat_rle", "h": 0, "w": 0, "counts": b"0"},
+    ],
+)
+def test_sizes_take_no_memory_before_they_are_believed(mask: dict[str, Any]) -> None:
+    row = shapes([{"mask": mask}])
+    masks.is_whole(mask)
+    assert masks.decode(mask) is None or mask["h"] == 0
+    assert not areas(row)[0] > 0
+    assert not similarity("mask", row, row)[0] > 0
+
+
+def test_windows_far_apart_share_nothing() -> None:
+    one = {"encoding": "cvat_rle", "h": 1, "w": 1, "counts": b"0,1", "x0": 0, "y0": 0}
+    far = {**one, "x0": 2**31 - 1, "y0": 2**31 - 1}
+    assert similarity("mask", shapes([{"mask": one}]), shapes([{"mask": far}])).tolist() == [0]
+
+
 @given(pixels, st.integers(-5, 20), st.integers(-5, 20))
 def test_a_window_stands_where_it_says(found: np.ndarray, x: int, y: int) -> None:
     window = {**dialects(found)["cvat_rle"], "x0": x, "y0": y}

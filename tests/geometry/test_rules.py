@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco
 from rows import shapes
 
-from labelstore.geometry.masks import compressed_lengths
+from labelstore.geometry.masks import lengths as lengths_of
 from labelstore.geometry.rules import RULES, broken
 
 SQUARE = [0.0, 0.0, 4.0, 0.0, 4.0, 4.0, 0.0, 4.0]
@@ -24,8 +24,12 @@ CUBOID = {
 }  # fmt: skip
 SPLINE = {"form": "b_spline", "degree": 3, "closed": False, "control_points": SQUARE}
 BEZIER = {**SPLINE, "form": "cubic_bezier"}
-RUNS = {"encoding": "coco_rle", "h": 3, "w": 2, "counts": b"123"}
-LISTED = {**RUNS, "encoding": "coco_rle_list", "counts": np.array([1, 2, 3], "<u4").tobytes()}
+RUNS: dict[str, Any] = {"encoding": "coco_rle", "h": 3, "w": 2, "counts": b"123"}
+LISTED: dict[str, Any] = {
+    **RUNS,
+    "encoding": "coco_rle_list",
+    "counts": np.array([1, 2, 3], "<u4").tobytes(),
+}
 POINTS = {"keypoints": [1.0, 2.0, 3.0, 4.0]}
 MESH: dict[str, Any] = {"vertices": [0.0, 0, 0, 1, 0, 0, 0, 1, 0], "faces": [0, 1, 2]}
 LABELS = {"encoding": "uint16", "count": 2, "labels": b"\1\0\2\0"}
@@ -73,7 +77,8 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {
          {"mask": {**RUNS, "counts": b"\xff"}}, {"mask": {**RUNS, "counts": b"12S"}},
          {"mask": {**RUNS, "encoding": "cvat_rle", "counts": b"1,4"}},
          {"mask": {**RUNS, "encoding": "cvat_rle", "counts": b"1,five"}},
-         {"mask": {**RUNS, "encoding": "ls_rle", "counts": b"12"}}]),
+         {"mask": {**RUNS, "encoding": "ls_rle", "counts": b"12"}},
+         {"mask": {**LISTED, "counts": LISTED["counts"] + b"\1"}}]),
     "cuboid-not-positive": ([{"cuboid3d": CUBOID}], [{"cuboid3d": {**CUBOID, "height": 0.0}}]),
     "quaternion-not-unit": ([{"cuboid3d": CUBOID}], [{"cuboid3d": {**CUBOID, "qw": 0.61}}]),
     "mesh-broken": (
@@ -105,6 +110,7 @@ def test_a_rule_accepts_and_rejects(rule: Any) -> None:
 def test_compressed_runs_have_the_lengths_that_pycocotools_wrote(lengths: list[int]) -> None:
     size = [sum(lengths), 1]
     made = coco.frPyObjects({"size": size, "counts": lengths}, *size)
-    found = compressed_lengths(made["counts"])
+    mask = {"encoding": "coco_rle", "h": size[0], "w": 1, "counts": made["counts"]}
+    found = lengths_of(mask)
     assert found is not None
     assert found.tolist() == lengths

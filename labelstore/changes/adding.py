@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from labelstore.changes.shaping import filled
 from labelstore.errors import InvalidInput
 from labelstore.model.arrow import with_column
-from labelstore.model.labels import Label
+from labelstore.model.labels import Label, array
 from labelstore.model.labels import rows as rows_of
 from labelstore.model.tables import Table
 
@@ -47,7 +48,8 @@ def as_table(given: Any) -> pa.Table:
         return rows_of(given)
     if isinstance(given, Sequence) and all(isinstance(g, Mapping) for g in given):
         names = dict.fromkeys(name for row in given for name in row)
-        return pa.table({name: pa.array([row.get(name) for row in given]) for name in names})
+        columns = {name: array(str(name), [row.get(name) for row in given]) for name in names}
+        return pa.table(columns)
     raise InvalidInput(
         f"cannot add a {type(given).__name__}: give an Arrow table, a pandas or polars frame, "
         "or a list of labels such as `Box(...)`",
@@ -81,8 +83,9 @@ def new_rows(
         )
     _refuse_names(table, manifest, given)
     for name, value in DEFAULTS[table.name].items():
-        if name not in given.column_names:
-            given = with_column(given, name, pa.repeat(value, given.num_rows))
+        said = name in given.column_names
+        known = given.column(name) if said else pa.nulls(given.num_rows, pa.string())
+        given = with_column(given, name, pc.fill_null(known, value))
     if table.name == "categories" and "position" not in given.column_names:
         places = manifest.table(table, ["position"]).column(0).to_pylist()
         first = 1 + max(places, default=-1)
@@ -94,9 +97,17 @@ def new_rows(
     return with_column(rows, "sources", nowhere)
 
 
+def _is_text(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    text = pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view
+    return pa.types.is_null(kind) or any(is_kind(kind) for is_kind in text)
+
+
 def _refuse_names(table: Table, manifest: Manifest, given: pa.Table) -> None:
     """Refuse rows without a name, or with one that is taken."""
     key = NAMES[table.name]
+    if key in given.column_names and not _is_text(given.column(key).type):
+        raise InvalidInput(f"`{key}` of {table.name} must be text", code="edit-type")
     names = given.column(key).to_pylist() if key in given.column_names else [None] * len(given)
     if None in names:
         raise InvalidInput(

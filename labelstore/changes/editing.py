@@ -81,9 +81,10 @@ class Edit:
         for name, given in (("items", items), ("categories", categories)):
             if given is not None:
                 self._add_named(name, as_table(given))
-        if annotations is None:
+        rows = None if annotations is None else as_table(annotations)
+        if rows is None or not rows.num_columns:
             return np.empty(0, np.int64)
-        return self._add_labels(as_table(annotations))
+        return self._add_labels(rows)
 
     def _add_named(self, name: str, rows: pa.Table) -> None:
         """Add items or classes."""

@@ -26,6 +26,11 @@ REFERRED = {
 """Column of an id, with the table that must have it and the word for what it means."""
 NEVER_SET = frozenset({"number_style"})
 """How a source wrote its numbers: nothing that a hand can know."""
+OURS = frozenset(
+    {"annotation_id", "row_hash", "geometry_hash", "created_in", "changed_in",
+     "xmin", "ymin", "xmax", "ymax"}
+)  # fmt: skip
+"""Columns that the store fills itself."""
 
 
 def resolved(manifest: Manifest, rows: pa.Table) -> pa.Table:
@@ -89,6 +94,12 @@ def _refuse_unknown(noun: str, missing: list[str]) -> None:
 def _refuse_columns(names: Sequence[str]) -> None:
     known = {n for name in FAMILY for n in TABLES[name].schema.names} | NAMED.keys()
     known -= NEVER_SET
+    ours = sorted(OURS & set(names))
+    if ours:
+        raise InvalidInput(
+            f"the store fills {', '.join(ours)} itself: leave {'them' if ours[1:] else 'it'} out",
+            code="edit-column",
+        )
     unknown = [n for n in names if n not in known]
     if unknown:
         raise InvalidInput(f"unknown columns: {', '.join(unknown)}", code="edit-column")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.types as pat
 
 from labelstore.errors import FormatError, InvalidInput
 from labelstore.geometry.covering import COLUMNS as COVERING
@@ -43,6 +44,9 @@ def cast(values: Any, field: pa.Field) -> Any:
     Raises:
         InvalidInput: they do not fit.
     """
+    strange = _strange_members(values.type, field.type, field.name)
+    if strange:
+        raise InvalidInput(f"unknown members: {', '.join(strange)}", code="edit-column")
     try:
         return values.cast(field.type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -55,6 +59,20 @@ def cast(values: Any, field: pa.Field) -> Any:
             f"column {field.name!r} is {field.type}, and {values.type} was given: {error}",
             code="edit-type",
         ) from error
+
+
+def _strange_members(given: pa.DataType, wanted: pa.DataType, path: str) -> list[str]:
+    """Return members of structs that a column does not have; a cast would drop them."""
+    if pat.is_struct(given) and pat.is_struct(wanted):
+        known = {f.name: f.type for f in wanted}
+        found = [f"{path}.{f.name}" for f in given if f.name not in known]
+        for f in given:
+            if f.name in known:
+                found += _strange_members(f.type, known[f.name], f"{path}.{f.name}")
+        return found
+    if hasattr(given, "value_type") and hasattr(wanted, "value_type"):
+        return _strange_members(given.value_type, wanted.value_type, path)
+    return []
 
 
 def filled(table: Table, rows: pa.Table) -> pa.Table:

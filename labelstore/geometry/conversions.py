@@ -19,6 +19,7 @@ from labelstore.geometry.boxes import members
 from labelstore.geometry.columns import column
 from labelstore.geometry.covering import covering_boxes
 from labelstore.geometry.curves import ellipse_outlines, polyline, turned_rectangles
+from labelstore.geometry.validity import broken_spline
 from labelstore.model.tables import TABLES
 
 if TYPE_CHECKING:
@@ -101,8 +102,11 @@ def _corners(rows: Rows) -> Columns:
 def _splines(rows: Rows) -> Columns:
     lines: list[Any] = []
     closed: list[Any] = []
-    for own in column(rows, "spline").to_pylist():
-        if own is None:
+    splines = column(rows, "spline")
+    there = np.asarray(splines.is_valid())
+    there[there] = ~broken_spline(rows.filter(pa.array(there)))
+    for own, usable in zip(splines.to_pylist(), there.tolist(), strict=True):
+        if not usable:
             lines.append(None)
             closed.append(None)
             continue

@@ -12,6 +12,7 @@ from labelstore.geometry.boxes import corners, members
 from labelstore.geometry.columns import column
 from labelstore.geometry.curves import polyline, turned_rectangles
 from labelstore.geometry.rings import Rings
+from labelstore.geometry.validity import broken_points, broken_spline
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,9 +60,9 @@ def _rings(name: str, rows: pa.RecordBatch | pa.Table) -> Floats:
 def _pairs(name: str, rows: pa.RecordBatch | pa.Table) -> Floats:
     """Return the extents of flat lists of interleaved x, y."""
     points = column(rows, name)
-    sizes = np.asarray(pc.list_value_length(points)) // 2
-    owners = np.repeat(np.arange(len(points)), sizes)
-    return extents(owners, np.asarray(points.flatten(), np.float64).reshape(-1, 2), len(points))
+    single = pa.ListArray.from_arrays(pa.array(np.arange(len(points) + 1, dtype=np.int32)), points)
+    rings = Rings.of(single)
+    return extents(rings.owners, rings.xy, len(points))
 
 
 def _rotated(rows: pa.RecordBatch | pa.Table) -> Floats:
@@ -81,16 +82,28 @@ def _turn(angle: Floats) -> tuple[Floats, Floats]:
 
 def _splines(rows: pa.RecordBatch | pa.Table) -> Floats:
     found = []
-    for spline in column(rows, "spline").to_pylist():
+    unusable = broken_spline(rows)
+    for spline, bad in zip(column(rows, "spline").to_pylist(), unusable.tolist(), strict=True):
+        if bad:
+            found.append([np.nan] * 4)
+            continue
         points = np.array(spline["control_points"], np.float64).reshape(-1, 2)
         line = polyline(spline["form"], points, degree=spline["degree"],
                         closed=spline["closed"], knots=spline["knots"])  # fmt: skip
-        found.append([*line.min(axis=0), *line.max(axis=0)] if len(line) else [np.nan] * 4)
+        found.append([*line.min(axis=0), *line.max(axis=0)])
     return np.array(found)
 
 
 def _keypoints(rows: pa.RecordBatch | pa.Table) -> Floats:
     """Return the extents of labelled keypoints in the plane."""
+    boxes = np.full((rows.num_rows, 4), np.nan)
+    usable = ~broken_points(rows)
+    boxes[usable] = _of_points(rows.filter(pa.array(usable)))
+    return boxes
+
+
+def _of_points(rows: pa.RecordBatch | pa.Table) -> Floats:
+    """Return the extents of labelled keypoints whose numbers divide into points."""
     points = column(rows, "keypoints")
     dims = np.asarray(column(rows, "keypoint_dims").fill_null(2)).astype(np.int64)
     sizes = np.asarray(pc.list_value_length(points)).astype(np.int64)

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from labelstore.geometry.curves import polyline, turned_rectangles
+from labelstore.geometry.validity import broken_spline
 from labelstore.model.tables import TABLES
 
 if TYPE_CHECKING:
@@ -122,6 +123,9 @@ def _polylines(row: Row) -> list[str]:
 
 def _spline(row: Row) -> list[str]:
     own = row["spline"]
+    schema = TABLES["geometries"].schema
+    if broken_spline(pa.table({"spline": pa.array([own], schema.field("spline").type)})).any():
+        return []
     control = _pairs(own["control_points"])
     line = polyline(own["form"], control, degree=own["degree"], closed=own["closed"],
                     knots=own["knots"])  # fmt: skip

@@ -69,7 +69,8 @@ def _ends(column: pa.Array) -> tuple[Ints, Ints, Ints]:
     Each of shape (2 m,); spans that end before they begin count as empty.
     """
     spans = column.flatten()
-    rows = np.asarray(pc.list_parent_indices(column)).astype(np.int64)
+    counts = np.asarray(pc.fill_null(pc.list_value_length(column), 0))
+    rows = np.repeat(np.arange(len(column)), counts)
     begin = np.asarray(spans.field("start"))
     end = np.maximum(np.asarray(spans.field("end")), begin)
     steps = np.repeat([1, -1], len(rows))

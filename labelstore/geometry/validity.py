@@ -35,7 +35,7 @@ def odd_numbers(shape: str, rows: Rows) -> Mask:
     """Return lists of rings or lines in which an x has no y."""
     values = column(rows, shape)
     lengths = np.asarray(pc.list_value_length(values.flatten()))
-    return _any(lengths % 2 == 1, np.asarray(pc.list_parent_indices(values)), len(values))
+    return _any(lengths % 2 == 1, _owners(values), len(values))
 
 
 def too_few_points(shape: str, least: int, rows: Rows) -> Mask:
@@ -62,7 +62,7 @@ def holes_without_ring(rows: Rows) -> Mask:
     counts = _lengths(column(rows, "polygons"))
     owners = column(rows, "holes_of")
     found = _lengths(owners) != counts
-    parents = np.asarray(pc.list_parent_indices(owners)).astype(np.int64)
+    parents = _owners(owners)
     own = np.asarray(owners.flatten()).astype(np.int64)
     begins = np.cumsum(_lengths(owners)) - _lengths(owners)
     named = begins[parents] + np.clip(own, 0, _lengths(owners)[parents] - 1)
@@ -79,7 +79,7 @@ def differs_in_length(shape: str, of: str, rows: Rows) -> Mask:
 def broken_points(rows: Rows) -> Mask:
     """Return keypoints whose numbers do not divide into points."""
     lengths, dims = _lengths(column(rows, "keypoints")), _dims(rows)
-    found: Mask = lengths % np.maximum(dims, 1) != 0
+    found: Mask = (lengths % np.maximum(dims, 1) != 0) | (dims < 2) | (dims > 3)
     return found
 
 
@@ -106,9 +106,25 @@ def broken_spline(rows: Rows) -> Mask:
     bezier = np.asarray(pc.equal(form, "cubic_bezier"))
     closed = np.asarray(pc.struct_field(splines, "closed"))
     pieces = np.where(closed, points % 3 > 1, points % 3 != 1)  # three a piece, and an end
-    least = np.where(bezier, 3 + ~closed, order)
-    knotted = np.asarray(pc.struct_field(splines, "knots").is_valid()) & (knots != points + order)
+    by_degree = np.asarray(pc.equal(form, "b_spline"))
+    least = np.select([bezier, by_degree], [np.where(closed, 3, 4), order], 2)
+    told = by_degree & np.asarray(pc.struct_field(splines, "knots").is_valid())
+    knotted = told & ((knots != points + order) | _falls(pc.struct_field(splines, "knots"), order))
     found: Mask = (numbers % 2 == 1) | (points < least) | (bezier & pieces) | knotted
+    return found | (order < 2)
+
+
+def _falls(knots: pa.Array, order: Ints) -> Mask:
+    """Return rows whose knots are not rising, or leave no stretch between the outer ones."""
+    owners = _owners(knots)
+    values = np.asarray(knots.flatten(), np.float64)
+    within = owners[1:] == owners[:-1]
+    found = _any(within & (np.diff(values) < 0), owners[1:], len(knots))
+    counts = _lengths(knots)
+    begins = np.cumsum(counts) - counts
+    enough = np.flatnonzero((counts >= 2 * order) & (order > 0))
+    low, high = values[(begins + order - 1)[enough]], values[(begins + counts - order)[enough]]
+    found[enough] |= low >= high
     return found
 
 
@@ -118,7 +134,7 @@ def backwards(shape: str, rows: Rows) -> Mask:
     if shape == "spans":
         each = values.flatten()
         wrong = pc.less(each.field("end"), each.field("start"))
-        return _any(np.asarray(wrong), np.asarray(pc.list_parent_indices(values)), len(values))
+        return _any(np.asarray(wrong), _owners(values), len(values))
     found = np.zeros(len(values), bool)
     for low, high in (("start", "end"), ("low_hz", "high_hz"), ("first_frame", "last_frame")):
         pair = pc.struct_field(values, high), pc.struct_field(values, low)
@@ -132,7 +148,7 @@ def broken_mesh(rows: Rows) -> Mask:
     vertices, faces = (pc.struct_field(meshes, n) for n in ("vertices", "faces"))
     numbers = _lengths(vertices)
     corners = np.asarray(faces.flatten()).astype(np.int64)
-    owners = np.asarray(pc.list_parent_indices(faces)).astype(np.int64)
+    owners = _owners(faces)
     missing = _any(corners >= numbers[owners] // 3, owners, len(numbers))
     return np.asarray((numbers % 3 != 0) | (_lengths(faces) % 3 != 0) | missing)
 
@@ -143,7 +159,8 @@ def broken_labels(rows: Rows) -> Mask:
     widths = np.asarray(pc.index_in(pc.struct_field(labels, "encoding"),
                                     pa.array(["uint8", "uint16", "uint32"])))  # fmt: skip
     size = np.asarray(pc.binary_length(pc.struct_field(labels, "labels"))).astype(np.int64)
-    found: Mask = size != np.asarray(pc.struct_field(labels, "count")) << widths
+    count = np.asarray(pc.struct_field(labels, "count"))
+    found: Mask = (count != size >> widths) | (size % (1 << widths) != 0)
     return found
 
 
@@ -158,6 +175,11 @@ def _dims(rows: Rows) -> Ints:
 
 def _lengths(lists: pa.Array) -> Ints:
     return np.asarray(pc.fill_null(pc.list_value_length(lists), 0)).astype(np.int64)
+
+
+def _owners(lists: pa.Array) -> Ints:
+    """Return the row of each member, as `flatten` gives them: a null list has none."""
+    return np.repeat(np.arange(len(lists)), _lengths(lists))
 
 
 def _any(wrong: Mask, owners: Ints, count: int) -> Mask:

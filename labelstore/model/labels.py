@@ -348,8 +348,30 @@ def rows(labels: Sequence[Label]) -> pa.Table:
     names = list(dict.fromkeys(name for row in filled for name in row))
     types = {"uri": pa.string(), "category": pa.string()}
     types |= {f.name: f.type for table in FAMILY for f in TABLES[table].schema}
-    columns = {name: pa.array([row.get(name) for row in filled], types[name]) for name in names}
+    columns = {n: array(n, [row.get(n) for row in filled], types[n]) for n in names}
     return pa.table(columns)
+
+
+def array(name: str, values: Sequence[Any], kind: pa.DataType | None = None) -> pa.Array:
+    """Return Python values as a column.
+
+    Raises:
+        InvalidInput: they do not fit its type, or each other.
+    """
+    try:
+        return pa.array(values, kind)
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError, TypeError) as error:
+        said = f"is {kind}" if kind is not None else "holds values of several types"
+        raise InvalidInput(f"column {name!r} {said}: {error}", code="edit-type") from error
+
+
+def _as_json(name: str, value: Any) -> str:
+    try:
+        return json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(
+            f"attribute {name!r} cannot be written as JSON: {error}", code="edit-type"
+        ) from error
 
 
 def _row(label: Label) -> dict[str, Any]:
@@ -359,6 +381,6 @@ def _row(label: Label) -> dict[str, Any]:
         row["category" if isinstance(label.category, str) else "category_id"] = label.category
     row["kind"] = label.kind
     if label.attributes is not None:
-        row["attributes"] = [(k, json.dumps(v)) for k, v in label.attributes.items()]
+        row["attributes"] = [(k, _as_json(k, v)) for k, v in label.attributes.items()]
     own = label.model_dump(include=set(SHARED))
     return row | {k: v for k, v in {**own, **label.shape()}.items() if v is not None}

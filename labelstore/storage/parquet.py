@@ -147,4 +147,5 @@ def _short_decimals(values: pa.Array) -> bool:
     sample = np.asarray(pc.drop_null(values.slice(0, SAMPLE)))
     if not len(sample):
         return True
-    return bool((np.rint(sample * 100) / 100 == sample).mean() >= 0.5)
+    with np.errstate(over="ignore"):  # a number too large for it is no short decimal
+        return bool((np.rint(sample * 100) / 100 == sample).mean() >= 0.5)

@@ -57,14 +57,20 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {
         [{"polylines": [SMALL], "polylines_closed": [True]}],
         [{"polylines": [SMALL, SMALL], "polylines_closed": [True]}]),
     "spline-broken": (
-        [{"spline": SPLINE}, {"spline": BEZIER}, {"spline": {**SPLINE, "knots": [0.0] * 8}},
+        [{"spline": SPLINE}, {"spline": BEZIER},
+         {"spline": {**SPLINE, "knots": [0.0] * 4 + [1.0] * 4}},
+         {"spline": {**SPLINE, "form": "catmull_rom", "control_points": SMALL[:4]}},
          {"spline": {**BEZIER, "closed": True, "control_points": SMALL}}],
         [{"spline": {**SPLINE, "degree": 4}}, {"spline": {**SPLINE, "knots": [0.0] * 7}},
          {"spline": {**BEZIER, "control_points": [*SQUARE, 1.0, 2.0]}},
+         {"spline": {**SPLINE, "knots": [0.0] * 8}}, {"spline": {**SPLINE, "knots": []}},
+         {"spline": {**SPLINE, "knots": [3.0, 2.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]}},
          {"spline": {**SPLINE, "control_points": [*SQUARE, 1.0]}}]),
     "keypoints-broken": (
         [POINTS, {"keypoints": SMALL, "keypoint_dims": 3}], [{"keypoints": [1.0, 2.0, 3.0]},
-                                                             {**POINTS, "keypoint_dims": 3}]),
+                                                             {**POINTS, "keypoint_dims": 3},
+                                                             {**POINTS, "keypoint_dims": 1},
+                                                             {**POINTS, "keypoint_dims": -1}]),
     "visibility-differs": ([{**POINTS, "visibility": [0, 2]}], [{**POINTS, "visibility": [2]},
                                                                 {"visibility": [1]}]),
     "keypoint-scores-differ": (
@@ -87,7 +93,8 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {
                            {"mesh": {**MESH, "vertices": MESH["vertices"][:8]}}]),
     "point-labels-broken": (
         [{"point_labels": LABELS}, {"point_labels": {**LABELS, "encoding": "uint8", "count": 4}}],
-        [{"point_labels": {**LABELS, "count": 3}}]),
+        [{"point_labels": {**LABELS, "count": 3}},
+         {"point_labels": {"encoding": "uint32", "count": 2**62, "labels": b""}}]),
     "span-backwards": (
         [{"spans": [{"start": 3, "end": 3}]}],
         [{"spans": [{"start": 3, "end": 5}, {"start": 9, "end": 8}]}]),

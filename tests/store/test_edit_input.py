@@ -37,6 +37,8 @@ def rows(**columns: list[Any]) -> pa.Table:
         ({"category_id": [5]}, "given twice: category and category_id"),
         ({"item_id": [5]}, "given twice: uri and item_id"),
         ({"nonsense": [5]}, "unknown columns: nonsense"),
+        ({"annotation_id": [5]}, "the store fills annotation_id itself"),
+        ({"box": BOX, "xmin": [5.0]}, "the store fills xmin itself"),
     ],
 )
 def test_rows_that_cannot_be_stored_are_refused(

@@ -15,6 +15,7 @@ from labelstore.errors import InvalidInput, NotFound
 from labelstore.model.annotations import Kind
 from labelstore.model.examples import CATEGORIES, ITEMS, LABELS
 from labelstore.model.labels import Box, Label, Tag, rows
+from labelstore.model.tables import TABLES
 from labelstore.store import Store, init_store
 
 CHANGES = {
@@ -150,6 +151,14 @@ def test_frames_and_batches_and_lists_are_the_same(tmp_path: Path) -> None:
         ({"items": [{"uri": "a.jpg", "item_id": 5}]}, "unknown columns of items: item_id"),
         ({"categories": [{"name": "car", "sources": []}]}, "unknown columns of categories"),
         ({"items": [{"uri": "a.jpg", "width": "wide"}]}, "'width' is int32"),
+        ({"items": [{"uri": 5}]}, "`uri` of items must be text"),
+        ({"items": [{"uri": "a.jpg"}],
+          "annotations": [{"uri": "a.jpg", "box": {"v0": 1.0, "v1": 1.0, "v2": 1.0, "v3": 1.0,
+                                                   "angle": 2.0}}]}, "unknown members: box.angle"),
+        ({"annotations": [Tag(item="a.jpg", track_id=2**63)]}, "column 'track_id' is int64"),
+        ({"annotations": [Tag(item="a.jpg", attributes={"a": {1}})]}, "attribute 'a' cannot be"),
+        ({"annotations": [Tag(item="\ud800")]}, "column 'uri' is string"),
+        ({"annotations": [{"uri": "a.jpg"}, {"uri": 1}]}, "column 'uri' holds values of several"),
         ({"items": [{"uri": "a.jpg"}],
           "annotations": [Tag(item="a.jpg"), Tag(item=5)]}, "add them in two calls"),
     ],
@@ -166,6 +175,36 @@ def test_lists_may_say_different_things_of_each(every: Store) -> None:
     assert found.to_pylist() == [
         {name: item.get(name) for name in ("uri", "text", "duration_s", "width")} for item in ITEMS
     ]
+
+
+def test_nothing_to_add_is_no_fault(every: Store) -> None:
+    with every.edit() as edit:
+        assert len(edit.add([])) == 0
+        edit.add(items=[{"uri": "n.txt", "modality": "text"}, {"uri": "m.jpg"}])
+    found = every.query("SELECT modality FROM items WHERE uri IN ('n.txt', 'm.jpg') ORDER BY uri")
+    assert found.column(0).to_pylist() == ["image", "text"]
+
+
+BROKEN: list[dict[str, Any]] = [
+    {"corners": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]},
+    {"cuboid2d": [1.0] * 15},
+    {"keypoints": [1.0, 2.0], "keypoint_dims": 1},
+    {"keypoints": [1.0, 2.0], "keypoint_dims": -1},
+    {"spline": {"form": "b_spline", "degree": 3, "closed": False, "control_points": [1.0, 2.0]}},
+    {"spline": {"form": "catmull_rom", "degree": 3, "closed": True, "control_points": [1.0, 2.0]}},
+    {"spline": {"form": "b_spline", "degree": -1, "closed": False, "control_points": [1.0] * 8}},
+    {"mask": {"encoding": "cvat_rle", "h": 99999, "w": 100000, "counts": b"9999900000"}},
+]
+
+
+@pytest.mark.parametrize("shape", BROKEN, ids=str)
+def test_a_shape_that_breaks_rules_is_stored_and_told(every: Store, shape: Any) -> None:
+    types = {f.name: f.type for f in TABLES["geometries"].schema}
+    columns = {name: pa.array([value], types[name]) for name, value in shape.items()}
+    with every.edit() as edit:
+        edit.add(pa.table({"uri": ["street.jpg"], "category": ["thing"], **columns}))
+    every.commit("broken", tag="v2")
+    assert every.check(at="v2")
 
 
 def test_an_unknown_item_is_refused(every: Store) -> None:

@@ -63,7 +63,7 @@ def remote_add(
 def schema_export(
     folder: Annotated[Path, typer.Argument(help="Folder for the files.")],
 ) -> None:
-    """Write JSON Schema, Arrow schema and hash vectors of every table."""
+    """Write JSON Schema, Arrow schema and hash vectors of every table, and examples."""
     from labelstore.model.published import published_files
 
     folder.mkdir(parents=True, exist_ok=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+from base64 import urlsafe_b64encode
+from typing import Any
 
 from labelstore.model import labels as l
 from labelstore.model.geometries import PointLabels
+from labelstore.model.tables import FAMILY, TABLES
 
 TEXT = "Ada met Grace in Paris."
 ITEMS = (
@@ -21,14 +23,11 @@ CATEGORIES = (
 )  # fmt: skip
 
 
-def _disc(h: int, w: int, radius: float) -> bytes:
-    """Return the runs of a disc in the middle of an image, column by column."""
-    y, x = np.mgrid[:h, :w] + 0.5
-    inside = np.hypot(x - w / 2, y - h / 2) < radius
-    edges = np.flatnonzero(np.diff(inside.reshape(-1, order="F"))) + 1
-    return np.diff([0, *edges, h * w]).astype("<u4").tobytes()
-
-
+DISC = (
+    b"]k8<U4:H6K4L4L4L4M2M4M2N2N2N2N2N2N2O0O2N2O0O2O0O2O0O2O0O2O000O2O0000000O2O00000000000000000000"
+    b"01N100000001N10001N101N101N101N101N2N101N2N2N2N2N2N2N3L3N3L4L4L4L5J8FXg8"
+)
+"""Runs of a disc in the middle of an image of 200 x 150."""
 POINT_LABELS = PointLabels(encoding="uint8", count=6, labels=bytes([1, 1, 0, 2, 2, 2]))
 
 
@@ -54,8 +53,7 @@ def _labels() -> dict[str, l.Label]:
         "keypoints": l.Keypoints(item="street.jpg", category="hand", visibility=[2, 2, 1],
                                  points=[(60, 120), (90, 80), (140, 40)]),
         "ellipse": l.Ellipse(**image, cx=100, cy=75, rx=70, ry=35, angle=-0.3),
-        "mask": l.Mask(**image, encoding="coco_rle_list", h=150, w=200,
-                       counts=_disc(150, 200, 40)),
+        "mask": l.Mask(**image, encoding="coco_rle", h=150, w=200, counts=DISC),
         "segment": l.Segment(**image, form="panoptic", uri="street.png", value=7),
         "cuboid2d": l.Cuboid2D(**image, points=[*front, *rear]),
         "cuboid3d": l.Cuboid3D(**cloud, center=(10, 2, 0.8), size=(4.2, 1.8, 1.6),
@@ -73,3 +71,24 @@ def _labels() -> dict[str, l.Label]:
 
 LABELS = _labels()
 """By kind; that of `track` is a box at one of its track's keyframes."""
+
+
+def family_rows(kind: str) -> dict[str, dict[str, Any]]:
+    """Return the rows of `annotations` and `geometries` of a kind's example, as JSON has them.
+
+    Ids and hashes are zero, since they depend on a store; bytes are base 64.
+    """
+    (row,) = l.rows([LABELS[kind]]).to_pylist(maps_as_pydicts="strict")
+    row |= {"layer": "example", "item_id": 0, "annotation_id": 0, "category_id": 0}
+    found = {}
+    for name in FAMILY:
+        table = TABLES[name]
+        own = {n: _text(row[n]) for n in table.schema.names if row.get(n) is not None}
+        found[name] = {**own, table.hash_column: 0}
+    return found
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _text(inner) for name, inner in value.items()}
+    return urlsafe_b64encode(value).decode() if isinstance(value, bytes) else value

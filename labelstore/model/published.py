@@ -1,4 +1,4 @@
-"""The published contract in `schemas/v1`: JSON Schema, Arrow schema and hash vectors as text."""
+"""The published contract in `schemas/v1`: schemas, examples and hash vectors as text."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from labelstore.model.canonical import HASH_DEFINITION, leaves, row_bytes
 from labelstore.model.columns import Json
+from labelstore.model.examples import LABELS, family_rows
 from labelstore.model.shape import Shape, shapes
 from labelstore.model.tables import FORMAT_VERSION, TABLES, Table
 
@@ -20,6 +21,7 @@ def published_files() -> dict[str, str]:
     for table in TABLES.values():
         files[f"{table.name}.schema.json"] = _text(table.model.model_json_schema())
         files[f"{table.name}.arrow.json"] = _text(arrow_description(table))
+    files["examples.json"] = _text({kind: family_rows(kind) for kind in LABELS})
     files["hash_vectors.json"] = _text([hash_vector(t) for t in TABLES.values()])
     return dict(sorted(files.items()))
 

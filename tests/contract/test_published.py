@@ -7,15 +7,20 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import jsonschema
+import pyarrow as pa
 import pytest
 
 import labelstore
 from labelstore import errors
 from labelstore.cli.app import app
 from labelstore.errors import LabelstoreError
+from labelstore.model.annotations import Kind
 from labelstore.model.published import published_files
+from labelstore.model.rules import check_table
+from labelstore.model.tables import TABLES
 from labelstore.store import Store
 
 SCHEMAS = Path(__file__).parents[2] / "schemas" / "v1"
@@ -44,6 +49,22 @@ def test_examples_validate_by_json_schema() -> None:
     for vector in json.loads(files["hash_vectors.json"]):
         schema = json.loads(files[f"{vector['table']}.schema.json"])
         jsonschema.validate(vector["row"], schema)
+
+
+def test_an_example_of_every_kind_is_accepted_by_all() -> None:
+    files = published_files()
+    examples = json.loads(files["examples.json"])
+    assert set(examples) == set(get_args(Kind))
+    for kind, family in examples.items():
+        assert family["annotations"]["kind"] == ("box" if kind == "track" else kind)
+        for name, row in family.items():
+            jsonschema.validate(row, json.loads(files[f"{name}.schema.json"]))
+            model = TABLES[name].model.model_validate_json(json.dumps(row))
+            values = model.model_dump()
+            table = pa.Table.from_pylist([values], schema=TABLES[name].schema)
+            assert check_table(TABLES[name].model, table) == [], (kind, name)
+            (back,) = table.to_pylist(maps_as_pydicts="strict")
+            assert back == values
 
 
 def test_commands_and_methods_are_the_same_verbs() -> None:

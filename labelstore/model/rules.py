@@ -108,7 +108,8 @@ def _broken(path: str, shape: Shape, values: pa.Array) -> Iterator[tuple[str, st
 
 def _in_lists(path: str, item: Shape, values: pa.Array) -> Iterator[tuple[str, str, Mask]]:
     members = values.flatten()
-    parents = np.asarray(pc.list_parent_indices(values))
+    lengths = np.asarray(pc.fill_null(pc.list_value_length(values), 0))
+    parents = np.repeat(np.arange(len(values)), lengths)  # a null list has no members
     for inner, rule, bad in _broken(path, item, members):
         rows = np.zeros(len(values), bool)
         rows[parents[bad]] = True

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import shapely
 from hypothesis import given
@@ -16,6 +17,7 @@ from rows import column, shapes
 
 from labelstore.geometry import curves, intervals, keypoints, lines
 from labelstore.geometry.covering import covering_boxes
+from labelstore.geometry.rules import RULES, broken
 from labelstore.geometry.similarity import similarity
 
 numbers = st.integers(-100, 100).map(lambda n: n / 4)
@@ -173,3 +175,16 @@ def test_curves_go_through_the_points_they_should() -> None:
     ring = curves.polyline("b_spline", circle, degree=3, closed=True, knots=None)
     steps = np.linalg.norm(np.diff(np.append(ring, ring[:1], axis=0), axis=0), axis=1)
     assert steps.max() < 2 * steps.mean()  # no jump where it closes
+
+
+def test_what_stands_under_a_null_does_not_count() -> None:
+    """Arrow may keep members of a list that is null."""
+    kind = column("spans", []).type
+    members = pa.array([{"start": 0, "end": 5}, {"start": 9, "end": 2}], kind.value_type)
+    mask = pa.array([False, True])
+    hidden = pa.ListArray.from_arrays(pa.array([0, 1, 2], pa.int32()), members, kind, mask=mask)
+    found = intervals.span_overlap(hidden, hidden)
+    assert found[0] == 1
+    assert np.isnan(found[1])
+    rows = pa.table({"spans": hidden})
+    assert [r.code for r in RULES if r.shape == "spans" and len(broken(r, rows))] == []

@@ -24,6 +24,7 @@ WORDS = {
     "annotation-source-id-repeated": "source ids that several labels of a data set have",
     "box-not-positive": "labels without width or height",
     "box-outside-image": "labels that reach out of their image",
+    "category-score-missing": "further classes of a label that are not in the store",
     "category-name-repeated": "names that several classes have",
     "item-source-id-repeated": "source ids that several items of a data set have",
     "item-without-split": "items that came after a split was made: run `split` again",

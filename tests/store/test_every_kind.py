@@ -12,7 +12,7 @@ import pytest
 from conftest import Run
 
 from labelstore.errors import InvalidInput, NotFound
-from labelstore.model.annotations import Kind
+from labelstore.model.annotations import CategoryScore, Kind
 from labelstore.model.examples import CATEGORIES, ITEMS, LABELS
 from labelstore.model.labels import Box, Label, Tag, rows
 from labelstore.model.tables import TABLES
@@ -175,6 +175,15 @@ def test_lists_may_say_different_things_of_each(every: Store) -> None:
     assert found.to_pylist() == [
         {name: item.get(name) for name in ("uri", "text", "duration_s", "width")} for item in ITEMS
     ]
+
+
+def test_further_classes_must_be_there(every: Store) -> None:
+    (known,) = every.query("SELECT min(category_id) AS id FROM categories").to_pylist()
+    for number in (known["id"], 5):
+        score = CategoryScore(category_id=number, score=0.5)
+        with every.edit() as edit:
+            edit.add([Tag(item="street.jpg", category="thing", category_scores=[score])])
+    assert [(f.code, f.count) for f in every.check()] == [("category-score-missing", 1)]
 
 
 def test_nothing_to_add_is_no_fault(every: Store) -> None:

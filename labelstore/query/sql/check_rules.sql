@@ -15,6 +15,16 @@ FROM annotations AS a LEFT JOIN categories AS c ON c.category_id = a.category_id
 WHERE a.category_id IS NOT NULL AND c.category_id IS NULL
 HAVING COUNT(*) > 0
 UNION ALL
+SELECT 'category-score-missing', 'error', COUNT(*), MIN(s.annotation_id)
+FROM (
+    SELECT a.annotation_id AS annotation_id, UNNEST(a.category_scores) AS further
+    FROM annotations AS a
+    WHERE a.category_scores IS NOT NULL
+) AS s
+LEFT JOIN categories AS c ON c.category_id = s.further.category_id
+WHERE c.category_id IS NULL
+HAVING COUNT(*) > 0
+UNION ALL
 SELECT 'annotation-category-unlisted', 'warning', COUNT(*), MIN(a.annotation_id)
 FROM annotations AS a JOIN categories AS c ON c.category_id = a.category_id
 WHERE c.unlisted

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from labelstore.errors import NotFound
 from labelstore.geometry import planar
 from labelstore.geometry.boxes import members
 from labelstore.geometry.columns import column
@@ -57,9 +58,16 @@ def convert(source: str, target: str, rows: Rows) -> Columns:
         rows: n rows of `geometries`.
 
     Raises:
-        KeyError: there is no such conversion, see `CONVERSIONS`.
+        NotFound: there is no such conversion, see `CONVERSIONS`.
     """
-    return {(c.source, c.target): c for c in CONVERSIONS}[source, target].convert(rows)
+    targets = {c.target: c for c in CONVERSIONS if c.source == source}
+    if target not in targets:
+        known = ", ".join(targets) or "nothing else"
+        raise NotFound(
+            f"no conversion from {source!r} to {target!r}; it can become {known}",
+            code="conversion-unknown",
+        )
+    return targets[target].convert(rows)
 
 
 def _typed(name: str, values: Any) -> pa.Array:
@@ -186,7 +194,7 @@ CONVERSIONS = (
 
 
 def to_mask(rows: Rows, h: int, w: int) -> pa.Array:
-    """Return outlines as masks of an image, by the rule of pycocotools; holes are filled.
+    """Return outlines as masks of an image, by the rule of pycocotools; holes are cut out.
 
     What is lost: everything below a pixel.
 
@@ -198,7 +206,14 @@ def to_mask(rows: Rows, h: int, w: int) -> pa.Array:
     from labelstore.geometry.masks import rasterise
 
     found: list[dict[str, Any] | None] = []
-    for rings in column(rows, "polygons").to_pylist():
-        own = None if rings is None else rasterise(rings, h, w)
-        found.append(own and {"encoding": "coco_rle", "h": h, "w": w, "counts": own["counts"]})
+    pairs = (column(rows, name).to_pylist() for name in ("polygons", "holes_of"))
+    for rings, owners in zip(*pairs, strict=True):
+        if rings is None:
+            found.append(None)
+            continue
+        inner = [owner >= 0 for owner in owners or [-1] * len(rings)]
+        outer = [ring for ring, is_hole in zip(rings, inner, strict=True) if not is_hole]
+        holes = [ring for ring, is_hole in zip(rings, inner, strict=True) if is_hole]
+        counts = rasterise(outer, h, w, holes)["counts"]
+        found.append({"encoding": "coco_rle", "h": h, "w": w, "counts": counts})
     return _typed("mask", found)

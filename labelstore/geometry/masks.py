@@ -189,14 +189,24 @@ def iou(a: pa.Array, b: pa.Array, crowd: NDArray[np.bool_] | None = None) -> Flo
     return found
 
 
-def rasterise(rings: Sequence[Sequence[float]], h: int, w: int) -> Runs:
+def rasterise(
+    rings: Sequence[Sequence[float]], h: int, w: int, holes: Sequence[Sequence[float]] = ()
+) -> Runs:
     """Return the pixels inside an outline, by the rule of pycocotools: rings are joined.
 
     Args:
         rings: interleaved x, y each.
         h: height of the image in pixels.
         w: width of the image in pixels.
+        holes: rings whose pixels are taken off.
     """
+    own = _filled(rings, h, w)
+    if not holes:
+        return own
+    return _encoded(coco.decode(own) & ~coco.decode(_filled(holes, h, w)) & 1)
+
+
+def _filled(rings: Sequence[Sequence[float]], h: int, w: int) -> Runs:
     flat = [list(map(float, ring)) for ring in rings if len(ring) >= 6]
     if not flat:
         return _encoded(np.zeros((h, w), np.uint8))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from labelstore.errors import NotFound
 from labelstore.geometry import cuboids, intervals, keypoints, lines, masks, planar
 from labelstore.geometry.area import areas
 from labelstore.geometry.boxes import corners, iou
@@ -37,7 +38,15 @@ def similarity(shape: str, a: Rows, b: Rows) -> Floats:
 
     Returns:
         Shape (n,), 0 to 1; NaN where one has no such shape, or they cannot be compared.
+
+    Raises:
+        NotFound: the column has no measure.
     """
+    if shape not in MEASURES:
+        raise NotFound(
+            f"{shape!r} has no similarity; these have: {', '.join(MEASURES)}",
+            code="measure-unknown",
+        )
     return MEASURES[shape](a, b)
 
 

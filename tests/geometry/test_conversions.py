@@ -13,6 +13,7 @@ from pycocotools import mask as coco
 from rows import column, shapes
 from scipy.spatial.transform import Rotation
 
+from labelstore.errors import NotFound
 from labelstore.geometry import cuboids
 from labelstore.geometry.area import areas
 from labelstore.geometry.conversions import CONVERSIONS, convert, to_mask
@@ -67,9 +68,20 @@ def test_outlines_of_masks_have_their_pixels(found: np.ndarray, x0: int) -> None
 def test_outlines_become_the_masks_that_pycocotools_makes() -> None:
     table = rows_of([LABELS["polygon"], LABELS["tag"]])
     (found, nothing) = to_mask(table, 150, 200).to_pylist()
-    wanted = coco.merge(coco.frPyObjects(LABELS["polygon"].shape()["polygons"], 150, 200))
-    assert found["counts"] == wanted["counts"]
+    outer, hole = (
+        coco.frPyObjects([ring], 150, 200) for ring in LABELS["polygon"].shape()["polygons"]
+    )
+    pixels = coco.decode(coco.merge(outer)) * (1 - coco.decode(coco.merge(hole)))
+    assert 0 < coco.area(coco.merge(hole)) == coco.area(coco.merge(outer)) - pixels.sum()
+    assert coco.decode({"size": [150, 200], "counts": found["counts"]}).tolist() == pixels.tolist()
     assert nothing is None
+
+
+def test_what_there_is_not_is_said() -> None:
+    with pytest.raises(NotFound, match="'mask' to 'ellipse'; it can become box, polygons"):
+        convert("mask", "ellipse", TABLE)
+    with pytest.raises(NotFound, match="'mesh' has no similarity"):
+        similarity("mesh", TABLE, TABLE)
 
 
 turns = st.tuples(*[st.floats(-1, 1)] * 4).filter(lambda q: np.linalg.norm(q) > 0.1)

@@ -12,6 +12,13 @@ from labelstore.geometry.drawing import elements, picture
 from labelstore.model.examples import LABELS, TEXT
 from labelstore.model.labels import rows
 
+DRAWN = {
+    "tag": {"text"}, "segment": {"text"}, "span": {"text"}, "text": {"text", "path"},
+    "interval": {"text", "path"}, "points": {"circle"}, "keypoints": {"circle"},
+    "point_labels": {"circle"}, "ellipse": {"ellipse"}, "spline": {"path", "circle"},
+    "cuboid3d": {"path", "circle"},
+}  # fmt: skip
+"""The marks of each kind; a path where nothing is said."""
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -20,7 +27,8 @@ def test_every_kind_has_a_picture(kind: str) -> None:
     (row,) = rows([LABELS[kind]]).to_pylist(maps_as_pydicts="strict")
     found = ElementTree.fromstring(picture(row, 200, 150, text=TEXT))
     assert found.get("viewBox") == "0 0 200 150"
-    assert len(found) > 2  # style, background, and the label
+    marks = {mark.tag.removeprefix(SVG) for mark in list(found)[2:]}  # after style and background
+    assert marks == DRAWN.get(kind, {"path"})
 
 
 @pytest.mark.parametrize("field", ["text", "category"])

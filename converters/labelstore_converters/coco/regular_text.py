@@ -93,10 +93,8 @@ class RegularText:
         """
         marks = np.frombuffer(self._marks, np.uint8)
         expected = int(self._sizes.sum()) + (len(self._named()) - len(WHOLE)) * len(self._table)
-        if (
-            np.count_nonzero(marks == POINT) == expected
-            and not (self._inner % 2 < (self._inner > 0)).any()
-        ):
+        even = (self._inner > 0) & (self._inner % 2 == 0)
+        if np.count_nonzero(marks == POINT) == expected and not even.any():
             return np.empty(0, np.int64)
         pairs = np.lib.stride_tricks.sliding_window_view(marks, 2)
         found = [np.flatnonzero((pairs == list(pair)).all(axis=1)) for pair in BARE]

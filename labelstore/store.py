@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from labelstore.analysis.balance import Balance, balance
-from labelstore.analysis.checks import Finding, check
+from labelstore.analysis.checks import SHOWN, Finding, check
 from labelstore.analysis.drift import Drift, class_drift
 from labelstore.analysis.splits import SplitReport, parse_ratios, split_by_hash
 from labelstore.changes.diff import Diff, diff
@@ -201,7 +201,7 @@ class Store:
         return None if named is None else manifest.layer(named)
 
     def check(
-        self, *, at: str | None = None, shown: int = 20, progress: Progress | None = None
+        self, *, at: str | None = None, shown: int = SHOWN, progress: Progress | None = None
     ) -> list[Finding]:
         """Return the rules that a version breaks.
 

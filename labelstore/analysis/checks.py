@@ -34,10 +34,8 @@ WORDS = {
     "span-outside-text": "spans that reach beyond the text of their item",
     "surface-differs": "spans whose surface is not what stands there in the text",
     "leftovers-kept": "labels with keys, or an order of keys, that no column holds; kept as JSON",
+    **{rule.code: rule.words for rule in RULES},
 }
-
-
-WORDS.update({rule.code: rule.words for rule in RULES})
 SHOWN = 20
 """Faults of one rule that are told one by one, where nobody says how many."""
 
@@ -136,19 +134,22 @@ def _add(
     first = rows.column(table.id_column)[places[0]].as_py()
     finding = found.setdefault(code, Finding(code, severity, 0, first))
     finding.count += len(places)
-    told = rows.take(pa.array(places[: shown - len(finding.faults)], pa.int64()))
-    for row in told.to_pylist(maps_as_pydicts="strict"):
-        value = _plain(row[path.split(".")[0]])
-        ids = row.get("item_id"), row.get("annotation_id")
-        finding.faults.append(Fault(*ids, path, value))
+    told = pa.array(places[: shown - len(finding.faults)], pa.int64())
+    names = ["item_id", "annotation_id", path.split(".")[0]]
+    columns = [
+        rows.column(n).take(told).to_pylist() if n in rows.column_names else [None] * len(told)
+        for n in names
+    ]
+    for item, annotation, value in zip(*columns, strict=True):
+        finding.faults.append(Fault(item, annotation, path, _plain(value)))
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON has it: bytes as text of base 64, times in ISO 8601."""
+    """Return a value as JSON has it: bytes as base 64, times in ISO 8601, maps as pairs."""
     if isinstance(value, bytes):
         return b64encode(value).decode()
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
     return value.isoformat() if isinstance(value, datetime) else value

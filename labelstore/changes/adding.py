@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 NAMES = {"items": "uri", "categories": "name"}
 """The column that tells items and classes apart for people."""
-GIVEN = {"items": "item_id", "categories": "category_id"}
 DEFAULTS: dict[str, dict[str, Any]] = {"items": {"modality": "image"}, "categories": {}}
 
 
@@ -113,9 +112,11 @@ def _refuse_names(table: Table, manifest: Manifest, given: pa.Table) -> None:
         raise InvalidInput(
             f"row {names.index(None)} of {table.name} has no `{key}`", code="edit-column"
         )
-    taken = set(manifest.table(table, [key]).column(0).to_pylist())
-    counts = Counter(names)
-    twice = [name for name, count in counts.items() if count > 1 or name in taken]
-    if twice:
-        more = f", and {len(twice) - 1} more are" if len(twice) > 1 else ""
-        raise InvalidInput(f"{table.name}: {twice[0]!r} is there twice{more}", code="edit-name")
+    there = set(manifest.table(table, [key]).column(0).to_pylist())
+    taken = [name for name in dict.fromkeys(names) if name in there]
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    for found, said in ((taken, "in the store already"), (repeated, "given more than once")):
+        if found:
+            more = f", and {len(found) - 1} more are" if found[1:] else ""
+            message = f"{table.name}: {found[0]!r} is {said}{more}"
+            raise InvalidInput(message, code="edit-name")

@@ -49,7 +49,7 @@ def cast(values: Any, field: pa.Field) -> Any:
         raise InvalidInput(f"unknown members: {', '.join(strange)}", code="edit-column")
     try:
         return values.cast(field.type)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+    except pa.ArrowException as error:
         if "non-nullable" in str(error):
             raise InvalidInput(
                 f"column {field.name!r}: a list holds null where there must be a value",

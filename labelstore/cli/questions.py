@@ -113,9 +113,12 @@ def check(
       labelstore check --at v3
       labelstore check --faults 5
     """
+    from labelstore.analysis.checks import SHOWN
+
     opened_store = opened(store)
+    shown = faults or (SHOWN if json else 0)
     with progress(quiet=quiet) as advance:
-        found = opened_store.check(at=at, progress=advance, shown=faults or (20 if json else 0))
+        found = opened_store.check(at=at, progress=advance, shown=shown)
     if json:
         emit_json("check", {"findings": [{**asdict(f), "words": f.words} for f in found]})
     elif found:

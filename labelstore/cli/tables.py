@@ -47,7 +47,7 @@ def _binary(result: pa.Table, form: str, out: TextIO) -> None:
         else:
             with pa.ipc.new_stream(sink, result.schema) as stream:
                 stream.write_table(result)
-    except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
+    except pa.ArrowException as error:
         raise InvalidInput(
             f"{form} cannot hold this result: {error}. Cast the column, such as `x::VARCHAR`.",
             code="query-form",

@@ -361,7 +361,7 @@ def array(name: str, values: Sequence[Any], kind: pa.DataType | None = None) -> 
     try:
         return pa.array(values, kind)
     except (pa.ArrowException, OverflowError, UnicodeEncodeError, TypeError) as error:
-        said = f"is {kind}" if kind is not None else "holds values of several types"
+        said = f"is {kind}" if kind is not None else "has values that fit no one type"
         raise InvalidInput(f"column {name!r} {said}: {error}", code="edit-type") from error
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from labelstore.changes.meaning import SHAPE, as_lists, bit, counts, meanings, plain
 from labelstore.changes.rows import Range, differences
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.versions.manifest import Manifest
@@ -17,7 +18,10 @@ from labelstore.versions.manifest import Manifest
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-UNCLASSED = -1
+    from labelstore.changes.meaning import Words
+
+    Shapes = tuple[NDArray[np.int64], Words]
+
 CHANGES = ("added", "removed", "changed", "provenance")
 
 
@@ -48,13 +52,15 @@ class Diff:
         tables: counts by table; `annotations` counts a label once, whichever of its two rows
             changed; `geometries` is part of it.
         columns: how many labels differ in each column.
+        meanings: how many labels changed in what way, such as `moved`; see `meaning.WORDS`.
         labels: one row per label that differs: layer, item_id, annotation_id, change,
-            category_before, category_after (null for none).
+            category_before, category_after (null for none), meanings (of a changed one).
         items: one row per item that differs: item_id, change.
     """
 
     tables: dict[str, Counts]
     columns: Mapping[str, int]
+    meanings: Mapping[str, int]
     labels: pa.Table
     items: pa.Table
 
@@ -71,6 +77,7 @@ LABELS = pa.schema(
         ("change", pa.string()),
         ("category_before", pa.int64()),
         ("category_after", pa.int64()),
+        ("meanings", pa.list_(pa.string())),
     ]
 )
 ITEMS = pa.schema([("item_id", pa.int64()), ("change", pa.string())])
@@ -111,6 +118,7 @@ class _Found:
     progress: Callable[[str, int, int], None] | None
     tables: dict[str, Counts] = field(default_factory=dict)
     columns: Counter[str] = field(default_factory=Counter)
+    meanings: Counter[str] = field(default_factory=Counter)
     labels: list[pa.Table] = field(default_factory=list)
     items: list[pa.Table] = field(default_factory=list)
 
@@ -134,30 +142,36 @@ class _Found:
 
     def layer(self, layer: str, before: Manifest, after: Manifest) -> None:
         """Take all of a layer: both families, each label once."""
-        shape_changes = self._shape_changes(layer, before, after)
+        shapes = self._shape_changes(layer, before, after)
         table = TABLES["annotations"]
-        counts = self.tables.setdefault("annotations", Counts())
+        tally = self.tables.setdefault("annotations", Counts())
         columns = ["category_id"]
         for done, area in enumerate(differences(table, before, after, layer, columns), 1):
-            rows = _label_rows(layer, area, shape_changes)
+            words = _words(area, shapes)
+            rows = _label_rows(layer, area, words)
             self._tally(area)
+            self.meanings.update(counts(words))
             self.labels.append(rows)
             if self.progress:
                 self.progress("comparing", done, 0)
             for change in CHANGES:
                 more = int(np.sum(np.asarray(rows.column("change")) == change))
-                setattr(counts, change, getattr(counts, change) + more)
+                setattr(tally, change, getattr(tally, change) + more)
 
-    def _shape_changes(self, layer: str, before: Manifest, after: Manifest) -> NDArray[np.int64]:
-        """Return the ids of labels whose shapes differ, sorted."""
-        ids = [np.empty(0, np.int64)]
+    def _shape_changes(self, layer: str, before: Manifest, after: Manifest) -> Shapes:
+        """Return the ids of labels whose shapes differ, rising, and what changed about each."""
+        ids, words = [np.empty(0, np.int64)], [np.empty(0, np.uint32)]
         for area in differences(TABLES["geometries"], before, after, layer):
             own = np.asarray(area.old.column("annotation_id"))
             ids.append(own[area.changed[:, 0]])
             if self.shapes:
-                for name, flags in area.changed_columns.items():
-                    self.columns[name] += int(flags.sum())
-        return np.sort(np.concatenate(ids))
+                self._tally(area)
+                words.append(meanings(area))
+            else:
+                words.append(np.full(len(area.changed), bit(SHAPE)))
+        found = np.concatenate(ids)
+        order = np.argsort(found)
+        return found[order], np.concatenate(words)[order]
 
     def _tally(self, area: Range) -> None:
         for name, flags in area.changed_columns.items():
@@ -167,7 +181,8 @@ class _Found:
         """Return the whole difference."""
         labels = pa.concat_tables([LABELS.empty_table(), *self.labels])
         items = pa.concat_tables([ITEMS.empty_table(), *self.items])
-        return Diff(self.tables, dict(self.columns.most_common()), labels, items)
+        columns, words = (dict(c.most_common()) for c in (self.columns, self.meanings))
+        return Diff(self.tables, columns, words, labels, items)
 
 
 def _content(area: Range) -> NDArray[np.bool_]:
@@ -178,10 +193,23 @@ def _content(area: Range) -> NDArray[np.bool_]:
     return found
 
 
-def _label_rows(layer: str, area: Range, shape_changes: NDArray[np.int64]) -> pa.Table:
-    """Return one row per label of a range that differs."""
+def _words(area: Range, shapes: Shapes) -> Words:
+    """Return what changed about each label of a range of `annotations`, shape (n,).
+
+    None of it for those that differ only in who said it or in order.
+    """
     ids = np.asarray(area.old.column("annotation_id"))[area.changed[:, 0]]
-    content = _content(area) | np.isin(ids, shape_changes)
+    found = meanings(area)
+    known, words = shapes
+    if len(known):
+        at = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+        found |= np.where(known[at] == ids, words[at], np.uint32(0))
+    return plain(found)
+
+
+def _label_rows(layer: str, area: Range, words: Words) -> pa.Table:
+    """Return one row per label of a range that differs."""
+    content = words > 0
     blocks = [
         (area.new, area.added, "added"),
         (area.old, area.removed, "removed"),
@@ -204,6 +232,7 @@ def _label_rows(layer: str, area: Range, shape_changes: NDArray[np.int64]) -> pa
             pa.repeat(change, len(at)),
             old,
             new,
+            as_lists(words[content] if change == "changed" else np.zeros(len(at), np.uint32)),
         ]
         tables.append(pa.Table.from_arrays(columns, schema=LABELS))
     return pa.concat_tables(tables)

@@ -64,11 +64,39 @@ class Range:
         """
         if not len(self.changed):
             return {}
+        old, new = self._pair
+        return differing(old, new, old.column_names)
+
+    def values(self, names: Sequence[str], chosen: NDArray[np.bool_]) -> tuple[pa.Table, pa.Table]:
+        """Return columns of changed rows on both sides.
+
+        Args:
+            names: the columns.
+            chosen: shape (n,), which of the changed rows.
+        """
+        found = []
+        for side, table in enumerate(self._pair):
+            rows = table.select([n for n in names if n in table.column_names])
+            missing = [n for n in names if n not in table.column_names]
+            for name, values in self._unchanged(side, missing).items():
+                rows = rows.append_column(name, values)
+            found.append(rows.filter(pa.array(chosen)))
+        return found[0], found[1]
+
+    def _unchanged(self, side: int, names: Sequence[str]) -> dict[str, pa.Array]:
+        """Return columns of the changed rows that were not compared, for they do not differ."""
+        if not names:
+            return {}
+        rows = self._rows(side, names, self.changed[:, side])
+        return {name: rows.column(name) for name in names}
+
+    @cached_property
+    def _pair(self) -> tuple[pa.Table, pa.Table]:
+        """Return the changed rows on both sides, with the columns that may differ."""
         content = set(self.table.columns("content")) - DERIVED
         names = [n for n in self._varying() if n in content]
-        old = self._rows(0, names, self.changed[:, 0])
-        new = self._rows(1, names, self.changed[:, 1])
-        return differing(old, new, names)
+        old, new = (self._rows(side, names, self.changed[:, side]) for side in (0, 1))
+        return old, new
 
     def rows(self, side: int, positions: Positions) -> pa.Table:
         """Return whole rows of one side (0 before, 1 after)."""

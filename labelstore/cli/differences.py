@@ -26,7 +26,7 @@ LISTED = 10_000
 
 
 def show_diff(found: Diff, sides: Sides, *, stat: bool = False, items: bool = False) -> None:
-    """Print a difference: tables, classes, class changes, columns, items, verdict."""
+    """Print a difference: tables, classes, what changed, items, verdict."""
     rows = [
         (name, c.added, c.removed, c.changed, c.provenance)
         for name, c in found.tables.items()
@@ -36,7 +36,7 @@ def show_diff(found: Diff, sides: Sides, *, stat: bool = False, items: bool = Fa
         table(["table", "added", "removed", "changed", "provenance only"], rows)
     if not stat:
         _show_classes(found, sides)
-        _show_columns(found)
+        _show_meanings(found)
         _show_items(found, sides, every=items)
     typer.echo(f"verdict: {verdict(found)}")
 
@@ -58,11 +58,10 @@ def _show_classes(found: Diff, sides: Sides) -> None:
         _rest(len(moves), "class changes")
 
 
-def _show_columns(found: Diff) -> None:
-    if found.columns:
+def _show_meanings(found: Diff) -> None:
+    if found.meanings:
         typer.echo()
-        listed = ", ".join(f"{name} {count:,}" for name, count in found.columns.items())
-        typer.echo(f"  changed columns: {listed}")
+        table(["what changed", "labels"], list(found.meanings.items()))
 
 
 def _show_items(found: Diff, sides: Sides, *, every: bool) -> None:
@@ -112,6 +111,7 @@ def diff_json(
         "summary": summary,
         "verdict": verdict(found),
         "tables": {name: _counts(c) for name, c in found.tables.items()},
+        "meanings": dict(found.meanings),
         "columns": dict(found.columns),
     }
     if details:
@@ -151,6 +151,7 @@ def _label_list(found: Diff, names: dict[int | None, str]) -> list[dict[str, Any
             "item_id": str(r["item_id"]),
             "annotation_id": str(r["annotation_id"]),
             "change": r["change"],
+            "meanings": r["meanings"],
             "class_before": names.get(r["category_before"]) if r["change"] != "added" else None,
             "class_after": names.get(r["category_after"]) if r["change"] != "removed" else None,
         }

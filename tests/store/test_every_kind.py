@@ -44,6 +44,39 @@ CHANGES = {
     "'first_frame': NULL, 'last_frame': NULL}",
 }
 
+MEANINGS = {
+    "box": {"moved", "resized"},
+    "rotated_box": {"rotated"},
+    "cuboid3d": {"moved", "resized", "rotated"},
+    "ellipse": {"resized", "rotated"},
+    "cuboid2d": {"moved"},
+    "raster": {"segment changed"},
+    "point_labels": {"points relabelled"},
+    "velocity": {"velocity"},
+    "surface": {"text edited"},
+    "spans": {"span shifted"},
+    "text": {"text edited"},
+    "interval": {"interval shifted"},
+}
+"""What the change of each column is told as; `reshaped` otherwise."""
+OTHERS = {
+    "category": ("'hand'", "reclassified"),
+    "kind": ("'points'", "kind changed"),
+    "attributes": ("MAP {'colour': '\"blue\"'}", "attributes"),
+    "tags": ("['night']", "tags"),
+    "is_crowd": ("TRUE", "flags"),
+    "score": ("0.5", "score"),
+    "review_state": ("'accepted'", "reviewed"),
+    "track_id": ("7", "track relinked"),
+    "group_id": ("7", "regrouped"),
+    "frame": ("'ego'", "frame changed"),
+    "visibility": ("[0, 0, 0]", "visibility"),
+    "z_order": ("7", "restated"),
+    "mask": ("NULL", "shape dropped"),
+    "ellipse": ("{'cx': 1.0, 'cy': 75.0, 'rx': 7.0, 'ry': 3.5, 'angle': 0.0}", "shape added"),
+}
+"""A value for labels of a kind that has none of it, and what that is told as."""
+
 
 @pytest.fixture
 def every(tmp_path: Path) -> Store:
@@ -85,6 +118,22 @@ def test_a_change_of_a_shape_is_told_as_one(every: Store, column: str) -> None:
     counts = difference.tables["annotations"]
     assert (counts.added, counts.removed, counts.changed) == (0, 0, count)
     assert column in difference.columns
+    assert set(difference.meanings) == MEANINGS.get(column, {"reshaped"})
+    assert sum(map(len, difference.labels.column("meanings").to_pylist())) >= count
+
+
+@pytest.mark.parametrize("column", OTHERS)
+def test_a_change_beside_the_shape_is_told_as_one(every: Store, column: str) -> None:
+    value, word = OTHERS[column]
+    kind = {"visibility": "keypoints", "mask": "mask"}.get(column, "tag")
+    with every.edit() as edit:
+        assert edit.update(where=f"kind = '{kind}'", set={column: value}) == 1
+    difference = every.status()
+    assert difference is not None
+    assert word in difference.meanings
+    (row,) = difference.labels.to_pylist()
+    assert word in row["meanings"]
+    assert row["change"] == "changed"
 
 
 def test_faults_are_named_with_item_label_field_and_value(every: Store, cli: Run) -> None:

@@ -77,21 +77,21 @@ def _box(old: Floats, new: Floats) -> Motions:
     both = ends[:, :2] & ends[:, 2:]
     size = ~_close(old[:, 2:] - old[:, :2], new[:, 2:] - new[:, :2])
     centre = ~_close(old[:, 2:] + old[:, :2], new[:, 2:] + new[:, :2])
-    return {"moved": (both & centre).any(axis=1), "resized": size.any(axis=1)}
+    return {"moved": _any(both & centre), "resized": _any(size)}
 
 
 def _placed(shape: str, old: Floats, new: Floats) -> Motions:
     place, size = PLACE_SIZE_ANGLE[shape]
     found = {
-        "moved": ~_close(old[:, place], new[:, place]).all(axis=1),
-        "resized": ~_close(old[:, size], new[:, size]).all(axis=1),
+        "moved": _any(~_close(old[:, place], new[:, place])),
+        "resized": _any(~_close(old[:, size], new[:, size])),
     }
     if shape == "cuboid3d":  # a quaternion and its opposite are one turn
         turns = old[:, 6:10], new[:, 6:10]
-        same = _close(*turns).all(axis=1) | _close(turns[0], -turns[1]).all(axis=1)
-        return {**found, "rotated": ~same}
-    turn = new[:, 4] - old[:, 4]
-    return {**found, "rotated": ~_close(np.remainder(turn + np.pi, 2 * np.pi), np.pi)}
+        other = [_any(~_close(turns[0], turn)) for turn in (turns[1], -turns[1])]
+        return {**found, "rotated": other[0] & other[1]}
+    turned = np.remainder(new[:, 4:] - old[:, 4:] + np.pi, 2 * np.pi) - np.pi
+    return {**found, "rotated": _any(~_close(turned, np.zeros_like(turned)))}
 
 
 def _shifted(old: pa.Array, new: pa.Array, dims: NDArray[np.int64]) -> Mask:
@@ -120,12 +120,12 @@ def _constant(steps: Floats, points: NDArray[np.int64]) -> Mask:
     """
     starts = np.cumsum(points) - points
     low, high = (f.reduceat(steps, starts, axis=0) for f in (np.minimum, np.maximum))
-    return _close(low, high).all(axis=1)
+    return ~_any(~_close(low, high))
 
 
 def _same_lengths(old: pa.Array, new: pa.Array) -> Mask:
     """Return where two lists are as long as each other, and so are the lists in them."""
-    same = _counts(old) == _counts(new)
+    same: Mask = _counts(old) == _counts(new)
     if not pa.types.is_list(old.type.value_type) or not same.any():
         return same
     chosen = pa.array(same)
@@ -145,9 +145,15 @@ def _numbers(values: pa.Array) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(offsets), inner.flatten())
 
 
+def _any(flags: Mask) -> Mask:
+    """Return which rows of flags, shape (n, k), have any."""
+    return np.asarray(flags.any(axis=1))
+
+
 def _counts(lists: pa.Array) -> NDArray[np.int64]:
     return np.asarray(pc.fill_null(pc.list_value_length(lists), 0)).astype(np.int64)
 
 
 def _close(a: Floats, b: Floats) -> Mask:
-    return np.isclose(a, b, rtol=SAME, atol=SAME, equal_nan=True)
+    found: Mask = np.isclose(a, b, rtol=SAME, atol=SAME, equal_nan=True)
+    return found

@@ -6,36 +6,19 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
 
+from labelstore.analysis import attributes
+from labelstore.analysis.attributes import Types, attribute_types, broken_attributes
 from labelstore.geometry.rules import RULES, broken
 from labelstore.model.rules import check_table
 from labelstore.model.tables import TABLES, Table
-from labelstore.query.engine import run
+from labelstore.query.rules import broken_rules, sql_rules
 from labelstore.versions.manifest import Manifest
 
-WORDS = {
-    "annotation-item-missing": "labels of an item that is not in the store",
-    "annotation-item-unlisted": "labels of an item that their source does not list",
-    "annotation-category-missing": "labels of a class that is not in the store",
-    "annotation-category-unlisted": "labels of a class that their source does not list",
-    "annotation-source-id-repeated": "source ids that several labels of a data set have",
-    "box-not-positive": "labels without width or height",
-    "box-outside-image": "labels that reach out of their image",
-    "category-score-missing": "further classes of a label that are not in the store",
-    "category-name-repeated": "names that several classes have",
-    "item-source-id-repeated": "source ids that several items of a data set have",
-    "item-without-split": "items that came after a split was made: run `split` again",
-    "split-item-missing": "split rows of an item that is not in the store",
-    "keypoints-not-of-class": "labels with more or fewer keypoints than their class names",
-    "kind-without-shape": "labels whose kind says a shape that they do not have",
-    "span-outside-text": "spans that reach beyond the text of their item",
-    "surface-differs": "spans whose surface is not what stands there in the text",
-    "leftovers-kept": "labels with keys, or an order of keys, that no column holds; kept as JSON",
-    **{rule.code: rule.words for rule in RULES},
-}
 SHOWN = 20
 """Faults of one rule that are told one by one, where nobody says how many."""
 
@@ -65,7 +48,7 @@ class Finding:
         severity: error, warning or info.
         count: rows that break it.
         example: id of one of them.
-        faults: the first of them one by one, where the rule is about a single row.
+        faults: the first of them one by one.
     """
 
     code: str
@@ -77,7 +60,14 @@ class Finding:
     @property
     def words(self) -> str:
         """Return what is counted."""
-        return WORDS.get(self.code, f"rows whose {self.code.replace(':', ' is ')}")
+        return words().get(self.code, f"rows whose {self.code.replace(':', ' is ')}")
+
+
+@cache
+def words() -> dict[str, str]:
+    """Return by code what a row is that breaks a rule of shapes, attributes or across tables."""
+    across = {rule.code: rule.words for rule in sql_rules()}
+    return {**{rule.code: rule.words for rule in RULES}, **across, **attributes.WORDS}
 
 
 def check(
@@ -94,25 +84,33 @@ def check(
         shown: how many faults of each rule to tell one by one.
     """
     found: dict[str, Finding] = {}
+    types = attribute_types(manifest)
     for i, part in enumerate(manifest.parts):
         table = TABLES[part.table]
         rows = manifest.read_verified(part)
-        for code, severity, path, places in _broken(table, rows):
+        for code, severity, path, places in _broken(table, rows, types):
             _add(found, code, severity, table, rows, path, places, shown)
         if progress:
             progress("checking", i + 1, len(manifest.parts))
-    across = [
-        Finding(r["code"], r["severity"], r["count"], r["example"])
-        for r in run(manifest, "check_rules").to_pylist()
-    ]
+    for rule, count, example, rows in broken_rules(manifest, shown):
+        faults = [
+            Fault(r["item_id"], r["annotation_id"], rule.field, _plain(r["value"]))
+            for r in rows.to_pylist()
+        ]
+        found[rule.code] = Finding(rule.code, rule.severity, count, example, faults)
     order = {"error": 0, "warning": 1, "info": 2}
-    return sorted([*found.values(), *across], key=lambda f: (order[f.severity], f.code))
+    return sorted(found.values(), key=lambda f: (order[f.severity], f.code))
 
 
-def _broken(table: Table, rows: pa.Table) -> Iterator[tuple[str, str, str, list[int]]]:
+def _broken(
+    table: Table, rows: pa.Table, types: Types
+) -> Iterator[tuple[str, str, str, list[int]]]:
     """Yield code, severity, field and rows of each rule that rows of a table break."""
     for violation in check_table(table.model, rows):
         yield f"{table.name}.{violation.code}", "error", violation.column, violation.rows
+    if table.name == "annotations":
+        for code, path, chosen in broken_attributes(types, rows):
+            yield code, attributes.SEVERITY[code], path, chosen
     if table.name == "geometries":
         for rule in RULES:
             places = broken(rule, rows)
@@ -141,7 +139,15 @@ def _add(
         for n in names
     ]
     for item, annotation, value in zip(*columns, strict=True):
-        finding.faults.append(Fault(item, annotation, path, _plain(value)))
+        finding.faults.append(Fault(item, annotation, path, _plain(_attribute(path, value))))
+
+
+def _attribute(path: str, value: Any) -> Any:
+    """Return the attribute that a path names, of all that a label has; anything else as it is."""
+    column, _, name = path.partition(".")
+    if column != "attributes" or not name:
+        return value
+    return attributes.decoded(dict(value or []).get(name, "null"))
 
 
 def _plain(value: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import pyarrow as pa
 from pydantic import Field
 
+from labelstore.model.annotations import Kind
 from labelstore.model.columns import Column, Row
 from labelstore.model.units import Id, JsonObject, JsonText
 
@@ -72,4 +73,6 @@ class Category(Row):
     """True for a class that annotations use and their source does not list."""
     sources: Annotated[list[CategorySource], Column(14, role="origin")]
     changed_in: Annotated[Id, Column(15, role="provenance")] | None = None
+    kinds: Annotated[list[Kind], Column(17)] | None = None
+    """Kinds of labels that the class allows; null allows all."""
     row_hash: Annotated[int, Field(ge=0), Column(16, pa.uint64(), role="hash")]

@@ -1,0 +1,146 @@
+"""Attributes of labels against the types that their classes give them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from labelstore.model.tables import TABLES
+from labelstore.versions.manifest import Manifest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+
+Types = Mapping[int, Mapping[str, Mapping[str, Any]]]
+"""By class and attribute: type, values, required."""
+Fault = tuple[str, str, list[int]]
+"""Code, `attributes.NAME`, rows."""
+SEVERITY = {
+    "attribute-type-differs": "error",
+    "attribute-not-allowed": "error",
+    "attribute-missing": "error",
+    "attribute-unknown": "warning",
+}
+WORDS = {
+    "attribute-type-differs": "labels with an attribute of another type than their class says",
+    "attribute-not-allowed": "labels with an attribute that has none of the values it may have",
+    "attribute-missing": "labels without an attribute that their class requires",
+    "attribute-unknown": "labels with an attribute that their class does not know",
+}
+
+
+def attribute_types(manifest: Manifest) -> Types:
+    """Return the attribute types of each class that has any."""
+    rows = manifest.table(TABLES["categories"], ["category_id", "attribute_types"])
+    typed = rows.filter(rows.column("attribute_types").is_valid()).to_pylist()
+    return {r["category_id"]: {t["name"]: t for t in r["attribute_types"]} for r in typed}
+
+
+def broken_attributes(types: Types, rows: pa.Table) -> Iterator[Fault]:
+    """Yield what attributes of labels break.
+
+    Args:
+        types: see `attribute_types`.
+        rows: n rows of `annotations`.
+    """
+    classes = np.asarray(rows.column("category_id").fill_null(-1))
+    known = np.isin(classes, list(types))
+    if not known.any():
+        return
+    owners, keys, values = _exploded(rows.column("attributes").combine_chunks())
+    own = known[owners]
+    owners, keys, values = owners[own], keys.filter(pa.array(own)), values.filter(pa.array(own))
+    for group in _groups(classes[owners], keys, values):
+        said = types[group.category].get(group.key)
+        code = "attribute-unknown" if said is None else _fault(said, group.value)
+        if code:
+            yield code, f"attributes.{group.key}", owners[group.places].tolist()
+    for category, named in types.items():
+        for name in (n for n, t in named.items() if t["required"]):
+            mine = np.flatnonzero(classes == category)
+            has = owners[np.asarray(pc.equal(keys, name))]
+            missing = mine[~np.isin(mine, has)]
+            if len(missing):
+                yield "attribute-missing", f"attributes.{name}", missing.tolist()
+
+
+def _exploded(attributes: pa.MapArray) -> tuple[Ints, pa.Array, pa.Array]:
+    """Return row, key and value of each attribute; values as JSON text."""
+    lengths = np.diff(np.asarray(attributes.offsets))
+    lengths[np.asarray(attributes.is_null())] = 0
+    owners = np.repeat(np.arange(len(attributes)), lengths)
+    entries = pa.ListArray.from_arrays(
+        attributes.offsets,
+        pa.StructArray.from_arrays([attributes.keys, attributes.items], ["key", "value"]),
+        mask=attributes.is_null(),
+    ).flatten()
+    return owners, entries.field("key"), entries.field("value")
+
+
+class _Group(msgspec.Struct):
+    category: int
+    key: str
+    value: str
+    places: Ints
+
+
+def _groups(classes: Ints, keys: pa.Array, values: pa.Array) -> Iterator[_Group]:
+    """Yield each different class, key and value, with the places that have them."""
+    if not len(classes):
+        return
+    key, value = keys.dictionary_encode(), values.dictionary_encode()
+    codes = np.stack([classes, np.asarray(key.indices), np.asarray(value.indices)], axis=1)
+    different, inverse = np.unique(codes, axis=0, return_inverse=True)
+    order = np.argsort(inverse.reshape(-1), kind="stable")
+    ends = np.cumsum(np.bincount(inverse.reshape(-1), minlength=len(different)))
+    for (category, k, v), places in zip(different, np.split(order, ends[:-1]), strict=True):
+        names = key.dictionary[int(k)].as_py(), value.dictionary[int(v)].as_py()
+        yield _Group(int(category), *names, places)
+
+
+def _is(*kinds: type) -> Callable[[Any], bool]:
+    return lambda value: type(value) in kinds
+
+
+FITS: dict[str, Callable[[Any], bool]] = {
+    "bool": _is(bool),
+    "int": _is(int),
+    "float": _is(int, float),
+    "string": _is(str),
+    "enum": _is(str, int, float, bool),
+    "list": _is(list),
+}
+
+
+def _fault(said: Mapping[str, Any], text: str) -> str | None:
+    """Return which rule a value, as JSON text, breaks."""
+    value = decoded(text)
+    if not FITS[said["type"]](value):
+        return "attribute-type-differs"
+    if said["values"] is None:
+        return None
+    members = value if isinstance(value, list) else [value]
+    allowed = all(m in said["values"] if isinstance(m, str) else _text(m) in said["values"]
+                  for m in members)  # fmt: skip
+    return None if allowed else "attribute-not-allowed"
+
+
+@cache
+def decoded(text: str) -> Any:
+    """Return the value of an attribute; None too where it is no JSON."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return None
+
+
+def _text(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,62 @@
+"""Rules across tables: a statement each, whose rows are the faults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import pyarrow as pa
+
+from labelstore.query.engine import connect, create_views, execute, view_paths
+from labelstore.versions.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class SqlRule:
+    """One rule; its file is `query/sql/rules/CODE.sql`.
+
+    Attributes:
+        code: stable.
+        severity: error, warning or info.
+        field: the column that it is about.
+        words: what a row that breaks it is.
+        sql: gives id (of the row), item_id, annotation_id (null where there is none) and value.
+    """
+
+    code: str
+    severity: str
+    field: str
+    words: str
+    sql: str
+
+
+@cache
+def sql_rules() -> tuple[SqlRule, ...]:
+    """Return all rules across tables, by code."""
+    folder = files("labelstore.query").joinpath("sql", "rules")
+    found = []
+    for file in folder.iterdir():
+        text = file.read_text()
+        words, about = (line.removeprefix("-- ") for line in text.splitlines()[:2])
+        severity, field = about.split(": ")
+        found.append(SqlRule(file.name.removesuffix(".sql"), severity, field, words, text))
+    return tuple(sorted(found, key=lambda rule: rule.code))
+
+
+def broken_rules(manifest: Manifest, shown: int) -> Iterator[tuple[SqlRule, int, int, pa.Table]]:
+    """Yield each rule that a version breaks, how often, the least id, and the first faults.
+
+    Args:
+        manifest: the version.
+        shown: how many faults of each rule to give.
+    """
+    with connect() as con:
+        create_views(con, view_paths(manifest))
+        for rule in sql_rules():
+            sql = f"SELECT COUNT(*) AS count, MIN(f.id) AS example FROM ({rule.sql}) AS f"
+            (found,) = execute(con, sql).to_pylist()
+            if found["count"]:
+                first = f"SELECT * FROM ({rule.sql}) AS f ORDER BY f.id LIMIT {shown:d}"
+                yield rule, found["count"], found["example"], execute(con, first)

@@ -11,7 +11,7 @@ from typing import Any
 from labelstore.model.published import arrow_description
 from labelstore.model.tables import TABLES
 
-PAGES = Path(__file__).parent / "reference"
+PAGES = Path(__file__).parent
 GALLERY = """One label of each kind, drawn from its stored row. Pixels are continuous, from the
 upper left corner; y points down, and angles turn clockwise on the screen. Lengths are metres,
 times seconds, spans code points."""
@@ -42,7 +42,8 @@ def commands_page() -> str:
     """Return the page of commands: what each prints for --help."""
     from labelstore.cli.app import app
 
-    names = [c.name or "" for c in app.registered_commands] + ["remote add", "schema export"]
+    names = [c.name or "" for c in app.registered_commands]
+    names += ["ontology show", "ontology apply", "remote add", "schema export"]
     lines = [MARK, "# Commands", ""]
     for name in names:
         command = [sys.executable, "-m", "labelstore.cli", *name.split(), "--help"]
@@ -75,7 +76,7 @@ def gallery() -> dict[str, str]:
         lines += [f"## {kind}", "", f"![{kind}](gallery/{kind}.svg)", "", doc, ""]
         if filled:
             lines += [
-                f"Columns: {', '.join(f'[`{n}`](tables.md#geometries)' for n in filled)}.",
+                f"Columns: {', '.join(f'[`{n}`](reference/tables.md#geometries)' for n in filled)}.",
                 "",
             ]
         lines += ["```python", *_snippet(label), "```", ""]
@@ -100,7 +101,8 @@ def _trimmed(text: str) -> list[str]:
 
 def main() -> int:
     """Write or check the pages."""
-    pages = {"tables.md": tables_page(), "commands.md": commands_page(), **gallery()}
+    reference = {"tables.md": tables_page(), "commands.md": commands_page()}
+    pages = {**{f"reference/{name}": text for name, text in reference.items()}, **gallery()}
     (PAGES / "gallery").mkdir(parents=True, exist_ok=True)
     stale = []
     for name, text in pages.items():

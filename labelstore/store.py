@@ -16,6 +16,9 @@ from labelstore.analysis.drift import Drift, class_drift
 from labelstore.analysis.splits import SplitReport, parse_ratios, split_by_hash
 from labelstore.changes.diff import Diff, diff
 from labelstore.changes.editing import Edit
+from labelstore.changes.ontology.applying import apply_ontology
+from labelstore.changes.ontology.planning import OntologyChange
+from labelstore.changes.ontology.text import ontology_of
 from labelstore.errors import NotFound
 from labelstore.exchange.datasets import Mode
 from labelstore.exchange.exporting import ExportReport, export_to
@@ -111,6 +114,27 @@ class Store:
         with drafting(self.workspace, "edit", by=by, parameters={"message": message}) as draft:
             yield Edit(draft, self.workspace.default_layer)
             draft.stage(message)
+
+    def ontology(self, *, at: str | None = None) -> list[dict[str, Any]]:
+        """Return the classes of a version in their order, as `apply_ontology` takes them."""
+        return ontology_of(self.manifest(at))
+
+    def apply_ontology(
+        self, path: str | Path, *, by: str | None = None, dry_run: bool = False
+    ) -> list[OntologyChange]:
+        """Rename, merge, split and re-parent classes as a YAML file says; staged, as one activity.
+
+        Args:
+            path: the file; see `labelstore.model.ontology.Ontology`.
+            by: who does it.
+            dry_run: only say what would happen.
+        """
+        with drafting(self.workspace, "ontology", by=by) as draft:
+            changes = apply_ontology(draft, Path(path), self.workspace.default_layer)
+            draft.describe({"changes": [vars(c) for c in changes]})
+            if not dry_run:
+                draft.stage()
+        return changes
 
     def split(
         self, scheme: str, *, ratios: str, group: str | None = None, seed: int = 0,

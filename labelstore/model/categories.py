@@ -21,11 +21,14 @@ class Edge(Row):
     b: Point
 
 
+AttributeKind = Literal["bool", "int", "float", "string", "enum", "list"]
+
+
 class AttributeType(Row):
     """A typed attribute that annotations of this class may carry."""
 
     name: str
-    type: Literal["bool", "int", "float", "string", "enum", "list"]
+    type: AttributeKind
     values: list[str] | None = None
     default: JsonText | None = None
     mutable: bool | None = None

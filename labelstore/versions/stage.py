@@ -132,6 +132,10 @@ class Draft:
         """Let the ids depend on what is being written; only before the first id is taken."""
         self._content = self._content or content
 
+    def describe(self, parameters: Mapping[str, Any]) -> None:
+        """Say what was done, for the record; only after the last id is taken."""
+        self._parameters = json.dumps(parameters, sort_keys=True)
+
     @cached_property
     def ids(self) -> IdBlock:
         """Return the block that gives the activity its id, and ids to rows of an import."""

@@ -1,0 +1,1 @@
+"""Changes of the ontology: classes renamed, merged, split, re-parented, as a file says."""

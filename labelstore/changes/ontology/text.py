@@ -1,0 +1,131 @@
+"""The ontology as YAML: written for people, read with the line of every fault."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import YAMLError
+
+from labelstore.errors import FormatError, NotFound
+from labelstore.model.ontology import Ontology, from_row
+from labelstore.model.tables import TABLES
+from labelstore.versions.manifest import Manifest
+
+FLAT = ("keypoint_names", "flip_pairs", "color", "synonyms", "kinds")
+"""Lists that stand in one line."""
+
+
+class Lines:
+    """Which line of a file a value stands in.
+
+    Args:
+        path: the file.
+        document: what `ruamel.yaml` read from it.
+    """
+
+    def __init__(self, path: str, document: Any) -> None:
+        self.path = path
+        self._document = document
+
+    def place(self, *steps: str | int) -> str:
+        """Return line and field of a value, as an error names them.
+
+        Args:
+            steps: keys and places on the way to it; what is not there ends the way.
+        """
+        line, value = 0, self._document
+        for step in steps:
+            try:
+                line = value.lc.data[step][0]
+                value = value[step]
+            except (AttributeError, KeyError, IndexError, TypeError):
+                break
+        return f"line {line + 1}: {'.'.join(map(str, steps))}"
+
+
+def read_ontology(path: Path) -> tuple[Ontology, Lines]:
+    """Return the ontology of a file, and where its parts stand.
+
+    Raises:
+        NotFound: there is no such file.
+        FormatError: with every fault and its line.
+    """
+    if not path.is_file():
+        raise NotFound(f"{path}: no such file", code="source-missing")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise FormatError(str(path), [f"byte {error.start}: is no UTF-8"]) from error
+    try:
+        document = YAML().load(text)
+    except YAMLError as error:
+        raise FormatError(str(path), [_syntax(error)], code="yaml") from error
+    lines = Lines(str(path), document)
+    try:
+        return Ontology.model_validate(document), lines
+    except ValidationError as error:
+        faults = [f"{lines.place(*e['loc'])}: {e['msg'].lower()}" for e in error.errors()]
+        raise FormatError(str(path), faults, code="ontology") from error
+
+
+def _syntax(error: YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    line = f"line {mark.line + 1}: " if mark is not None else ""
+    return line + str(getattr(error, "problem", None) or error).splitlines()[0]
+
+
+def ontology_of(manifest: Manifest) -> list[dict[str, Any]]:
+    """Return the classes of a version as a file has them, in their order."""
+    rows = manifest.table(TABLES["categories"]).to_pylist()
+    names = references(rows)
+    ranked = sorted(rows, key=lambda r: (r["position"], r["category_id"]))
+    return [from_row(row, names) for row in ranked]
+
+
+def references(rows: Sequence[dict[str, Any]]) -> dict[int, str]:
+    """Return how to refer to each class: by name where it is the only one of it, else by id."""
+    names = [row["name"] for row in rows]
+    alone = {name for name in names if name is not None and names.count(name) == 1}
+    ids = ((r["category_id"], r["name"]) for r in rows)
+    return {number: name if name in alone else str(number) for number, name in ids}
+
+
+def ontology_text(classes: Sequence[dict[str, Any]]) -> str:
+    """Return classes as YAML."""
+    written = CommentedSeq([_block(c) for c in classes])
+    yaml = YAML()
+    yaml.width = 100
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    out = io.StringIO()
+    yaml.dump(CommentedMap({"classes": written}), out)
+    return out.getvalue()
+
+
+def _block(entry: dict[str, Any]) -> CommentedMap:
+    found = CommentedMap(entry)
+    for name in FLAT:
+        if name in entry:
+            found[name] = _line(entry[name])
+    if "skeleton" in entry:
+        found["skeleton"] = _line([_line(edge) for edge in entry["skeleton"]])
+    if "attribute_types" in entry:
+        found["attribute_types"] = CommentedSeq(map(_attribute, entry["attribute_types"]))
+    return found
+
+
+def _attribute(entry: dict[str, Any]) -> CommentedMap:
+    found = CommentedMap(entry)
+    found.fa.set_flow_style()
+    return found
+
+
+def _line(values: Sequence[Any]) -> CommentedSeq:
+    found = CommentedSeq(values)
+    found.fa.set_flow_style()
+    return found

@@ -75,10 +75,8 @@ def gallery() -> dict[str, str]:
         filled = [n for n in row if n in shapes - {"layer"} and row[n] is not None]
         lines += [f"## {kind}", "", f"![{kind}](gallery/{kind}.svg)", "", doc, ""]
         if filled:
-            lines += [
-                f"Columns: {', '.join(f'[`{n}`](reference/tables.md#geometries)' for n in filled)}.",
-                "",
-            ]
+            linked = (f"[`{n}`](reference/tables.md#geometries)" for n in filled)
+            lines += [f"Columns: {', '.join(linked)}.", ""]
         lines += ["```python", *_snippet(label), "```", ""]
     return {"geometries.md": "\n".join(lines), **files}
 

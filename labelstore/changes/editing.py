@@ -12,10 +12,14 @@ import pyarrow.compute as pc
 
 from labelstore.changes.adding import as_table, new_rows
 from labelstore.changes.resolving import (
+    NAMED,
     NEVER_SET,
     REFERRED,
+    named,
     named_ids,
+    refuse_columns,
     refuse_unknown_ids,
+    refuse_unknown_labels,
     resolved,
 )
 from labelstore.changes.shaping import (
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KEYS = ("layer", "item_id", "annotation_id")
+ENDS = ("from_id", "to_id")
 FIXED = {*KEYS, *NEVER_SET, "row_hash", "geometry_hash", "created_in", "changed_in", *COVERING}
 
 
@@ -85,6 +90,50 @@ class Edit:
         if rows is None or not rows.num_columns:
             return np.empty(0, np.int64)
         return self._add_labels(rows)
+
+    def add_tracks(self, tracks: Any) -> NDArray[np.int64]:
+        """Add tracks, and return their ids, for the `track_id` of their labels.
+
+        Args:
+            tracks: see `add`; columns `category` or `category_id`, `uri` or `item_id` (the video
+                or sequence), `attributes`; each may be left out.
+
+        Raises:
+            InvalidInput: a column is unknown.
+            NotFound: an item or class is not in the store.
+        """
+        rows = as_table(tracks)
+        refuse_columns(TABLES["tracks"], rows.column_names, NAMED)
+        return self._add_linked("tracks", named(self._draft.manifest, rows))
+
+    def add_relations(self, relations: Any) -> NDArray[np.int64]:
+        """Add links between labels, and return their ids.
+
+        Args:
+            relations: see `add`; columns `from_id` and `to_id` (annotation ids), and `label`,
+                `direction`, `score` and `attributes` where there are any.
+
+        Raises:
+            InvalidInput: a column is unknown or missing.
+            NotFound: a label is not in the store.
+        """
+        rows = as_table(relations)
+        refuse_columns(TABLES["relations"], rows.column_names)
+        missing = [n for n in ENDS if n not in rows.column_names]
+        if missing:
+            raise InvalidInput(f"relations need {' and '.join(missing)}", code="edit-column")
+        refuse_unknown_labels(self._draft.manifest, [rows.column(n) for n in ENDS])
+        return self._add_linked("relations", rows)
+
+    def _add_linked(self, name: str, rows: pa.Table) -> NDArray[np.int64]:
+        """Add tracks or relations."""
+        table, number = TABLES[name], self._draft.activity_id
+        ids = self._block(rows).take(rows.num_rows)
+        rows = with_column(rows, table.id_column, pa.array(ids))
+        for column in {"created_in", "changed_in"} & set(table.schema.names):
+            rows = with_column(rows, column, pa.repeat(number, rows.num_rows))
+        self._draft.apply({(name, ""): additions(table, filled(table, rows))})
+        return ids
 
     def _add_named(self, name: str, rows: pa.Table) -> None:
         """Add items or classes."""
@@ -199,7 +248,7 @@ class Edit:
         layer: str | None = None,
         parameters: Mapping[str, Any] | None = None,
     ) -> int:
-        """Delete the labels for which a condition holds, and return how many.
+        """Delete the labels for which a condition holds, with their relations; return how many.
 
         Args:
             where: SQL condition over the columns of `labels`.
@@ -213,7 +262,17 @@ class Edit:
             keys = found.filter(pc.equal(found.column("layer"), layer))
             gone = {(name, layer): removals(TABLES[name], keys) for name in FAMILY}
             self._draft.apply(gone)
+        self._unlink(found.column("annotation_id"))
         return int(found.num_rows)
+
+    def _unlink(self, ids: pa.ChunkedArray) -> None:
+        """Delete the relations of labels that are gone."""
+        table = TABLES["relations"]
+        rows = self._draft.manifest.table(table, ["relation_id", *ENDS])
+        ends = (pc.is_in(rows.column(n), value_set=ids.combine_chunks()) for n in ENDS)
+        gone = rows.filter(pc.or_(*ends))
+        if gone.num_rows:
+            self._draft.apply({(table.name, ""): removals(table, gone)})
 
     def _selected(
         self,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from labelstore.errors import InvalidInput, NotFound
 from labelstore.model.arrow import with_column
-from labelstore.model.tables import FAMILY, TABLES
+from labelstore.model.tables import FAMILY, TABLES, Table
 from labelstore.versions.manifest import Manifest
 
 NAMED = {
@@ -41,13 +41,22 @@ def resolved(manifest: Manifest, rows: pa.Table) -> pa.Table:
         NotFound: an item or class is not in the store.
     """
     _refuse_columns(rows.column_names)
-    for column, (_, id_column, noun) in NAMED.items():
+    if not {"item_id", "uri"} & set(rows.column_names):
+        raise InvalidInput("rows to add need `item_id` or `uri`", code="edit-column")
+    return named(manifest, rows)
+
+
+def named(manifest: Manifest, rows: pa.Table) -> pa.Table:
+    """Return rows with ids in place of names, all of them in the store.
+
+    Raises:
+        NotFound: an item, class or data set is not in the store.
+    """
+    for column, (_, id_column, _) in NAMED.items():
         if column in rows.column_names:
             names = rows.column(column).to_pylist()
             ids = named_ids(manifest, column, names)
             rows = with_column(rows.drop_columns(column), id_column, ids)
-        elif id_column not in rows.column_names and noun == "item":
-            raise InvalidInput("rows to add need `item_id` or `uri`", code="edit-column")
     for id_column in REFERRED.keys() & set(rows.column_names):
         refuse_unknown_ids(manifest, id_column, rows.column(id_column))
     return rows
@@ -80,6 +89,36 @@ def refuse_unknown_ids(
     known = np.asarray(manifest.table(TABLES[table], [id_column]).column(0))
     given = np.unique(np.asarray(ids.drop_null()))
     _refuse_unknown(noun, [str(n) for n in given[~np.isin(given, known)].tolist()])
+
+
+def refuse_unknown_labels(manifest: Manifest, ends: Sequence[pa.ChunkedArray]) -> None:
+    """Refuse columns of ids of which no label of any layer has one; a null one too.
+
+    Only parts whose range of ids holds one of them are opened.
+    """
+    if any(not pa.types.is_integer(ids.type) or ids.null_count for ids in ends):
+        raise InvalidInput("relations need the ids of two labels each", code="edit-type")
+    left = np.unique(np.concatenate([np.asarray(ids) for ids in ends]))
+    for part in manifest.parts_of("annotations"):
+        if ((left >= part.min_id) & (left <= part.max_id)).any():
+            there = np.asarray(manifest.read(part, ["annotation_id"]).column(0))
+            left = left[~np.isin(left, there)]
+    _refuse_unknown("label", [str(n) for n in left.tolist()])
+
+
+def refuse_columns(table: Table, names: Sequence[str], named: Collection[str] = ()) -> None:
+    """Refuse columns of tracks and relations that people cannot give.
+
+    Raises:
+        InvalidInput: with all of them, and those that can be given.
+    """
+    known = [*named, *(n for n in table.columns("content") if n != table.id_column)]
+    unknown = [n for n in names if n not in known]
+    both = [f"{c} and {i}" for c, (_, i, _) in NAMED.items() if {c, i} <= set(names)]
+    if unknown or both:
+        said = f"unknown columns of {table.name}: {', '.join(unknown)}" if unknown else (
+            f"columns given twice: {', '.join(both)}")  # fmt: skip
+        raise InvalidInput(f"{said}. These can be given: {', '.join(known)}.", code="edit-column")
 
 
 def _refuse_unknown(noun: str, missing: list[str]) -> None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from pycocotools import mask as coco
 
 from labelstore.geometry import label_studio
+from labelstore.geometry.rasters import mask_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,6 +51,8 @@ def is_whole(mask: Mapping[str, Any]) -> bool:
     """
     if mask["encoding"] in RUN_READERS:
         return lengths(mask) is not None
+    if mask["encoding"] == "png":
+        return decode(mask) is not None
     return mask["encoding"] != "ls_rle" or label_studio.is_whole(**_shape(mask))
 
 
@@ -77,6 +80,8 @@ def decode(mask: Mapping[str, Any]) -> Pixels | None:
         return None
     if mask["encoding"] == "ls_rle":
         return label_studio.pixels(**_shape(mask))
+    if mask["encoding"] == "png":
+        return mask_pixels(mask["counts"], h, w)
     own = lengths(mask) if mask["encoding"] in RUN_READERS else None
     if own is None:
         return None

@@ -65,7 +65,8 @@ class Spline(Row):
 class Mask(Row):
     """Runs or pixels of one object, as the source has them.
 
-    `coco_rle` keeps COCO's compressed text; `coco_rle_list` the runs as little-endian uint32.
+    `coco_rle` keeps COCO's compressed text; `coco_rle_list` the runs as little-endian uint32;
+    `png` a whole PNG file, whose pixels are the object where they are not 0.
     """
 
     encoding: MaskEncoding

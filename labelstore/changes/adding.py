@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from labelstore.changes.shaping import filled
 from labelstore.errors import InvalidInput
 from labelstore.model.arrow import with_column
-from labelstore.model.labels import Label, array
+from labelstore.model.labels import Label, array, as_pairs
 from labelstore.model.labels import rows as rows_of
 from labelstore.model.tables import Table
 
@@ -47,13 +47,21 @@ def as_table(given: Any) -> pa.Table:
         return rows_of(given)
     if isinstance(given, Sequence) and all(isinstance(g, Mapping) for g in given):
         names = dict.fromkeys(name for row in given for name in row)
-        columns = {name: array(str(name), [row.get(name) for row in given]) for name in names}
+        columns = {name: _listed(name, [row.get(name) for row in given]) for name in names}
         return pa.table(columns)
     raise InvalidInput(
         f"cannot add a {type(given).__name__}: give an Arrow table, a pandas or polars frame, "
         "or a list of labels such as `Box(...)`",
         code="edit-type",
     )
+
+
+def _listed(name: str, values: Sequence[Any]) -> pa.Array:
+    """Return what mappings say of a column; attributes by name become Arrow's maps."""
+    if name != "attributes" or not any(isinstance(v, Mapping) for v in values):
+        return array(str(name), values)
+    pairs = [as_pairs(v) if isinstance(v, Mapping) else v for v in values]
+    return array(name, pairs, pa.map_(pa.string(), pa.string()))
 
 
 def new_rows(

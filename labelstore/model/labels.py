@@ -12,20 +12,33 @@ Example:
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from labelstore.errors import InvalidInput
 from labelstore.model.annotations import CategoryScore, Flag, Kind, Origin, ReviewState
 from labelstore.model.geometries import MaskEncoding, PointLabels
 from labelstore.model.tables import FAMILY, TABLES
 
-Point = tuple[float, float]
-Point3 = tuple[float, float, float]
-Positive = Annotated[float, Field(gt=0)]
+LARGEST = 2**1023
+
+
+def _exact(value: Any) -> Any:
+    """Refuse what only looks like a number, and whole numbers that a float64 would round."""
+    if isinstance(value, str | bytes | bool):
+        raise ValueError("input should be a number")
+    if isinstance(value, int) and (abs(value) > LARGEST or float(value) != value):
+        raise ValueError("no float64 is this whole number")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_exact)]
+Point = tuple[Number, Number]
+Point3 = tuple[Number, Number, Number]
+Positive = Annotated[Number, Field(gt=0)]
 
 
 class Label(BaseModel):
@@ -49,15 +62,15 @@ class Label(BaseModel):
     group_id: int | None = None
     parent_annotation_id: int | None = None
     is_crowd: bool | None = None
-    occluded: float | None = None
+    occluded: Number | None = None
     occluded_scale: Literal["flag", "fraction", "level"] | None = None
-    truncated: float | None = None
+    truncated: Number | None = None
     difficult: bool | None = None
     ignore: bool | None = None
     keyframe: bool | None = None
     outside: bool | None = None
-    score: float | None = None
-    confidence: Annotated[float, Field(ge=0, le=1)] | None = None
+    score: Number | None = None
+    confidence: Annotated[Number, Field(ge=0, le=1)] | None = None
     flag: Flag | None = None
     review_state: ReviewState | None = None
     origin: Origin | None = None
@@ -77,8 +90,8 @@ class Box(Label):
     """An axis-aligned box by its upper left corner."""
 
     kind = "box"
-    x: float
-    y: float
+    x: Number
+    y: Number
     width: Positive
     height: Positive
 
@@ -92,11 +105,11 @@ class RotatedBox(Label):
     """A box by its centre, turned clockwise on the screen by an angle in radians."""
 
     kind = "rotated_box"
-    cx: float
-    cy: float
+    cx: Number
+    cy: Number
     width: Positive
     height: Positive
-    angle: float
+    angle: Number
 
     def shape(self) -> dict[str, Any]:
         """Return the columns of `geometries` that it fills."""
@@ -148,7 +161,7 @@ class Spline(Label):
     control_points: Annotated[list[Point], Field(min_length=2)]
     degree: Annotated[int, Field(ge=1, le=127)] = 3
     closed: bool = False
-    knots: list[float] | None = None
+    knots: list[Number] | None = None
 
     def shape(self) -> dict[str, Any]:
         """Return the columns of `geometries` that it fills."""
@@ -162,7 +175,7 @@ class Keypoints(Label):
     kind: ClassVar[Kind] = "keypoints"
     points: Annotated[list[Point], Field(min_length=1)]
     visibility: list[Annotated[int, Field(ge=0, le=2)]] | None = None
-    scores: list[float] | None = None
+    scores: list[Number] | None = None
 
     def shape(self) -> dict[str, Any]:
         """Return the columns of `geometries` that it fills."""
@@ -184,11 +197,11 @@ class Ellipse(Label):
     """An ellipse by its centre and radii, turned clockwise; a circle has equal radii."""
 
     kind = "ellipse"
-    cx: float
-    cy: float
+    cx: Number
+    cy: Number
     rx: Positive
     ry: Positive
-    angle: float = 0.0
+    angle: Number = 0.0
 
     def shape(self) -> dict[str, Any]:
         """Return the columns of `geometries` that it fills."""
@@ -241,7 +254,7 @@ class Cuboid3D(Label):
     kind = "cuboid3d"
     center: Point3
     size: tuple[Positive, Positive, Positive]
-    rotation: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
+    rotation: tuple[Number, Number, Number, Number] = (1.0, 0.0, 0.0, 0.0)
     anchor: Literal["center", "bottom"] = "center"
     frame: str
     velocity: Point3 | None = None
@@ -295,11 +308,11 @@ class Interval(Label):
     """A stretch of time, with channel and frequency band where there are any."""
 
     kind = "interval"
-    start: float
-    end: float
+    start: Number
+    end: Number
     channel: int | None = None
-    low_hz: float | None = None
-    high_hz: float | None = None
+    low_hz: Number | None = None
+    high_hz: Number | None = None
     first_frame: int | None = None
     last_frame: int | None = None
 
@@ -314,7 +327,7 @@ class Text(Label):
 
     kind = "text"
     text: str
-    interval: tuple[float, float] | None = None
+    interval: tuple[Number, Number] | None = None
 
     def shape(self) -> dict[str, Any]:
         """Return the columns of `geometries` that it fills."""
@@ -365,6 +378,15 @@ def array(name: str, values: Sequence[Any], kind: pa.DataType | None = None) -> 
         raise InvalidInput(f"column {name!r} {said}: {error}", code="edit-type") from error
 
 
+def as_pairs(attributes: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return attributes by name as pairs of name and JSON text.
+
+    Raises:
+        InvalidInput: a value cannot be written as JSON.
+    """
+    return [(name, _as_json(name, value)) for name, value in attributes.items()]
+
+
 def _as_json(name: str, value: Any) -> str:
     try:
         return json.dumps(value, allow_nan=False)
@@ -381,6 +403,6 @@ def _row(label: Label) -> dict[str, Any]:
         row["category" if isinstance(label.category, str) else "category_id"] = label.category
     row["kind"] = label.kind
     if label.attributes is not None:
-        row["attributes"] = [(k, _as_json(k, v)) for k, v in label.attributes.items()]
+        row["attributes"] = as_pairs(label.attributes)
     own = label.model_dump(include=set(SHARED))
     return row | {k: v for k, v in {**own, **label.shape()}.items() if v is not None}

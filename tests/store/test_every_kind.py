@@ -11,6 +11,7 @@ import polars
 import pyarrow as pa
 import pytest
 from conftest import Run
+from pydantic import ValidationError
 
 from labelstore.errors import InvalidInput, NotFound
 from labelstore.model.annotations import CategoryScore, Kind
@@ -225,6 +226,25 @@ def test_faults_of_rows_with_repeated_attributes_are_told(every: Store) -> None:
         edit.add(pa.table(columns))
     (finding,) = every.check()
     assert [(f.field, f.value) for f in finding.faults] == [("confidence", 2.0)]
+
+
+def test_attributes_of_mappings_are_plain_values(every: Store) -> None:
+    given = [{"uri": "street.jpg", "attributes": {"hue": "red", "doors": 4}}, {"uri": "call.wav"}]
+    with every.edit() as edit:
+        ids = edit.add(given, items=[{"uri": "b.jpg", "attributes": {"weather": "rain"}}])
+    sql = f"SELECT attributes FROM annotations WHERE annotation_id >= {ids[0]} ORDER BY item_id"
+    found = every.query(sql).column(0).to_pylist()
+    assert found == [[("hue", '"red"'), ("doors", "4")], None]
+    (item,) = every.query("SELECT attributes FROM items WHERE uri = 'b.jpg'").column(0).to_pylist()
+    assert item == [("weather", '"rain"')]
+
+
+@pytest.mark.parametrize("value", ["10", True, 2**53 + 1, 10**400, None, float("nan")])
+def test_numbers_are_numbers(value: Any) -> None:
+    with pytest.raises(ValidationError):
+        Box(item="a.jpg", x=value, y=0, width=1, height=1)
+    box = Box(item="a.jpg", x=np.float32(0.5), y=np.int64(2), width=2**53, height=1)
+    assert (box.x, box.y, box.width) == (0.5, 2.0, 2.0**53)
 
 
 def test_further_classes_must_be_there(every: Store) -> None:

@@ -86,7 +86,12 @@ def _snippet(label: Any) -> list[str]:
     name = type(label).__name__
     given = {n: getattr(label, n) for n in type(label).model_fields if n in label.model_fields_set}
     if "counts" in given:  # too long to read
-        given |= {"h": 2, "w": 3, "counts": bytes([2, 0, 0, 0, 4, 0, 0, 0])}
+        given |= {
+            "encoding": "coco_rle_list",
+            "h": 2,
+            "w": 3,
+            "counts": bytes([2, 0, 0, 0, 4, 0, 0, 0]),
+        }
     values = [f"    {n}={value!r}," for n, value in given.items()]
     more = ["from labelstore.model.geometries import PointLabels"] if "labels" in given else []
     return [*more, f"from labelstore.model.labels import {name}, rows", "", f"label = {name}(",

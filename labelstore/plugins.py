@@ -109,6 +109,9 @@ class Format(Protocol):
     carries: frozenset[str]
     """Content columns of `annotations` and `geometries` that the format can hold."""
 
+    lists: Mapping[str, frozenset[str]]
+    """Content columns of `items` and of `categories` that the format can hold."""
+
     def open(self, source: Path) -> Reading:
         """Return a source, opened and with its structure checked.
 

@@ -28,6 +28,7 @@ from labelstore.changes.shaping import (
     kinds_of,
     refuse_lengths,
     with_covering,
+    with_forms,
     with_kinds,
 )
 from labelstore.errors import FormatError, InvalidInput
@@ -158,7 +159,7 @@ class Edit:
         rows = with_column(with_column(rows, "created_in", constant), "changed_in", constant)
         if "layer" not in rows.column_names:
             rows = with_column(rows, "layer", pa.repeat(self._default_layer, rows.num_rows))
-        shapes = filled(TABLES["geometries"], rows)
+        shapes = with_forms(filled(TABLES["geometries"], rows))
         _refuse_shapes(shapes)
         if "kind" not in rows.column_names:
             rows = with_column(rows, "kind", kinds_of(shapes))

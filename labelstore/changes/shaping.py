@@ -28,14 +28,18 @@ CONSEQUENCES = {
 def changed(table: Table, rows: pa.Table, values: Mapping[str, Any]) -> pa.Table:
     """Return rows with new values, and without what these make untrue."""
     cleared = {c for name in values for c in CONSEQUENCES.get(name, ())} - values.keys()
-    if "box" in values and "box_form" not in values and table.name == "geometries":
-        form = pc.fill_null(rows.column("box_form"), "xywh")
-        rows = with_column(rows, "box_form", form)
     for name in cleared & set(table.schema.names):
         rows = with_column(rows, name, pa.nulls(rows.num_rows, table.schema.field(name).type))
     for name in values.keys() & set(table.schema.names):
         rows = with_column(rows, name, cast(values[name], table.schema.field(name)))
-    return rows
+    return with_forms(rows) if "box" in values and table.name == "geometries" else rows
+
+
+def with_forms(shapes: pa.Table) -> pa.Table:
+    """Return shapes in which each box has a form: `xywh` where nobody says another."""
+    bare = pc.and_(shapes.column("box").is_valid(), shapes.column("box_form").is_null())
+    forms = pc.if_else(bare, "xywh", shapes.column("box_form"))
+    return with_column(shapes, "box_form", forms)
 
 
 def cast(values: Any, field: pa.Field) -> Any:
@@ -90,14 +94,20 @@ def filled(table: Table, rows: pa.Table) -> pa.Table:
 
 SHAPE_KINDS = {
     "text": "text",
+    "point_labels": "point_labels",
+    "raster": "segment",
     "box": "box",
     "rotated_box": "rotated_box",
     "corners": "corners",
+    "ellipse": "ellipse",
+    "spline": "spline",
     "polylines": "polyline",
     "polygons": "polygon",
     "mask": "mask",
     "keypoints": "keypoints",
+    "cuboid2d": "cuboid2d",
     "cuboid3d": "cuboid3d",
+    "mesh": "mesh",
     "spans": "span",
     "interval": "interval",
 }

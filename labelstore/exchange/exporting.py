@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from labelstore.errors import InvalidInput, LossRefused, NotFound
 from labelstore.exchange.completing import completed, edit_activities
 from labelstore.exchange.identity import as_stated
+from labelstore.exchange.notices import NOUNS
 from labelstore.exchange.unsourced import given_ids, is_alone
 from labelstore.model.arrow import with_column
 from labelstore.model.tables import FAMILY, TABLES
@@ -84,11 +85,14 @@ def export_to(
     number = described["dataset_id"]
     rows = OrderedRows(manifest, layer, number, with_unsourced=alone)
     notices: Counter[str] = Counter()
-    notices.update(_accepted(rows.losses(converter.carries), format_name, allow_loss))
     listed = {
         name: _listed(manifest, name, number, used, notices)
         for name, used in (("items", rows.items), ("categories", rows.categories))
     }
+    losses = rows.losses(converter.carries)
+    for name, own in listed.items():
+        losses |= _listed_losses(name, own, converter.lists[name])
+    notices.update(_accepted(losses, format_name, allow_loss))
     if rows.unsourced:
         notices["annotations-given-ids"] = rows.unsourced
     if rows.completed:
@@ -108,12 +112,22 @@ def _accepted(
     found = {f"{format_name}-drops-{column}": count for column, count in losses.items()}
     refused = {c: n for c, n in found.items() if c not in allow_loss and "all" not in allow_loss}
     if refused:
-        listed = ", ".join(f"{code} ({count:,} labels)" for code, count in refused.items())
+        begin = f"{format_name}-drops-"
+        nouns = {c: NOUNS[c.removeprefix(begin).rpartition(".")[0]] for c in refused}
+        listed = ", ".join(f"{code} ({count:,} {nouns[code]})" for code, count in refused.items())
         raise LossRefused(
-            f"{format_name} cannot hold all of these labels: {listed}. Nothing was written. "
+            f"{format_name} cannot hold all of this: {listed}. Nothing was written. "
             f"Pass --allow-loss {','.join(refused)} to leave that out."
         )
     return found
+
+
+def _listed_losses(name: str, rows: pa.Table, held: Collection[str]) -> dict[str, int]:
+    """Return how many items or classes say something in a column that a format does not hold."""
+    table = TABLES[name]
+    columns = set(table.columns("content")) - {table.id_column, "position", *held}
+    counts = {column: rows.num_rows - rows.column(column).null_count for column in columns}
+    return {f"{name}.{column}": counts[column] for column in sorted(counts) if counts[column]}
 
 
 def _choose(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +60,7 @@ def match(
     activity_id: int,
     take_ids: Callable[[int], NDArray[np.int64]],
     keep_origin: bool,
+    holds: Collection[str],
 ) -> Matched:
     """Match a source's items or classes with the store's.
 
@@ -71,6 +72,7 @@ def match(
         activity_id: who writes.
         take_ids: gives ids to new rows.
         keep_origin: leave the order of rows that are there as it is; new ones come after them.
+        holds: content columns that the format can hold; others are left as the store has them.
     """
     incoming = conform(incoming, table)
     incoming = _with_sources(table, incoming, {"dataset_id": dataset_id})
@@ -87,7 +89,7 @@ def match(
     notices: Counter[str] = Counter()
     fresh = _fresh(table, existing, incoming.filter(pa.array(new)), ids[new], activity_id)
     pairs = existing.take(pa.array(at[~new])), incoming.filter(pa.array(~new))
-    changed = _merged(table, *pairs, dataset_id, activity_id, keep_origin, notices)
+    changed = _merged(table, *pairs, dataset_id, activity_id, keep_origin, holds, notices)
     return Matched(ids, new, pa.concat_tables([fresh, changed]), notices)
 
 
@@ -223,12 +225,13 @@ def _merged(
     dataset_id: int,
     activity_id: int,
     keep_origin: bool,
+    holds: Collection[str],
     notices: Counter[str],
 ) -> pa.Table:
     """Return the existing rows that the source changes, changed."""
     if not before.num_rows:
         return table.schema.empty_table()
-    content = [c for c in table.columns("content") if c not in (table.id_column, "position")]
+    content = [c for c in table.columns("content") if c in holds]
     alike = _alike(before, after, content, keep_origin)
     rows = []
     for i in np.flatnonzero(~alike).tolist():

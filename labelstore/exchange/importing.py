@@ -160,7 +160,12 @@ class _Import:
             self.dataset_id = int(self._known["dataset_id"])
             said = json.loads(self._known["leftovers"] or "{}")
             reading.follow(said, keep_order=self.mode == "update")
-        self._listing = Listing(draft, self.dataset_id, keep_origin=self.mode == "update")
+        self._listing = Listing(
+            draft,
+            self.dataset_id,
+            keep_origin=self.mode == "update",
+            holds=find_format(format_name).lists,
+        )
         self.item_count = 0
 
     def run(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,12 +29,21 @@ class Listing:
         draft: the import's draft.
         dataset_id: the data set.
         keep_origin: leave the order of rows that are there as it is.
+        holds: columns of items and classes that the format can hold; others stay.
 
     Attributes:
         notices: what is unusual, by stable code.
     """
 
-    def __init__(self, draft: Draft, dataset_id: int, *, keep_origin: bool) -> None:
+    def __init__(
+        self,
+        draft: Draft,
+        dataset_id: int,
+        *,
+        keep_origin: bool,
+        holds: Mapping[str, Collection[str]],
+    ) -> None:
+        self._holds = holds
         self._draft, self._dataset_id, self._keep_origin = draft, dataset_id, keep_origin
         self.notices: Counter[str] = Counter()
 
@@ -48,6 +58,7 @@ class Listing:
             activity_id=self._draft.activity_id,
             take_ids=self._draft.ids.take,
             keep_origin=self._keep_origin,
+            holds=self._holds[name],
         )
         self.notices.update(matched.notices)
         self._draft.apply({(name, ""): additions(table, matched.rows)})

@@ -14,10 +14,15 @@ WORDS = {
     "categories-given-ids": "classes that the data set does not list; given ids after the highest",
 }
 
+NOUNS = {"": "labels", "items": "items", "categories": "classes"}
+
 
 def words(format_name: str, code: str) -> str:
     """Return what a code counts, to follow the number; the code itself where nothing is known."""
     left_out = code.removeprefix(f"{format_name}-drops-")
+    table, _, column = left_out.rpartition(".")
+    if left_out != code and table:
+        return f"{NOUNS[table]} lose their `{column}`, as allowed"
     if left_out != code:
         return f"labels lose their `{left_out}`, as allowed"
     return {**WORDS, **find_format(format_name).notices}.get(code, code)

@@ -182,8 +182,8 @@ def test_the_same_file_gives_the_same_ids(small: Store) -> None:
     [
         ("classes: [", ["line 1: "]),
         ("classes:\n  - name: a\n    name: b\n", ["line 3: found duplicate key"]),
-        ("- a", ["line 1: : input should be"]),
-        ("", ["line 1: : input should be"]),
+        ("- a", ["line 1: the file: input should be"]),
+        ("", ["line 1: the file: input should be"]),
         ("classes:\n  - name: car\n    colour: red\n", ["line 3: classes.0.colour: extra"]),
         ("classes:\n  - name: car\n    color: [1, 2]\n    kinds: [boxx]\n",
          ["line 3: classes.0.color: list should", "line 4: classes.0.kinds.0: in"]),

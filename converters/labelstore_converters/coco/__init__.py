@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from labelstore.plugins import Reading, Writing
@@ -30,6 +30,14 @@ class Coco:
             "num_keypoints",
         }
     )  # fmt: skip
+
+    lists: Mapping[str, frozenset[str]] = {
+        "items": frozenset({"modality", "uri", "width", "height", "labelled_state"}),
+        "categories": frozenset(
+            {"name", "supercategory", "keypoint_names", "skeleton", "is_thing", "color",
+             "unlisted"}
+        ),
+    }  # fmt: skip
 
     def open(self, source: Path) -> Reading:
         """Return a COCO file, opened; its text is mapped, not loaded."""

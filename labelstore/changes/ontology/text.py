@@ -46,7 +46,7 @@ class Lines:
                 value = value[step]
             except (AttributeError, KeyError, IndexError, TypeError):
                 break
-        return f"line {line + 1}: {'.'.join(map(str, steps))}"
+        return f"line {line + 1}: {'.'.join(map(str, steps)) or 'the file'}"
 
 
 def read_ontology(path: Path) -> tuple[Ontology, Lines]:

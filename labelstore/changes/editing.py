@@ -159,6 +159,7 @@ class Edit:
         rows = with_column(with_column(rows, "created_in", constant), "changed_in", constant)
         if "layer" not in rows.column_names:
             rows = with_column(rows, "layer", pa.repeat(self._default_layer, rows.num_rows))
+        rows = with_column(rows, "layer", pc.fill_null(rows.column("layer"), self._default_layer))
         shapes = with_forms(filled(TABLES["geometries"], rows))
         _refuse_shapes(shapes)
         if "kind" not in rows.column_names:

@@ -42,7 +42,8 @@ WORD_OF = {
     "interval": "interval shifted",
 }  # fmt: skip
 """By column, where the column alone says it; any other is `restated`."""
-SHAPES = ("box", "rotated_box", "ellipse", "cuboid3d", *POINTS, "spline", "mask", "mesh")
+SHAPES = ("box", "rotated_box", "ellipse", "cuboid3d", *POINTS, "spline", "mask", "mesh",
+          "raster", "point_labels", "spans", "interval")  # fmt: skip
 """Columns of which the values say what happened."""
 SHAPE = "shape changed"
 RESTATED = "restated"
@@ -64,8 +65,8 @@ def meanings(area: Range) -> Words:
     """Return what changed about each changed row of a range, as bits; shape (n,)."""
     found = np.zeros(len(area.changed), np.uint32)
     for name, flags in area.changed_columns.items():
-        if name in SHAPES:
-            found[flags] |= _motion(area, name, flags)
+        if name in SHAPES or name == "box_form":
+            found[flags] |= _motion(area, name.removesuffix("_form"), flags)
         else:
             found[flags] |= bit(WORD_OF.get(name, RESTATED))
     return found
@@ -76,7 +77,7 @@ def _motion(area: Range, name: str, flags: NDArray[np.bool_]) -> Words:
     old, new = area.values(NEEDED.get(name, (name,)), flags)
     found = np.zeros(int(flags.sum()), np.uint32)
     for word, mask in motions(name, old, new).items():
-        found[mask] |= bit(word)
+        found[mask] |= bit(WORD_OF.get(name, word) if word == "reshaped" else word)
     found[found == 0] = bit(RESTATED)
     return found
 

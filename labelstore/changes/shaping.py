@@ -93,6 +93,7 @@ def filled(table: Table, rows: pa.Table) -> pa.Table:
 
 
 SHAPE_KINDS = {
+    "interval": "interval",
     "text": "text",
     "point_labels": "point_labels",
     "raster": "segment",
@@ -109,7 +110,6 @@ SHAPE_KINDS = {
     "cuboid3d": "cuboid3d",
     "mesh": "mesh",
     "spans": "span",
-    "interval": "interval",
 }
 """Kind by the column that holds its shape, the richest last."""
 

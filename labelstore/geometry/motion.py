@@ -67,8 +67,8 @@ def _motions(shape: str, old: Rows, new: Rows) -> Motions:
     dims = np.full(len(values[0]), 2)
     if shape == "keypoints":
         dims = np.asarray(column(new, "keypoint_dims").fill_null(2)).astype(np.int64)
-    shifted = _shifted(*values, dims)
-    return {"moved": shifted, "reshaped": ~shifted}
+    shifted, still = _shifted(*values, dims)
+    return {"moved": shifted & ~still, "reshaped": ~shifted}
 
 
 def _box(old: Floats, new: Floats) -> Motions:
@@ -94,9 +94,9 @@ def _placed(shape: str, old: Floats, new: Floats) -> Motions:
     return {**found, "rotated": _any(~_close(turned, np.zeros_like(turned)))}
 
 
-def _shifted(old: pa.Array, new: pa.Array, dims: NDArray[np.int64]) -> Mask:
-    """Return which lists of points differ by one step that all of them took, shape (n,)."""
-    found = np.zeros(len(old), bool)
+def _shifted(old: pa.Array, new: pa.Array, dims: NDArray[np.int64]) -> tuple[Mask, Mask]:
+    """Return which lists differ by one step that all points took, and where that is none."""
+    found, still = np.zeros(len(old), bool), np.zeros(len(old), bool)
     alike = _same_lengths(old, new)
     for axes in (2, 3):
         own = alike & (dims == axes)
@@ -107,8 +107,11 @@ def _shifted(old: pa.Array, new: pa.Array, dims: NDArray[np.int64]) -> Mask:
         kept = np.repeat(whole, counts)
         steps = np.subtract(*(np.asarray(f.flatten(), np.float64)[kept] for f in reversed(flat)))
         if len(steps):
-            found[own] = _constant(steps.reshape(-1, axes), counts[whole] // axes)
-    return found
+            taken = steps.reshape(-1, axes)
+            found[own] = _constant(taken, counts[whole] // axes)
+            starts = np.cumsum(counts[whole] // axes) - counts[whole] // axes
+            still[own] = np.maximum.reduceat(np.abs(taken).max(axis=1), starts) < SAME
+    return found, found & still
 
 
 def _constant(steps: Floats, points: NDArray[np.int64]) -> Mask:

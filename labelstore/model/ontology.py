@@ -52,7 +52,7 @@ class TakenFrom(_Part):
 class OntologyClass(_Part):
     """One class: a field that is left out stays as it is, null clears it."""
 
-    id: Annotated[str, BeforeValidator(_id_text), Field(pattern=r"^[0-9]+$")] | None = None
+    id: Annotated[str, BeforeValidator(_id_text), Field(pattern=r"^[0-9]{1,19}$")] | None = None
     """Which class this is; without, the one of that name, or a new one."""
     was: Reference | None = None
     """Which class this is, where it gets another name and its id is not at hand."""

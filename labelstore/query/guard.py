@@ -146,6 +146,7 @@ def check_expression(con: duckdb.DuckDBPyConnection, text: str) -> None:
         raise InvalidInput("the SQL expression is empty", code="edit-sql")
     alone = f"SELECT ({text}\n)"
     _bound(alone)
+    _parse(con, f"SELECT {text}\n")  # which `false) OR (true` is not
     node = _parse(con, alone)["node"]
     clauses = ("where_clause", "having", "qualify", "group_expressions", "modifiers", "sample")
     plain = node["type"] == "SELECT_NODE" and not any(node.get(c) for c in clauses)

@@ -99,6 +99,11 @@ def test_outlines_are_told_apart_by_their_rings() -> None:
     assert said("polygons", old, new) == {"reshaped"}
 
 
+def test_what_stays_has_not_moved() -> None:
+    old = {"polygons": [[0.0, 1.0, 2.0, 3.0, 4.0, 9.0]]}
+    assert said("polygons", old, {"polygons": [[-0.0, 1.0, 2.0, 3.0, 4.0, 9.0 + 1e-13]]}) == set()
+
+
 def test_points_of_two_and_three_axes_in_one_table() -> None:
     plane = {"keypoints": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]}
     space = {**plane, "keypoint_dims": 3}

@@ -74,6 +74,8 @@ OTHERS = {
     "visibility": ("[0, 0, 0]", "visibility"),
     "z_order": ("7", "restated"),
     "mask": ("NULL", "shape dropped"),
+    "interval": ("NULL", "shape dropped"),
+    "box_form": ("'xyxy'", "resized"),
     "ellipse": ("{'cx': 1.0, 'cy': 75.0, 'rx': 7.0, 'ry': 3.5, 'angle': 0.0}", "shape added"),
 }
 """A value for labels of a kind that has none of it, and what that is told as."""
@@ -126,9 +128,10 @@ def test_a_change_of_a_shape_is_told_as_one(every: Store, column: str) -> None:
 @pytest.mark.parametrize("column", OTHERS)
 def test_a_change_beside_the_shape_is_told_as_one(every: Store, column: str) -> None:
     value, word = OTHERS[column]
-    kind = {"visibility": "keypoints", "mask": "mask"}.get(column, "tag")
+    kinds = {"visibility": "keypoints", "mask": "mask", "interval": "interval", "box_form": "box"}
+    where = f"kind = '{kinds.get(column, 'tag')}' AND track_id IS NULL"
     with every.edit() as edit:
-        assert edit.update(where=f"kind = '{kind}'", set={column: value}) == 1
+        assert edit.update(where=where, set={column: value}) == 1
     difference = every.status()
     assert difference is not None
     assert word in difference.meanings
@@ -226,6 +229,23 @@ def test_faults_of_rows_with_repeated_attributes_are_told(every: Store) -> None:
         edit.add(pa.table(columns))
     (finding,) = every.check()
     assert [(f.field, f.value) for f in finding.faults] == [("confidence", 2.0)]
+
+
+def test_the_kind_follows_from_any_shape_and_a_box_has_a_form(every: Store) -> None:
+    given = rows([label for kind, label in LABELS.items() if kind not in ("points", "track")])
+    keep = [n for n in given.column_names if n not in ("kind", "box_form")]
+    with every.edit() as edit:
+        ids = edit.add(given.select(keep))
+    found = every.query(f"SELECT kind, box_form FROM labels WHERE annotation_id >= {ids[0]}")
+    kinds = [k for k in LABELS if k not in ("points", "track")]
+    assert sorted(found.column("kind").to_pylist()) == sorted(kinds)
+    assert found.column("box_form").drop_null().to_pylist() == ["xywh"]
+
+
+def test_labels_without_a_layer_go_to_the_default_one(every: Store) -> None:
+    with every.edit() as edit:
+        edit.add([Tag(item="street.jpg"), Tag(item="street.jpg", layer="model")])
+    assert every.query("SELECT DISTINCT layer FROM annotations").num_rows == 2
 
 
 def test_attributes_of_mappings_are_plain_values(every: Store) -> None:

@@ -212,6 +212,14 @@ def test_the_same_file_gives_the_same_ids(small: Store) -> None:
          ["line 3: classes.0.remove: car is below it"]),
         ("classes:\n  - name: car\n    take:\n      - {from: car, where: a}\n",
          ["line 4: classes.0.take.0.from: a class cannot take from itself"]),
+        ("classes:\n  - name: car\n    take: [{from: lorry, where: a}]\n  - name: lorry\n"
+         "    take: [{from: person, where: a}]\n",
+         ["line 5: classes.1.take: this class gives labels to another one"]),
+        ("classes:\n  - name: 2024-13-45\n", ["month must be"]),
+        ("classes: " + "[" * 3000, [""]),
+        ('classes:\n  - name: car\n    synonyms: ["\\ud800"]\n', ["holds what is no text"]),
+        ("classes:\n  - name: car\n    merge: ['" + "9" * 5000 + "']\n",
+         ["line 3: classes.0.merge"]),
         ("classes:\n  - name: car\n    position: null\n", ["line 3: classes.0.position: a class"]),
         ("classes:\n  - name: no\n  - name: 12\n", ["line 3: classes.1.name: input should be"]),
     ],
@@ -245,7 +253,8 @@ def test_a_missing_file_and_a_bad_condition_are_refused(small: Store, cli: Run) 
     folder = small.workspace.folder
     with pytest.raises(NotFound, match="no such file"):
         small.apply_ontology(folder / "nothing.yaml")
-    for condition in ("nonsense > 1", "1); DROP TABLE annotations; --", "SELECT 1; SELECT 1"):
+    for condition in ("nonsense > 1", "1); DROP TABLE annotations; --", "SELECT 1; SELECT 1",
+                      "false) OR (true"):  # fmt: skip
         (folder / "c.yaml").write_text(
             f"classes: [{{name: van, take: [{{from: car, where: '{condition}'}}]}}]"
         )

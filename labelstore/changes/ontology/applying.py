@@ -16,7 +16,7 @@ from labelstore.changes.ontology.text import read_ontology
 from labelstore.errors import InvalidInput
 from labelstore.model.arrow import with_column
 from labelstore.model.tables import TABLES
-from labelstore.query.sandbox import query
+from labelstore.query.sandbox import expressions, query
 from labelstore.storage.rewriting import Edits
 from labelstore.versions.stage import Draft, additions
 
@@ -45,6 +45,7 @@ def apply_ontology(draft: Draft, path: Path, default_layer: str) -> list[Ontolog
     draft.inputs = [{"path": str(path), "sha256": digest, "size": len(data),
                      "rows": len(ontology.classes)}]  # fmt: skip
     draft.distinguish(digest)
+    expressions(t.where for entry in ontology.classes for t in entry.take or [])
     rows = draft.manifest.table(TABLES["categories"]).to_pylist()
     planned = plan(ontology, lines, rows, _new_ids(draft, digest, len(ontology.classes)))
     return _Applying(draft, Edit(draft, default_layer), planned).changes()

@@ -178,6 +178,10 @@ class _Planning:
             if row.get("parent_id") in self.plan.removed:
                 place = self.places[row["parent_id"]]
                 self._fault((place, "remove"), f"{self.plan.name(number)} is below it")
+        giving = {source for source, _, _ in self.plan.taken}
+        for number in {target for _, target, _ in self.plan.taken} & giving:
+            said = "this class gives labels to another one: do that in a file of its own"
+            self._fault((self.places[number], "take"), said)
         for number, place in self.places.items():
             if number not in staying:
                 continue
@@ -197,7 +201,7 @@ class _Planning:
             listed = ", ".join(map(str, found))
             return self._fault(steps, f"several classes are called {said!r}: give one of the "
                                       f"ids {listed}")  # fmt: skip
-        if said.isdecimal() and int(said) in rows:
+        if said.isdecimal() and len(said) < 20 and int(said) in rows:
             return int(said)
         return self._fault(steps, f"there is no class {said!r}")
 

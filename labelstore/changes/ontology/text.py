@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
@@ -64,17 +65,21 @@ def read_ontology(path: Path) -> tuple[Ontology, Lines]:
         raise FormatError(str(path), [f"byte {error.start}: is no UTF-8"]) from error
     try:
         document = YAML().load(text)
-    except YAMLError as error:
+    except (YAMLError, ValueError, RecursionError) as error:
         raise FormatError(str(path), [_syntax(error)], code="yaml") from error
     lines = Lines(str(path), document)
     try:
-        return Ontology.model_validate(document), lines
+        found = Ontology.model_validate(document)
+        found.model_dump_json()
+        return found, lines
     except ValidationError as error:
         faults = [f"{lines.place(*e['loc'])}: {e['msg'].lower()}" for e in error.errors()]
         raise FormatError(str(path), faults, code="ontology") from error
+    except (PydanticSerializationError, UnicodeEncodeError) as error:
+        raise FormatError(str(path), [f"holds what is no text: {error}"], code="yaml") from error
 
 
-def _syntax(error: YAMLError) -> str:
+def _syntax(error: Exception) -> str:
     mark = getattr(error, "problem_mark", None)
     line = f"line {mark.line + 1}: " if mark is not None else ""
     return line + str(getattr(error, "problem", None) or error).splitlines()[0]

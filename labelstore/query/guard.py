@@ -146,12 +146,12 @@ def check_expression(con: duckdb.DuckDBPyConnection, text: str) -> None:
         raise InvalidInput("the SQL expression is empty", code="edit-sql")
     alone = f"SELECT ({text}\n)"
     _bound(alone)
-    _parse(con, f"SELECT {text}\n")  # which `false) OR (true` is not
     node = _parse(con, alone)["node"]
     clauses = ("where_clause", "having", "qualify", "group_expressions", "modifiers", "sample")
     plain = node["type"] == "SELECT_NODE" and not any(node.get(c) for c in clauses)
     if not plain or node["from_table"]["type"] != "EMPTY" or len(node["select_list"]) != 1:
         raise InvalidInput(f"{text!r} is not one SQL expression", code="edit-sql")
+    _parse(con, f"SELECT {text}\n")  # which `false) OR (true` is not
     for part in _within(node["select_list"]):
         path = (part.get("qualified_name") or {}).get("path") or [""]
         if part.get("class") == "STAR" or path[-1].lower() == "unnest":

@@ -77,7 +77,7 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {
         [{**POINTS, "keypoint_scores": [0.1, 0.2]}], [{**POINTS, "keypoint_scores": [0.1]}]),
     "ellipse-not-positive": ([{"ellipse": ELLIPSE}], [{"ellipse": {**ELLIPSE, "ry": -1.0}}]),
     "mask-runs-broken": (
-        [{"mask": RUNS}, {"mask": LISTED}, {"mask": {**RUNS, "encoding": "png"}},
+        [{"mask": RUNS}, {"mask": LISTED},
          {"mask": {**RUNS, "encoding": "cvat_rle", "counts": b"1,5"}}],
         [{"mask": {**RUNS, "h": 4}}, {"mask": {**LISTED, "w": 3}},
          {"mask": {**RUNS, "counts": b"\xff"}}, {"mask": {**RUNS, "counts": b"12S"}},

@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 from labelstore.changes.shaping import filled
 from labelstore.errors import InvalidInput
 from labelstore.model.arrow import with_column
-from labelstore.model.labels import Label, array, as_pairs
-from labelstore.model.labels import rows as rows_of
+from labelstore.model.labels import Label
+from labelstore.model.labels.table import array, as_pairs
+from labelstore.model.labels.table import rows as rows_of
 from labelstore.model.tables import Table
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from labelstore.errors import FormatError, InvalidInput
 from labelstore.geometry.covering import COLUMNS as COVERING
 from labelstore.geometry.covering import covering_boxes
 from labelstore.model.arrow import with_column
+from labelstore.model.kinds import SHAPES
 from labelstore.model.tables import Table
 
 CONSEQUENCES = {
@@ -92,34 +93,14 @@ def filled(table: Table, rows: pa.Table) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=table.schema).combine_chunks()
 
 
-SHAPE_KINDS = {
-    "interval": "interval",
-    "text": "text",
-    "point_labels": "point_labels",
-    "raster": "segment",
-    "box": "box",
-    "rotated_box": "rotated_box",
-    "corners": "corners",
-    "ellipse": "ellipse",
-    "spline": "spline",
-    "polylines": "polyline",
-    "polygons": "polygon",
-    "mask": "mask",
-    "keypoints": "keypoints",
-    "cuboid2d": "cuboid2d",
-    "cuboid3d": "cuboid3d",
-    "mesh": "mesh",
-    "spans": "span",
-}
-"""Kind by the column that holds its shape, the richest last."""
-
-
 def with_kinds(annotations: pa.Table, shapes: pa.Table) -> pa.Table:
     """Return annotations whose kind follows the shape, where the shape of that kind is gone."""
     kinds = annotations.column("kind").combine_chunks()
     lost = pa.repeat(False, len(kinds))
-    for name, kind in SHAPE_KINDS.items():
-        gone = pc.and_(pc.equal(kinds, kind), shapes.column(name).combine_chunks().is_null())
+    for kind, names in SHAPES.items():
+        gone = pc.equal(kinds, kind)
+        for name in names:
+            gone = pc.and_(gone, shapes.column(name).combine_chunks().is_null())
         lost = pc.or_(lost, gone)
     return with_column(annotations, "kind", pc.if_else(lost, kinds_of(shapes), kinds))
 
@@ -127,8 +108,8 @@ def with_kinds(annotations: pa.Table, shapes: pa.Table) -> pa.Table:
 def kinds_of(shapes: pa.Table) -> pa.Array:
     """Return what each row seems to be: its richest shape."""
     kinds = pa.repeat("tag", shapes.num_rows)
-    for name, kind in SHAPE_KINDS.items():
-        kinds = pc.if_else(shapes.column(name).is_valid().combine_chunks(), kind, kinds)
+    for kind, names in SHAPES.items():
+        kinds = pc.if_else(shapes.column(names[0]).is_valid().combine_chunks(), kind, kinds)
     return kinds
 
 

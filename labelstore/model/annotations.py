@@ -9,30 +9,9 @@ import pyarrow as pa
 from pydantic import Field
 
 from labelstore.model.columns import Column, Row
+from labelstore.model.kinds import Kind
 from labelstore.model.units import Id, JsonObject, JsonText, Pixels, Share
 
-Kind = Literal[
-    "tag",
-    "box",
-    "rotated_box",
-    "corners",
-    "polygon",
-    "polyline",
-    "spline",
-    "points",
-    "keypoints",
-    "ellipse",
-    "mask",
-    "segment",
-    "cuboid2d",
-    "cuboid3d",
-    "mesh",
-    "point_labels",
-    "track",
-    "span",
-    "interval",
-    "text",
-]
 Origin = Literal["human", "model", "synthetic", "derived"]
 ReviewState = Literal["draft", "submitted", "accepted", "rejected", "gold"]
 Flag = Literal["uncertain", "ambiguous", "out_of_scope"]

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 import pyarrow as pa
 from pydantic import Field
 
-from labelstore.model.annotations import Kind
 from labelstore.model.columns import Column, Row
+from labelstore.model.kinds import Kind
 from labelstore.model.units import Id, JsonObject, JsonText
 
 Point = Annotated[int, Field(ge=0, le=2**31 - 1), Column(0, pa.int32())]

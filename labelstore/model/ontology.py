@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from labelstore.model.annotations import Kind
 from labelstore.model.categories import AttributeKind
+from labelstore.model.kinds import Kind
 
 Index = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Reference = Annotated[str, Field(min_length=1)]

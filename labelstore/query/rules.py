@@ -9,6 +9,7 @@ from importlib.resources import files
 
 import pyarrow as pa
 
+from labelstore.model.kinds import SHAPES
 from labelstore.query.engine import connect, create_views, execute, view_paths
 from labelstore.versions.manifest import Manifest
 
@@ -54,9 +55,19 @@ def broken_rules(manifest: Manifest, shown: int) -> Iterator[tuple[SqlRule, int,
     """
     with connect() as con:
         create_views(con, view_paths(manifest))
+        con.execute(f"CREATE VIEW shaped AS {_shaped()}")
         for rule in sql_rules():
             sql = f"SELECT COUNT(*) AS count, MIN(f.id) AS example FROM ({rule.sql}) AS f"
             (found,) = execute(con, sql).to_pylist()
             if found["count"]:
                 first = f"SELECT * FROM ({rule.sql}) AS f ORDER BY f.id LIMIT {shown:d}"
                 yield rule, found["count"], found["example"], execute(con, first)
+
+
+def _shaped() -> str:
+    """Return SQL for each label's kind, and `kinds`: those that its shapes could be."""
+    kinds = []
+    for kind, columns in SHAPES.items():
+        there = " OR ".join(f'"{column}" IS NOT NULL' for column in columns)
+        kinds.append(f"CASE WHEN {there} THEN '{kind}' END")
+    return f"SELECT item_id, annotation_id, kind, [{', '.join(kinds)}] AS kinds FROM labels"

@@ -17,7 +17,7 @@ import labelstore
 from labelstore import errors
 from labelstore.cli.app import app
 from labelstore.errors import LabelstoreError
-from labelstore.model.annotations import Kind
+from labelstore.model.kinds import Kind
 from labelstore.model.published import published_files
 from labelstore.model.rules import check_table
 from labelstore.model.tables import TABLES

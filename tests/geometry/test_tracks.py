@@ -16,7 +16,7 @@ from labelstore.errors import InvalidInput
 from labelstore.geometry.tracks import interpolated
 
 
-def frames(given: list[tuple[int, int, bool | None]], **shapes: list[Any]) -> pa.Table:
+def frames(given: list[tuple[int, int | None, bool | None]], **shapes: list[Any]) -> pa.Table:
     tracks, index, outside = zip(*given, strict=True)
     return pa.table(
         {
@@ -112,5 +112,5 @@ def test_what_cannot_be_a_track_is_refused() -> None:
     with pytest.raises(InvalidInput, match="track 1 has two keyframes at frame 3"):
         interpolated(frames([(1, 3, None), (1, 3, None)]))
     with pytest.raises(InvalidInput, match="1 keyframes have no `frame_index`"):
-        interpolated(frames([(1, 3, None), (1, None, None)]))  # type: ignore[list-item]
+        interpolated(frames([(1, 3, None), (1, None, None)]))
     assert interpolated(frames([(1, 3, None)]).slice(0, 0)).num_rows == 0

@@ -14,8 +14,9 @@ from conftest import Run
 from pydantic import ValidationError
 
 from labelstore.errors import InvalidInput, NotFound
-from labelstore.model.annotations import CategoryScore, Kind
+from labelstore.model.annotations import CategoryScore
 from labelstore.model.examples import CATEGORIES, ITEMS, LABELS
+from labelstore.model.kinds import Kind
 from labelstore.model.labels import Box, Label, Tag, rows
 from labelstore.model.tables import TABLES
 from labelstore.store import Store, init_store

@@ -24,6 +24,8 @@ REFERRED = {
     "dataset_id": ("datasets", "data set"),
 }
 """Column of an id, with the table that must have it and the word for what it means."""
+ENDS = ("from_id", "to_id")
+"""Columns of the labels that a relation joins."""
 NEVER_SET = frozenset({"number_style"})
 """How a source wrote its numbers: nothing that a hand can know."""
 OURS = frozenset(

@@ -10,13 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelstore.changes.shaping import filled
-from labelstore.errors import InvalidInput
+from labelstore.changes.editing.shaping import filled
+from labelstore.errors import FormatError, InvalidInput
+from labelstore.geometry.rules import RULES, broken
 from labelstore.model.arrow import with_column
 from labelstore.model.labels import Label
 from labelstore.model.labels.table import array, as_pairs
 from labelstore.model.labels.table import rows as rows_of
-from labelstore.model.tables import Table
+from labelstore.model.tables import TABLES, Table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +38,7 @@ def as_table(given: Any) -> pa.Table:
 
     Raises:
         InvalidInput: it is nothing of these.
+        FormatError: typed labels have shapes that nobody can read; with every one.
     """
     if isinstance(given, pa.Table):
         return given
@@ -45,7 +47,7 @@ def as_table(given: Any) -> pa.Table:
     if hasattr(given, "__arrow_c_stream__"):
         return pa.table(given)
     if isinstance(given, Sequence) and all(isinstance(g, Label) for g in given):
-        return rows_of(given)
+        return _whole(given)
     if isinstance(given, Sequence) and all(isinstance(g, Mapping) for g in given):
         names = dict.fromkeys(name for row in given for name in row)
         columns = {name: _listed(name, [row.get(name) for row in given]) for name in names}
@@ -55,6 +57,25 @@ def as_table(given: Any) -> pa.Table:
         "or a list of labels such as `Box(...)`",
         code="edit-type",
     )
+
+
+def _whole(labels: Sequence[Label]) -> pa.Table:
+    """Return typed labels as rows; their shapes keep the rules that a table may break."""
+    rows = rows_of(labels)
+    shapes = filled(TABLES["geometries"], rows)
+    faults = [
+        (int(place), f"label {place} ({labels[place].item}), {rule.shape}: "
+         f"{_shortened(shapes.column(rule.shape)[int(place)])} breaks {rule.code} ({rule.words})")
+        for rule in RULES if rule.severity == "error" for place in broken(rule, shapes)
+    ]  # fmt: skip
+    if faults:
+        raise FormatError("labels", [said for _, said in sorted(faults)], code="label-broken")
+    return rows
+
+
+def _shortened(value: pa.Scalar) -> str:
+    text = str(value.as_py())
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _listed(name: str, values: Sequence[Any]) -> pa.Array:

@@ -1,0 +1,153 @@
+"""Labels that are there already: chosen by a SQL condition, changed or deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from labelstore.changes.editing.resolving import ENDS, NEVER_SET
+from labelstore.changes.editing.shaping import changed, with_covering, with_kinds
+from labelstore.changes.editing.writing import refuse_shapes, write_labels
+from labelstore.errors import InvalidInput
+from labelstore.geometry.covering import COLUMNS as COVERING
+from labelstore.model.arrow import with_column
+from labelstore.model.tables import FAMILY, TABLES
+from labelstore.query.sandbox import query
+from labelstore.versions.manifest import Manifest
+from labelstore.versions.stage import Draft, removals
+
+KEYS = ("layer", "item_id", "annotation_id")
+FIXED = {*KEYS, *NEVER_SET, "row_hash", "geometry_hash", "created_in", "changed_in", *COVERING}
+
+
+def refuse_unsettable(names: Sequence[str]) -> None:
+    """Refuse columns that an update cannot set.
+
+    Raises:
+        InvalidInput: with those that can be set.
+    """
+    known = {n for name in FAMILY for n in TABLES[name].schema.names} - FIXED | {"category"}
+    if not names or {"category", "category_id"} <= set(names):
+        raise InvalidInput(
+            "set `category` or `category_id`, not both" if names else "`set` is empty",
+            code="edit-column",
+        )
+    for name in names:
+        if name not in known:
+            raise InvalidInput(
+                f"column {name!r} cannot be set; these can: {', '.join(sorted(known))}",
+                code="edit-column",
+            )
+
+
+def literal(value: Any) -> str:
+    """Return SQL for what a column is set to: text is SQL already.
+
+    Raises:
+        InvalidInput: it is neither SQL nor a number, a truth value or None.
+    """
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool | int):
+        return str(value).upper()
+    if isinstance(value, float):
+        return f"'{value!r}'::DOUBLE"
+    raise InvalidInput(
+        f"cannot set a {type(value).__name__}: give SQL as text, a number, a truth value or None",
+        code="edit-type",
+    )
+
+
+def selected(
+    manifest: Manifest,
+    columns: Sequence[str],
+    where: str,
+    layer: str | None,
+    parameters: Mapping[str, Any] | None,
+) -> pa.Table:
+    """Return columns of the labels of one layer for which a condition holds.
+
+    Raises:
+        InvalidInput: it holds in several layers, and none is named.
+    """
+    sql = f"SELECT {', '.join(columns)} FROM labels WHERE ({where}\n)"
+    found = query(manifest, sql, parameters)
+    if layer is not None:
+        return found.filter(pc.equal(found.column("layer"), manifest.layer(layer)))
+    counts = pc.value_counts(found.column("layer")).to_pylist()
+    if len(counts) > 1:
+        named = ", ".join(f"{c['values']} ({c['counts']:,})" for c in counts)
+        raise InvalidInput(
+            f"the condition holds in several layers: {named}. Pass layer=NAME.",
+            code="edit-layers",
+        )
+    return found
+
+
+def write(draft: Draft, keys: pa.Table, values: Mapping[str, Any]) -> None:
+    """Write new values into the labels of these keys.
+
+    Args:
+        draft: what changes.
+        keys: layer, item and id of each label.
+        values: column to its new values, one for each label.
+    """
+    for layer in pc.unique(keys.column("layer")).to_pylist():
+        own = pc.equal(keys.column("layer"), layer)
+        ids = keys.filter(own).column("annotation_id").combine_chunks()
+        new = {name: column.filter(own) for name, column in values.items()}
+        rows = {name: _rows(draft.manifest, name, layer, ids) for name in FAMILY}
+        rows = {name: changed(TABLES[name], table, new) for name, table in rows.items()}
+        stamp = pa.repeat(draft.activity_id, len(ids))
+        annotations = with_column(rows["annotations"], "changed_in", stamp)
+        if set(values) & set(TABLES["geometries"].schema.names):
+            write_labels(draft, _follows(annotations, rows["geometries"]), rows["geometries"])
+        else:
+            write_labels(draft, annotations, None)
+
+
+def _follows(annotations: pa.Table, shapes: pa.Table) -> pa.Table:
+    """Return labels with what follows from their new shapes."""
+    refuse_shapes(shapes)
+    unwritten = pa.nulls(annotations.num_rows, pa.string())
+    annotations = with_column(annotations, "number_style", unwritten)
+    return with_covering(with_kinds(annotations, shapes), shapes)
+
+
+def _rows(manifest: Manifest, name: str, layer: str, ids: pa.Array) -> pa.Table:
+    """Return the rows of these ids, in their order."""
+    wanted = np.asarray(ids)
+    found = []
+    for part in manifest.parts_of(name, layer):
+        if ((wanted >= part.min_id) & (wanted <= part.max_id)).any():
+            rows = manifest.read(part)
+            found.append(rows.filter(pc.is_in(rows.column("annotation_id"), value_set=ids)))
+    rows = pa.concat_tables(found)
+    there = np.asarray(rows.column("annotation_id").combine_chunks())
+    order = np.argsort(there)
+    return rows.take(pa.array(order[np.searchsorted(there[order], wanted)])).combine_chunks()
+
+
+def delete(draft: Draft, keys: pa.Table) -> None:
+    """Delete labels, with their relations.
+
+    Args:
+        draft: what changes.
+        keys: layer, item and id of each label.
+    """
+    for layer in pc.unique(keys.column("layer")).to_pylist():
+        own = keys.filter(pc.equal(keys.column("layer"), layer))
+        gone = {(name, layer): removals(TABLES[name], own) for name in FAMILY}
+        draft.apply(gone)
+    table = TABLES["relations"]
+    rows = draft.manifest.table(table, ["relation_id", *ENDS])
+    ids = keys.column("annotation_id").combine_chunks()
+    linked = rows.filter(pc.or_(*(pc.is_in(rows.column(n), value_set=ids) for n in ENDS)))
+    if linked.num_rows:
+        draft.apply({(table.name, ""): removals(table, linked)})

@@ -30,6 +30,7 @@ WORD_OF = {
     "group_id": "regrouped",
     "parent_annotation_id": "regrouped",
     "frame": "frame changed",
+    "keypoint_dims": "reshaped",
     "holes_of": "reshaped",
     "polylines_closed": "reshaped",
     "visibility": "visibility",

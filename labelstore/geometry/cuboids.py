@@ -63,10 +63,23 @@ def corners(column: pa.Array) -> Floats:
     """
     values = members(column)
     own = CORNERS * values[:, None, 3:6]
-    bottom = is_equal(pc.struct_field(column, "anchor"), "bottom")
-    own[bottom, :, 2] += values[bottom, None, 5] / 2
     turned = np.einsum("nij,nkj->nki", rotations(values[:, 6:10]), own)
-    found: Floats = turned + values[:, None, :3]
+    found: Floats = turned + centres(column)[:, None, :]
+    return found
+
+
+def centres(column: pa.Array) -> Floats:
+    """Return the centres of cuboids, wherever they are anchored.
+
+    Args:
+        column: n values of `cuboid3d`.
+
+    Returns:
+        Shape (n, 3), metres; NaN where null.
+    """
+    values = members(column)
+    raised = is_equal(pc.struct_field(column, "anchor"), "bottom") * values[:, 5] / 2
+    found: Floats = values[:, :3] + rotations(values[:, 6:10])[:, :, 2] * raised[:, None]
     return found
 
 

@@ -70,6 +70,40 @@ def test_cuboids() -> None:
     assert said("cuboid3d", cuboid(), cuboid(height=1.0)) == {"resized"}
     assert said("cuboid3d", cuboid(), cuboid(qw=0.6, qz=0.8)) == {"rotated"}
     assert said("cuboid3d", cuboid(), cuboid(qw=-0.8, qz=-0.6)) == set()
+    below = {"cuboid3d": {**cuboid(cz=2.25)["cuboid3d"], "anchor": "bottom"}}
+    assert said("cuboid3d", cuboid(), below) == set()
+    beside = {"cuboid3d": {**cuboid()["cuboid3d"], "anchor": "bottom"}}
+    assert said("cuboid3d", cuboid(), beside) == {"moved"}
+    taller = {"cuboid3d": {**below["cuboid3d"], "height": 2.0}}
+    assert said("cuboid3d", below, taller) == {"resized"}
+
+
+def test_far_from_the_origin_a_millimetre_is_a_move() -> None:
+    assert said("cuboid3d", cuboid(cx=5e6), cuboid(cx=5e6 + 0.001)) == {"moved"}
+
+
+def test_splines() -> None:
+    def spline(step: float = 0.0, **values: Any) -> dict[str, Any]:
+        points = [0.0, 0.0, 1.0, 2.0, 3.0, 1.0]
+        usual = {"form": "b_spline", "degree": 1, "closed": False, "knots": [0.0, 0, 1, 2, 2]}
+        return {"spline": {**usual, "control_points": [p + step for p in points], **values}}
+
+    assert said("spline", spline(), spline(2.0)) == {"moved"}
+    assert said("spline", spline(knots=None), spline(2.0, knots=None)) == {"moved"}
+    assert said("spline", spline(), spline(2.0, closed=True)) == {"reshaped"}
+    assert said("spline", spline(), spline(2.0, knots=None)) == {"reshaped"}
+    assert said("spline", spline(), spline(knots=[0.0, 0, 1.5, 2, 2])) == {"reshaped"}
+    assert said("spline", spline(), spline(control_points=[0.0, 0.0, 1.0, 2.0])) == {"reshaped"}
+
+
+def test_windows_of_masks() -> None:
+    def mask(**values: Any) -> dict[str, Any]:
+        usual = {"encoding": "cvat_rle", "h": 1, "w": 2, "x0": 5, "y0": 6, "counts": b"1,1"}
+        return {"mask": {**usual, **values}}
+
+    assert said("mask", mask(), mask(x0=7)) == {"moved"}
+    assert said("mask", mask(x0=None), mask()) == {"moved"}
+    assert said("mask", mask(), mask(x0=7, counts=b"0,2")) == {"reshaped"}
 
 
 RING = st.lists(st.tuples(NUMBER, NUMBER), min_size=1, max_size=6)

@@ -17,7 +17,7 @@ from labelstore.analysis.splits import SplitReport, parse_ratios, split_by_hash
 from labelstore.changes.diff import Diff, diff
 from labelstore.changes.editing import Edit
 from labelstore.changes.ontology.applying import apply_ontology
-from labelstore.changes.ontology.planning import OntologyChange
+from labelstore.changes.ontology.plan import OntologyChange
 from labelstore.changes.ontology.text import ontology_of
 from labelstore.errors import NotFound
 from labelstore.exchange.datasets import Mode

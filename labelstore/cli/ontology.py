@@ -69,4 +69,6 @@ def apply(
         return
     rows = [(c.what, c.category, c.detail, c.labels or None) for c in changes]
     table(["what", "class", "how", "labels"], rows)
+    if any(c.what in ("added", "changed", "merged", "split") for c in changes):
+        typer.echo("labels may break rules of their classes now; see: labelstore check")
     typer.echo("nothing was staged" if dry_run else "staged; publish with: labelstore commit")

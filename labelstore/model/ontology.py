@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 from labelstore.model.categories import AttributeKind
 from labelstore.model.kinds import Kind
@@ -33,7 +33,7 @@ class TypedAttribute(_Part):
     type: AttributeKind
     values: list[str] | None = None
     """All that it may be; of a list, all that may be in it."""
-    default: bool | int | float | str | list[bool | int | float | str] | None = None
+    default: JsonValue = None
     mutable: bool | None = None
     """Whether it may change along a track."""
     required: bool | None = None

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 from conftest import Run
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from labelstore.changes.ontology.text import ontology_text, read_ontology
 from labelstore.errors import FormatError, InvalidInput, NotFound
 from labelstore.model.annotations import CategoryScore
 from labelstore.model.labels import Box, Tag
@@ -138,6 +142,61 @@ classes:
     assert (row["parent"], row["position"]) == ("car", len(NAMES))
 
 
+def test_conditions_know_the_old_names(small: Store) -> None:
+    text = """
+classes:
+  - {was: car, name: auto}
+  - {name: van, take: [{from: car, where: category = 'car' AND xmax > 100}]}
+"""
+    told(small, text)
+    assert counts(small) == {"auto": 1, "van": 1, "lorry": 2, "truck": 1, "person": 2}
+
+
+def test_a_label_has_a_merged_class_once_among_its_further_classes(small: Store) -> None:
+    ids = ids_of(small)
+    scores = [
+        CategoryScore(category_id=ids[n], score=s) for n, s in (("truck", 0.3), ("lorry", 1))
+    ]
+    with small.edit() as edit:
+        edit.add([Tag(item="a.jpg", category="unused", category_scores=scores)])
+    told(small, "classes: [{name: truck, merge: [lorry]}]")
+    sql = "SELECT category_scores AS s FROM labels WHERE category = 'unused'"
+    (found,) = small.query(sql).to_pylist()
+    assert found["s"] == [{"category_id": ids["truck"], "score": 0.3}]
+
+
+def test_a_rename_that_was_done_is_no_fault(small: Store) -> None:
+    text = "classes: [{was: car, name: auto}]"
+    assert told(small, text) == [("renamed", "auto", "was car", 0)]
+    assert told(small, text) == []
+
+
+def test_a_new_class_of_nearly_the_same_name_is_told_so(small: Store) -> None:
+    assert told(small, "classes: [{name: persons}]") == [("added", "persons", "not person", 0)]
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6)
+DEFAULT = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-9, 9) | TEXT,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXT, inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(TEXT, st.lists(TEXT, min_size=1, max_size=3, unique=True), DEFAULT)
+@example("a\x85b", ["?a", "- b", "#", "no", "1e3", "&x"], {"?": [":"]})
+def test_whatever_a_class_is_called_it_is_read_as_it_was_written(
+    tmp_path_factory: pytest.TempPathFactory, name: str, words: list[str], default: Any
+) -> None:
+    typed = [{"name": n, "type": "enum", "values": words, "default": default} for n in words]
+    entry = {"id": "5", "name": name, "synonyms": words, "attribute_types": typed}
+    path = tmp_path_factory.mktemp("classes") / "c.yaml"
+    path.write_text(ontology_text([entry]), encoding="utf-8", newline="")
+    ontology, _ = read_ontology(path)
+    (found,) = ontology.classes
+    assert found.model_dump(exclude_unset=True) == entry
+
+
 def test_null_clears_and_silence_keeps(small: Store) -> None:
     told(small, "classes: [{name: car, parent: vehicle, supercategory: x}]")
     assert told(small, "classes: [{name: car, parent: null}]") == [
@@ -221,6 +280,11 @@ def test_the_same_file_gives_the_same_ids(small: Store) -> None:
         ("classes:\n  - name: car\n    merge: ['" + "9" * 5000 + "']\n",
          ["line 3: classes.0.merge"]),
         ("classes:\n  - name: car\n    position: null\n", ["line 3: classes.0.position: a class"]),
+        ("classes:\n  - name: car\n    attribute_types:\n      - {name: a, type: int}\n"
+         "      - {name: b, type: enum}\n      - {name: a, type: enum, values: []}\n",
+         ["line 5: classes.0.attribute_types.1.type: an enum needs",
+          "line 6: classes.0.attribute_types.2.name: this class has the attribute twice",
+          "line 6: classes.0.attribute_types.2.type: an enum needs"]),
         ("classes:\n  - name: no\n  - name: 12\n", ["line 3: classes.1.name: input should be"]),
     ],
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelstore.changes.editing import Edit
-from labelstore.changes.ontology.planning import OntologyChange, Plan, plan
+from labelstore.changes.ontology.plan import OntologyChange, Plan
+from labelstore.changes.ontology.planning import plan
 from labelstore.changes.ontology.text import read_ontology
 from labelstore.errors import InvalidInput
 from labelstore.model.arrow import with_column
@@ -63,16 +65,15 @@ class _Applying:
 
     def changes(self) -> list[OntologyChange]:
         """Carry the plan out, and return what happened."""
-        table, planned = TABLES["categories"], self._plan
-        told = [change for row in planned.written() for change in self._told(row)]
-        if planned.written():
-            stamp = {"changed_in": self._draft.activity_id, "row_hash": 0}
-            written = [{**row, **stamp} for row in planned.written()]
-            self._draft.apply({(table.name, ""): additions(table, written)})
-        for source, target, where in planned.taken:
+        planned = self._plan
+        written = planned.written()
+        told = [change for row in written for change in self._told(row)]
+        self._write([row for row in written if not planned.old(row["category_id"])])
+        for source, target, where in planned.taken:  # whose conditions know the old names
             count = self._relabel(source, target, where)
             what = f"from {planned.name(source)} where {where}"
             told.append(OntologyChange("split", planned.name(target), what, count))
+        self._write([row for row in written if planned.old(row["category_id"])])
         for gone, target in planned.merged.items():
             count = self._relabel(gone, target)
             self._rescore(gone, target)
@@ -82,12 +83,22 @@ class _Applying:
         alone = planned.removed - planned.merged.keys()
         return told + [OntologyChange("removed", planned.name(n)) for n in sorted(alone)]
 
+    def _write(self, rows: list[dict[str, Any]]) -> None:
+        """Put classes into the draft."""
+        table = TABLES["categories"]
+        if rows:
+            stamp = {"changed_in": self._draft.activity_id, "row_hash": 0}
+            stamped = [{**row, **stamp} for row in rows]
+            self._draft.apply({(table.name, ""): additions(table, stamped)})
+
     def _told(self, new: dict[str, Any]) -> Iterator[OntologyChange]:
         """Yield what differs between a class as it was and as it is to be."""
         number = new["category_id"]
         name, old = self._plan.name(number), self._plan.old(number)
         if not old:
-            yield OntologyChange("added", name)
+            others = [r["name"] for r in self._plan.before.values() if r["name"]]
+            close = get_close_matches(name, others, 1, 0.8)
+            yield OntologyChange("added", name, f"not {close[0]}" if close else "")
             return
         fields = [key for key, value in new.items() if value != old[key]]
         if "name" in fields:
@@ -107,10 +118,13 @@ class _Applying:
         )
 
     def _rescore(self, source: int, target: int) -> None:
-        """Put another class among the further classes of labels."""
-        new = ("list_transform(category_scores, lambda s: {'category_id': CASE WHEN "
-               "s.category_id = $category THEN $target ELSE s.category_id END, "
-               "'score': s.score})")  # fmt: skip
+        """Put another class among the further classes of labels, once."""
+        other = ("list_transform(category_scores, lambda s: {'category_id': CASE WHEN "
+                 "s.category_id = $category THEN $target ELSE s.category_id END, "
+                 "'score': s.score})")  # fmt: skip
+        there = FURTHER.replace("$category", "$target")
+        fewer = "list_filter(category_scores, lambda s: s.category_id <> $category)"
+        new = f"CASE WHEN {there} THEN {fewer} ELSE {other} END"
         self._update(FURTHER, {"category_scores": new}, source, target)
 
     def _update(self, where: str, values: dict[str, str], source: int, target: int) -> int:

@@ -3,63 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
+from labelstore.changes.ontology.plan import Plan, Row
 from labelstore.changes.ontology.refusing import circles, faulty_values, taken_names
 from labelstore.changes.ontology.text import Lines
 from labelstore.errors import FormatError
 from labelstore.model.ontology import Ontology, OntologyClass, to_columns
 
-Row = dict[str, Any]
 Steps = tuple[str | int, ...]
-
-
-@dataclass(frozen=True)
-class OntologyChange:
-    """One thing that happened to a class.
-
-    Attributes:
-        what: added, renamed, re-parented, changed, merged, split or removed.
-        category: the class's name, as it is now.
-        detail: from what, or which fields.
-        labels: how many labels became of this class.
-    """
-
-    what: str
-    category: str
-    detail: str = ""
-    labels: int = 0
-
-
-@dataclass
-class Plan:
-    """What to do.
-
-    Attributes:
-        before, after: rows of `categories` by id, as they are and as they are to be.
-        merged: (id of a class that goes, id of the one that it becomes).
-        taken: (from id, to id, condition) of labels that change their class.
-        removed: ids of classes that go, merged ones too.
-    """
-
-    before: dict[int, Row]
-    after: dict[int, Row]
-    merged: dict[int, int] = field(default_factory=dict)
-    taken: list[tuple[int, int, str]] = field(default_factory=list)
-    removed: set[int] = field(default_factory=set)
-
-    def name(self, number: int) -> str:
-        """Return what to call a class."""
-        return self.after[number].get("name") or f"class {number}"
-
-    def written(self) -> list[Row]:
-        """Return the rows that are new or differ."""
-        return [r for n, r in self.after.items() if n not in self.removed and r != self.old(n)]
-
-    def old(self, number: int) -> Row:
-        """Return a class as it was; empty for a new one."""
-        return self.before.get(number, {})
 
 
 def plan(ontology: Ontology, lines: Lines, rows: Sequence[Row], new_ids: Iterator[int]) -> Plan:
@@ -122,13 +73,18 @@ class _Planning:
             if int(entry.id) in self.plan.before:
                 return int(entry.id)
             return self._fault((place, "id"), f"there is no class with the id {entry.id}")
-        if entry.was is not None:
+        if entry.was is not None and not self._is_renamed(entry):
             return self._called(self.plan.before, (place, "was"), entry.was)
         if entry.name is None:
             return self._fault((place, "name"), "a class needs a name, or the id of one")
         if any(row["name"] == entry.name for row in self.plan.before.values()):
             return self._called(self.plan.before, (place, "name"), entry.name)
         return next(self._new_ids)
+
+    def _is_renamed(self, entry: OntologyClass) -> bool:
+        """Say whether no class has the old name and one the new: this was done before."""
+        names = [row["name"] for row in self.plan.before.values()]
+        return entry.was not in names and entry.name in names
 
     def refer(self, number: int, place: int, entry: OntologyClass) -> None:
         """Find the other classes that an entry names."""
@@ -151,7 +107,9 @@ class _Planning:
                 self._fault((place, "remove"), "there is no such class")
 
     def _merge(self, number: int, steps: tuple[int, *Steps], said: str) -> None:
-        gone = self._called(self.plan.before, steps, said)
+        gone = self._called(
+            self.plan.before, steps, said, "; take this out if it was merged before"
+        )
         if gone is None:
             return
         if gone == number:
@@ -192,7 +150,9 @@ class _Planning:
             if taken_names(number, staying, self.plan.old(number).get("name")):
                 self._fault((place, "name"), "another class has this name")
 
-    def _called(self, rows: Mapping[int, Row], steps: tuple[int, *Steps], said: str) -> int | None:
+    def _called(
+        self, rows: Mapping[int, Row], steps: tuple[int, *Steps], said: str, hint: str = ""
+    ) -> int | None:
         """Return the id of the class of some name, or id; None with a fault."""
         found = [n for n, row in rows.items() if row.get("name") == said]
         if len(found) == 1:
@@ -203,7 +163,7 @@ class _Planning:
                                       f"ids {listed}")  # fmt: skip
         if said.isdecimal() and len(said) < 20 and int(said) in rows:
             return int(said)
-        return self._fault(steps, f"there is no class {said!r}")
+        return self._fault(steps, f"there is no class {said!r}{hint}")
 
     def _fault(self, steps: tuple[int, *Steps], said: str) -> int | None:
         """Note a fault; return None, for the class that is not found."""

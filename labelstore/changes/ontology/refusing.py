@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -19,6 +19,7 @@ def faulty_values(row: Row) -> Iterator[tuple[tuple[str | int, ...], str]]:
     except ValidationError as error:
         for fault in error.errors():
             yield fault["loc"], fault["msg"].lower()
+    yield from _faulty_types(row.get("attribute_types") or [])
     points = row.get("keypoint_names")
     if points is None:
         return
@@ -28,6 +29,16 @@ def faulty_values(row: Row) -> Iterator[tuple[tuple[str | int, ...], str]]:
     pairs = row.get("flip_pairs")
     if pairs is not None and sorted(pairs) != list(range(len(points))):
         yield ("flip_pairs",), f"needs each of 0 to {len(points) - 1} once"
+
+
+def _faulty_types(types: Sequence[Row]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield what is wrong with attributes that are each no fault."""
+    names = [t["name"] for t in types]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            yield ("attribute_types", place, "name"), "this class has the attribute twice"
+        if types[place]["type"] == "enum" and not types[place].get("values"):
+            yield ("attribute_types", place, "type"), "an enum needs `values`"
 
 
 def circles(number: int, rows: Mapping[int, Row]) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,15 @@ from pydantic_core import PydanticSerializationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from labelstore.errors import FormatError, NotFound
 from labelstore.model.ontology import Ontology, from_row
 from labelstore.model.tables import TABLES
 from labelstore.versions.manifest import Manifest
 
-FLAT = ("keypoint_names", "flip_pairs", "color", "synonyms", "kinds")
-"""Lists that stand in one line."""
+PLAIN = re.compile(r"[A-Za-z_][\w ./()-]*", re.ASCII)
+"""Texts that YAML may write as they are; it quotes those of them that mean something else."""
 
 
 class Lines:
@@ -58,7 +60,8 @@ def read_ontology(path: Path) -> tuple[Ontology, Lines]:
         FormatError: with every fault and its line.
     """
     if not path.is_file():
-        raise NotFound(f"{path}: no such file", code="source-missing")
+        said = "is a folder" if path.is_dir() else "no such file"
+        raise NotFound(f"{path}: {said}", code="source-missing")
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -112,25 +115,25 @@ def ontology_text(classes: Sequence[dict[str, Any]]) -> str:
     return out.getvalue()
 
 
-def _block(entry: dict[str, Any]) -> CommentedMap:
-    found = CommentedMap(entry)
-    for name in FLAT:
-        if name in entry:
-            found[name] = _line(entry[name])
-    if "skeleton" in entry:
-        found["skeleton"] = _line([_line(edge) for edge in entry["skeleton"]])
-    if "attribute_types" in entry:
-        found["attribute_types"] = CommentedSeq(map(_attribute, entry["attribute_types"]))
+def _block(entry: Mapping[str, Any]) -> CommentedMap:
+    """Return an entry whose lists stand in one line each, but for its attributes."""
+    found = CommentedMap()
+    for name, value in entry.items():
+        found[name] = (
+            CommentedSeq(map(_line, value)) if name == "attribute_types" else _line(value)
+        )
     return found
 
 
-def _attribute(entry: dict[str, Any]) -> CommentedMap:
-    found = CommentedMap(entry)
-    found.fa.set_flow_style()
-    return found
-
-
-def _line(values: Sequence[Any]) -> CommentedSeq:
-    found = CommentedSeq(values)
+def _line(value: Any) -> Any:
+    """Return a value that stands in one line."""
+    if isinstance(value, str):
+        return value if PLAIN.fullmatch(value) else DoubleQuotedScalarString(value)
+    if isinstance(value, dict):
+        found: Any = CommentedMap({_line(k): _line(v) for k, v in value.items()})
+    elif isinstance(value, list):
+        found = CommentedSeq(map(_line, value))
+    else:
+        return value
     found.fa.set_flow_style()
     return found

@@ -11,8 +11,9 @@ from typing import Any
 import pyarrow as pa
 
 from labelstore.analysis.balance import Balance, balance
-from labelstore.analysis.checks import SHOWN, Finding, check
+from labelstore.analysis.checks import SHOWN, check
 from labelstore.analysis.drift import Drift, class_drift
+from labelstore.analysis.faults import Finding
 from labelstore.analysis.splits import SplitReport, parse_ratios, split_by_hash
 from labelstore.changes.diff import Diff, diff
 from labelstore.changes.editing import Edit

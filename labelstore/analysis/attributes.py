@@ -28,12 +28,14 @@ SEVERITY = {
     "attribute-not-allowed": "error",
     "attribute-missing": "error",
     "attribute-unknown": "warning",
+    "attribute-repeated": "warning",
 }
 WORDS = {
-    "attribute-type-differs": "labels with an attribute of another type than their class says",
-    "attribute-not-allowed": "labels with an attribute that has none of the values it may have",
-    "attribute-missing": "labels without an attribute that their class requires",
-    "attribute-unknown": "labels with an attribute that their class does not know",
+    "attribute-type-differs": "attributes of another type than the label's class says",
+    "attribute-not-allowed": "attributes that have none of the values the class allows",
+    "attribute-missing": "attributes that the class requires and the label has not",
+    "attribute-unknown": "attributes that the label's class does not know",
+    "attribute-repeated": "attributes that the label has several times",
 }
 
 
@@ -51,11 +53,12 @@ def broken_attributes(types: Types, rows: pa.Table) -> Iterator[Fault]:
         types: see `attribute_types`.
         rows: n rows of `annotations`.
     """
+    owners, keys, values = _exploded(rows.column("attributes").combine_chunks())
+    yield from _repeated(owners, keys)
     classes = np.asarray(rows.column("category_id").fill_null(-1))
     known = np.isin(classes, list(types))
     if not known.any():
         return
-    owners, keys, values = _exploded(rows.column("attributes").combine_chunks())
     own = known[owners]
     owners, keys, values = owners[own], keys.filter(pa.array(own)), values.filter(pa.array(own))
     for group in _groups(classes[owners], keys, values):
@@ -83,6 +86,18 @@ def _exploded(attributes: pa.MapArray) -> tuple[Ints, pa.Array, pa.Array]:
         mask=attributes.is_null(),
     ).flatten()
     return owners, entries.field("key"), entries.field("value")
+
+
+def _repeated(owners: Ints, keys: pa.Array) -> Iterator[Fault]:
+    """Yield names that labels have several times."""
+    if not len(owners):
+        return
+    names = keys.dictionary_encode()
+    count = len(names.dictionary)
+    both, times = np.unique(owners * count + np.asarray(names.indices), return_counts=True)
+    for key in np.unique(both[times > 1] % count).tolist():
+        places = both[(times > 1) & (both % count == key)] // count
+        yield "attribute-repeated", f"attributes.{names.dictionary[key]}", places.tolist()
 
 
 class _Group(msgspec.Struct):
@@ -138,7 +153,7 @@ def decoded(text: str) -> Any:
     """Return the value of an attribute; None too where it is no JSON."""
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from json import dumps
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -13,7 +13,10 @@ from labelstore.cli.options import HERE, At, Json, Layer, Quiet, Revision, Store
 from labelstore.cli.output import emit_json, progress, table
 
 if TYPE_CHECKING:
-    from labelstore.analysis.checks import Finding
+    from labelstore.analysis.faults import Finding
+
+LONGEST = 120
+"""Characters of a value that a line shows."""
 
 
 def register(app: typer.Typer) -> None:
@@ -120,7 +123,7 @@ def check(
     with progress(quiet=quiet) as advance:
         found = opened_store.check(at=at, progress=advance, shown=shown)
     if json:
-        emit_json("check", {"findings": [{**asdict(f), "words": f.words} for f in found]})
+        emit_json("check", {"findings": [_as_json(f) for f in found]})
     elif found:
         rows = [(f.severity, f.count, f.words, f.code, str(f.example)) for f in found]
         table(["severity", "rows", "what", "code", "example"], rows)
@@ -131,11 +134,27 @@ def check(
         raise typer.Exit(1)
 
 
+def _as_json(finding: Finding) -> dict[str, Any]:
+    """Return a finding for programs: ids are text, as they may be too large for a float."""
+    faults = [
+        {**asdict(f), "item": _text(f.item), "annotation": _text(f.annotation)}
+        for f in finding.faults
+    ]
+    own = {**asdict(finding), "words": finding.words, "example": str(finding.example)}
+    return {**own, "faults": faults}
+
+
+def _text(number: int | None) -> str | None:
+    return None if number is None else str(number)
+
+
 def _show_faults(found: list[Finding]) -> None:
     """Print the faults that are told one by one, a line each."""
     for finding in found:
         for fault in finding.faults:
-            ids = {"item": fault.item, "annotation": fault.annotation}
-            where = [f"{name} {value}" for name, value in ids.items() if value is not None]
-            said = f"{fault.field} = {dumps(fault.value)}"
+            named = {"item": fault.uri or fault.item, "annotation": fault.annotation}
+            where = [f"{name} {value}" for name, value in named.items() if value is not None]
+            value = dumps(fault.value)
+            shown = value if len(value) <= LONGEST else f"{value[: LONGEST - 1]}…"
+            said = f"{fault.field} = {shown}"
             typer.echo(f"  {finding.code}: {', '.join([*where, said])}")

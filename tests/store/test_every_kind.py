@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import pandas
 import polars
 import pyarrow as pa
 import pytest
 from conftest import Run
 from pydantic import ValidationError
 
-from labelstore.errors import InvalidInput, NotFound
+from labelstore.errors import FormatError, InvalidInput, NotFound
 from labelstore.model.annotations import CategoryScore
 from labelstore.model.examples import CATEGORIES, ITEMS, LABELS
 from labelstore.model.kinds import Kind
@@ -157,18 +158,20 @@ def test_faults_are_named_with_item_label_field_and_value(every: Store, cli: Run
     }  # fmt: skip
     (fault,) = found["quaternion-not-unit"].faults
     assert (fault.field, fault.value["qw"]) == ("cuboid3d", 2.0)
-    sql = "SELECT item_id, annotation_id FROM labels WHERE kind = 'cuboid3d'"
+    sql = "SELECT item_id, annotation_id, uri FROM labels WHERE kind = 'cuboid3d'"
     (ids,) = every.query(sql, at="v2").to_pylist()
-    assert (fault.item, fault.annotation) == (ids["item_id"], ids["annotation_id"])
+    named = (fault.item, fault.annotation, fault.uri)
+    assert named == (ids["item_id"], ids["annotation_id"], ids["uri"])
     done = cli("check", "--at", "v2", "--faults", "3", "--store", every.workspace.folder)
     assert done.returncode == 1
-    for word in (str(ids["item_id"]), str(ids["annotation_id"]), "cuboid3d", '"qw": 2.0'):
+    for word in (ids["uri"], str(ids["annotation_id"]), "quaternion", "cuboid3d = {"):
         assert word in done.stdout
     told = json.loads(
         cli("check", "--at", "v2", "--json", "--store", every.workspace.folder).stdout
     )
     (line,) = [f for f in told["findings"] if f["code"] == "polyline-too-few-points"]
     assert line["faults"][0]["value"] == [[1.0, 2.0]]
+    assert line["faults"][0]["annotation"] == line["example"]
 
 
 def test_frames_and_batches_and_lists_are_the_same(tmp_path: Path) -> None:
@@ -177,7 +180,12 @@ def test_frames_and_batches_and_lists_are_the_same(tmp_path: Path) -> None:
     ]
     table = rows(labels)
     found = []
-    for i, given in enumerate((labels, table, table.to_batches()[0], polars.DataFrame(table))):
+    flat = {"item": ["a.jpg"] * 3, "category": ["car"] * 3, "x": [0, 1, 2], "y": [0.0] * 3,
+            "width": [1] * 3, "height": [2] * 3}  # fmt: skip
+    frames = (polars.DataFrame(table), polars.DataFrame(flat), pandas.DataFrame(flat),
+              pandas.DataFrame(flat, index=[7, 5, 9]))  # fmt: skip
+    listed = [dict(zip(flat, values, strict=True)) for values in zip(*flat.values(), strict=True)]
+    for i, given in enumerate((labels, table, table.to_batches()[0], listed, *frames)):
         store = init_store(tmp_path / str(i))
         with store.edit(by="ada") as edit:
             ids = edit.add(given, items=[{"uri": "a.jpg"}], categories=[{"name": "car"}])
@@ -185,6 +193,38 @@ def test_frames_and_batches_and_lists_are_the_same(tmp_path: Path) -> None:
         found.append(store.query("SELECT kind, box, box_form FROM labels ORDER BY box.v0"))
     assert found[0].column("kind").to_pylist() == ["box"] * 3
     assert all(f.equals(found[0]) for f in found)
+
+
+FLAT = {
+    "box": {"x": 1, "y": 2, "width": 3, "height": 4.5},
+    "ellipse": {"cx": 1, "cy": 2.5, "rx": 3, "ry": 4, "angle": 0.5},
+    "rotated_box": {"cx": 1, "cy": 2, "width": 3, "height": 4, "angle": 0.5},
+}
+
+
+@pytest.mark.parametrize("kind", FLAT)
+def test_fields_of_typed_labels_make_shapes(every: Store, kind: str) -> None:
+    item = every.query("SELECT item_id FROM items WHERE uri = 'street.jpg'").to_pylist()[0]
+    bare = {"item": item["item_id"], **dict.fromkeys(FLAT[kind])}
+    with every.edit() as edit:
+        ids = edit.add([{**bare, **FLAT[kind]}, bare])
+    sql = f"SELECT kind, {kind} FROM labels WHERE annotation_id >= {ids[0]} ORDER BY annotation_id"
+    made, tag = every.query(sql).to_pylist()
+    assert (made["kind"], list(made[kind].values())) == (kind, list(FLAT[kind].values()))
+    assert (tag["kind"], tag[kind]) == ("tag", None)
+
+
+def test_fields_that_make_half_a_shape_or_two_are_refused(every: Store) -> None:
+    both = {"uri": "street.jpg", **FLAT["box"], **FLAT["ellipse"]}
+    with (
+        pytest.raises(InvalidInput, match="add them in two calls"),
+        every.edit() as edit,
+    ):
+        edit.add([both])
+    half = {"uri": "street.jpg", **FLAT["box"], "y": None}
+    with pytest.raises(FormatError, match=r"box\.v1"), every.edit() as edit:
+        edit.add([half])
+    assert every.staged() is None
 
 
 @pytest.mark.parametrize(
@@ -228,8 +268,10 @@ def test_faults_of_rows_with_repeated_attributes_are_told(every: Store) -> None:
     columns = {"uri": ["street.jpg"], "confidence": [2.0], "attributes": attributes}
     with every.edit() as edit:
         edit.add(pa.table(columns))
-    (finding,) = every.check()
-    assert [(f.field, f.value) for f in finding.faults] == [("confidence", 2.0)]
+    told = [(f.field, f.value) for finding in every.check() for f in finding.faults]
+    assert told == [("confidence", 2.0), ("attributes.a", [1, 2])]
+    with pytest.raises(InvalidInput, match="cannot show -1"):
+        every.check(shown=-1)
 
 
 def test_the_kind_follows_from_any_shape_and_a_box_has_a_form(every: Store) -> None:

@@ -84,6 +84,7 @@ BROKEN: dict[str, dict[str, list[dict[str, Any]]]] = {
     "attribute-unknown": {
         "annotations": [{"category_id": 5, "attributes": [("wings", "2"), ("made", "1")]}]
     },
+    "attribute-repeated": {"annotations": [{"attributes": [("a", "1"), ("b", "2"), ("a", "3")]}]},
 }
 """Rows that break each rule, over those of `good`."""
 VALUES = {
@@ -103,6 +104,7 @@ VALUES = {
     "attribute-not-allowed": "pink",
     "attribute-missing": None,
     "attribute-unknown": 2,
+    "attribute-repeated": [1, 3],
 }
 TYPES = [
     {"name": "doors", "type": "int"},

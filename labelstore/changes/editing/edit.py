@@ -44,7 +44,9 @@ class Edit:
         Args:
             annotations: columns of `annotations` and `geometries` in any number, or typed labels
                 (`labelstore.model.labels`); items by `item_id` or `uri`, classes by `category_id`
-                or `category` (a name). `layer` and `kind` may be left out.
+                or `category` (a name). `layer` and `kind` may be left out. Boxes, rotated boxes
+                and ellipses may be columns named as the fields of typed labels: `item`, `x`, `y`,
+                `width`, `height`.
             items: new items, with a `uri` each.
             categories: new classes, with a `name` each.
 

@@ -45,7 +45,7 @@ def as_table(given: Any) -> pa.Table:
     if isinstance(given, pa.RecordBatch):
         return pa.Table.from_batches([given])
     if hasattr(given, "__arrow_c_stream__"):
-        return pa.table(given)
+        return _without_index(pa.table(given))
     if isinstance(given, Sequence) and all(isinstance(g, Label) for g in given):
         return _whole(given)
     if isinstance(given, Sequence) and all(isinstance(g, Mapping) for g in given):
@@ -57,6 +57,11 @@ def as_table(given: Any) -> pa.Table:
         "or a list of labels such as `Box(...)`",
         code="edit-type",
     )
+
+
+def _without_index(rows: pa.Table) -> pa.Table:
+    """Return rows without the column that pandas makes of an index that has no name."""
+    return rows.select([n for n in rows.column_names if not n.startswith("__index_level_")])
 
 
 def _whole(labels: Sequence[Label]) -> pa.Table:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelstore.changes.editing.flat import gathered
 from labelstore.changes.editing.given import as_table, new_rows
 from labelstore.changes.editing.resolving import (
     ENDS,
@@ -57,7 +58,7 @@ class Inserting:
         """Add labels, and return their ids; see `Edit.add`."""
         if not rows.num_columns:
             return np.empty(0, np.int64)
-        rows = resolved(self._draft.manifest, rows)
+        rows = resolved(self._draft.manifest, gathered(rows))
         ids = self._block(rows).take(rows.num_rows)
         rows = with_column(rows, "annotation_id", pa.array(ids))
         for column in ("created_in", "changed_in"):

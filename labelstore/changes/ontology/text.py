@@ -20,7 +20,7 @@ from labelstore.model.ontology import Ontology, from_row
 from labelstore.model.tables import TABLES
 from labelstore.versions.manifest import Manifest
 
-PLAIN = re.compile(r"[A-Za-z_][\w ./()-]*", re.ASCII)
+PLAIN = re.compile(r"\w[\w ./()-]*", re.ASCII)
 """Texts that YAML may write as they are; it quotes those of them that mean something else."""
 
 

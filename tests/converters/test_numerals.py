@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from labelstore_converters.coco import numerals
+from labelstore_converters import numerals
 
 digits = st.text("0123456789", min_size=1, max_size=20).map(lambda t: t.lstrip("0") or "0")
 signs = st.sampled_from(["", "-"])

@@ -13,8 +13,9 @@ import pyarrow as pa
 
 from labelstore.geometry.covering import COLUMNS, covering_boxes
 from labelstore.model.tables import TABLES
-from labelstore_converters.coco.columns import batch, json_text, leftovers
+from labelstore_converters.coco.leftovers import leftovers
 from labelstore_converters.coco.numbers import is_int, is_number, style_of
+from labelstore_converters.columns import batch, json_text
 
 RLE_ORDER = ["counts", "size"]
 

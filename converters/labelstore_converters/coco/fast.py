@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 
 from labelstore.model.tables import TABLES
 from labelstore_converters.coco.annotation_rows import covering_columns
-from labelstore_converters.coco.columns import batch
 from labelstore_converters.coco.regular_text import KEYS, NUMBERS_AND_BLANKS, RegularText, skeleton
+from labelstore_converters.columns import batch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

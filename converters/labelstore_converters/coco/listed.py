@@ -9,8 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from labelstore.model.tables import TABLES
-from labelstore_converters.coco.columns import batch, json_text, leftovers
+from labelstore_converters.coco.leftovers import leftovers
 from labelstore_converters.coco.numbers import is_int
+from labelstore_converters.columns import batch, json_text
+from labelstore_converters.paths import normalised
 
 NO_FILE_NAME = "\0no file_name"
 """Marks an image whose URI stands for a name that its source does not give."""
@@ -49,19 +51,6 @@ def image_rows(images: Sequence[dict[str, Any]], order: Sequence[str]) -> pa.Tab
         "sources": _sources(images, carried, order, "items"),
     }
     return pa.Table.from_batches([batch(TABLES["items"], rows)])
-
-
-def normalised(name: str) -> str:
-    r"""Return a medium's name with forward slashes and without empty or `.` steps.
-
-    Example:
-        >>> normalised("./train\\a.jpg")
-        'train/a.jpg'
-    """
-    if "://" in name or not ("\\" in name or "//" in name or "./" in name):
-        return name
-    steps = name.replace("\\", "/").split("/")
-    return "/".join(s for i, s in enumerate(steps) if s != "." and (s or i == 0))
 
 
 def category_rows(categories: Sequence[dict[str, Any]], order: Sequence[str]) -> pa.Table:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from labelstore_converters.coco.columns import json_text
 from labelstore_converters.coco.numbers import is_int
+from labelstore_converters.columns import json_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

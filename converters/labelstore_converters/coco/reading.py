@@ -14,10 +14,11 @@ from labelstore.errors import FormatError
 from labelstore.plugins import Piece
 from labelstore_converters.coco import fast
 from labelstore_converters.coco.annotation_rows import AnnotationRows
-from labelstore_converters.coco.columns import in_order, json_text
 from labelstore_converters.coco.document import WORDS, Document
+from labelstore_converters.coco.leftovers import in_order
 from labelstore_converters.coco.listed import category_rows, image_rows
 from labelstore_converters.coco.lookup import UNHASHABLE, Lookup, Unlisted
+from labelstore_converters.columns import json_text
 
 PIECE = 32_000
 """Annotations a piece."""

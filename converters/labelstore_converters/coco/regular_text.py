@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from labelstore_converters.coco.numerals import numbers
+from labelstore_converters.numerals import numbers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

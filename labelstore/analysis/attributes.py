@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from labelstore.model.tables import TABLES
 from labelstore.versions.manifest import Manifest
@@ -61,16 +60,29 @@ def broken_attributes(types: Types, rows: pa.Table) -> Iterator[Fault]:
         return
     own = known[owners]
     owners, keys, values = owners[own], keys.filter(pa.array(own)), values.filter(pa.array(own))
+    rows_keys = owners, keys
     for group in _groups(classes[owners], keys, values):
         said = types[group.category].get(group.key)
         code = "attribute-unknown" if said is None else _fault(said, group.value)
         if code:
             yield code, f"attributes.{group.key}", owners[group.places].tolist()
-    for category, named in types.items():
-        for name in (n for n, t in named.items() if t["required"]):
-            mine = np.flatnonzero(classes == category)
-            has = owners[np.asarray(pc.equal(keys, name))]
-            missing = mine[~np.isin(mine, has)]
+    yield from _missing(types, classes, rows_keys)
+
+
+def _missing(types: Types, classes: Ints, owned: tuple[Ints, pa.Array]) -> Iterator[Fault]:
+    """Yield required attributes that labels do not have."""
+    owners, keys = owned
+    names = keys.dictionary_encode()
+    places = {name: i for i, name in enumerate(names.dictionary.to_pylist())}
+    order = np.argsort(np.asarray(names.indices), kind="stable")
+    ends = np.cumsum(np.bincount(np.asarray(names.indices), minlength=len(places)))
+    having = np.split(owners[order], ends[:-1]) if places else []
+    by_class = np.argsort(classes, kind="stable")
+    present, begins = np.unique(classes[by_class], return_index=True)
+    for category, mine in zip(present.tolist(), np.split(by_class, begins[1:]), strict=False):
+        for name in (n for n, t in types.get(category, {}).items() if t["required"]):
+            has = having[places[name]] if name in places else np.empty(0, np.int64)
+            missing = mine[~np.isin(mine, has, assume_unique=False)]
             if len(missing):
                 yield "attribute-missing", f"attributes.{name}", missing.tolist()
 
@@ -95,9 +107,13 @@ def _repeated(owners: Ints, keys: pa.Array) -> Iterator[Fault]:
     names = keys.dictionary_encode()
     count = len(names.dictionary)
     both, times = np.unique(owners * count + np.asarray(names.indices), return_counts=True)
-    for key in np.unique(both[times > 1] % count).tolist():
-        places = both[(times > 1) & (both % count == key)] // count
-        yield "attribute-repeated", f"attributes.{names.dictionary[key]}", places.tolist()
+    twice = both[times > 1]
+    if not len(twice):
+        return
+    order = np.argsort(twice % count, kind="stable")
+    different, begins = np.unique(twice[order] % count, return_index=True)
+    for key, own in zip(different.tolist(), np.split(twice[order], begins[1:]), strict=True):
+        yield "attribute-repeated", f"attributes.{names.dictionary[key]}", (own // count).tolist()
 
 
 class _Group(msgspec.Struct):
@@ -143,9 +159,10 @@ def _fault(said: Mapping[str, Any], text: str) -> str | None:
     if said["values"] is None:
         return None
     members = value if isinstance(value, list) else [value]
-    allowed = all(m in said["values"] if isinstance(m, str) else _text(m) in said["values"]
-                  for m in members)  # fmt: skip
-    return None if allowed else "attribute-not-allowed"
+    allowed = set(map(_worth, said["values"]))
+    fits = all(m in said["values"] if isinstance(m, str) else _worth(_text(m)) in allowed
+               for m in members)  # fmt: skip
+    return None if fits else "attribute-not-allowed"
 
 
 @cache
@@ -155,6 +172,14 @@ def decoded(text: str) -> Any:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
         return None
+
+
+def _worth(text: str) -> float | str:
+    """Return a listed value as a number where it is one: 1 is 1.0."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _text(value: Any) -> str:

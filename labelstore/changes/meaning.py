@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from labelstore.changes.rows import Range
 from labelstore.geometry.motion import NEEDED, POINTS, motions
@@ -68,6 +69,8 @@ def meanings(area: Range) -> Words:
     for name, flags in area.changed_columns.items():
         if name in SHAPES or name == "box_form":
             found[flags] |= _motion(area, name.removesuffix("_form"), flags)
+        elif name == "frame":
+            found[flags] |= _framed(area, flags)
         else:
             found[flags] |= bit(WORD_OF.get(name, RESTATED))
     return found
@@ -81,6 +84,13 @@ def _motion(area: Range, name: str, flags: NDArray[np.bool_]) -> Words:
         found[mask] |= bit(WORD_OF.get(name, word) if word == "reshaped" else word)
     found[found == 0] = bit(RESTATED)
     return found
+
+
+def _framed(area: Range, flags: NDArray[np.bool_]) -> Words:
+    """Return what changed where a frame differs: no frame is that of pixels."""
+    sides = [rows.column("frame").fill_null("pixel") for rows in area.values(("frame",), flags)]
+    same = np.asarray(pc.equal(*sides))
+    return np.where(same, bit(RESTATED), bit(WORD_OF["frame"])).astype(np.uint32)
 
 
 def plain(words: Words) -> Words:

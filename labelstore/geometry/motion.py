@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from labelstore.geometry.boxes import corners, members
 from labelstore.geometry.columns import column
 from labelstore.geometry.cuboids import centres
+from labelstore.geometry.masks import runs
 from labelstore.geometry.shifts import any_of, close, lengths, shifts
 
 if TYPE_CHECKING:
@@ -86,9 +87,12 @@ def _box(old: Floats, new: Floats) -> Motions:
 
 
 def _turned(shape: str, old: Floats, new: Floats) -> Motions:
-    turned = np.remainder(new[:, 4:] - old[:, 4:] + np.pi, 2 * np.pi) - np.pi
-    found = _placed(shape, old, new)
-    return {**found, "rotated": any_of(~close(turned, np.zeros_like(turned)))}
+    around = np.pi if shape == "ellipse" else 2 * np.pi
+    turned = np.remainder(new[:, 4:] - old[:, 4:] + around / 2, around) - around / 2
+    rotated = any_of(~close(turned, np.zeros_like(turned)))
+    if shape == "ellipse":  # a circle is the same at any angle
+        rotated &= ~(close(old[:, 2], old[:, 3]) & close(new[:, 2], new[:, 3]))
+    return {**_placed(shape, old, new), "rotated": rotated}
 
 
 def _placed(shape: str, old: Floats, new: Floats) -> Motions:
@@ -126,7 +130,14 @@ def _spline(old: pa.Array, new: pa.Array, dims: NDArray[np.int64]) -> tuple[Mask
 def _window(old: pa.Array, new: pa.Array, dims: NDArray[np.int64]) -> tuple[Mask, Mask]:
     """Return which masks are the same runs at another place, and which at the same."""
     alike = _alike(old, new, ("encoding", "h", "w", "counts"))
-    return alike, alike & _alike(old, new, ("x0", "y0"))
+    recoded = ~_alike(old, new, ("encoding",)) & _alike(old, new, ("h", "w"))
+    for row in np.flatnonzero(recoded).tolist():
+        sides = [runs(v[row].as_py()) for v in (old, new)]
+        alike[row] = None not in sides and sides[0] == sides[1]
+    still = np.ones(len(old), bool)
+    for name in ("x0", "y0"):
+        still &= np.asarray(pc.equal(*(pc.struct_field(v, name).fill_null(0) for v in (old, new))))
+    return alike, alike & still
 
 
 def _alike(old: pa.Array, new: pa.Array, names: Sequence[str]) -> Mask:

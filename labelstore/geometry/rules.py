@@ -40,6 +40,10 @@ class Rule:
 RULES = (
     Rule("rotated-box-not-positive", "rotated_box", "warning", "rotated boxes without width or "
          "height", partial(v.not_positive, "rotated_box")),
+    Rule("rotated-box-beyond-turn", "rotated_box", "warning", "rotated boxes turned by more than "
+         "2 pi radians", partial(v.beyond_turn, "rotated_box")),
+    Rule("ellipse-beyond-turn", "ellipse", "warning", "ellipses turned by more than 2 pi radians",
+         partial(v.beyond_turn, "ellipse")),
     Rule("polygon-odd-numbers", "polygons", "error", "labels with a ring in which an x has no y",
          partial(v.odd_numbers, "polygons")),
     Rule("polygon-too-few-points", "polygons", "warning",

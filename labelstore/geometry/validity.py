@@ -187,3 +187,10 @@ def _any(wrong: Mask, owners: Ints, count: int) -> Mask:
     found = np.zeros(count, bool)
     found[owners[wrong]] = True
     return found
+
+
+def beyond_turn(shape: str, rows: Rows) -> Mask:
+    """Return shapes whose angle is more than one turn: degrees, perhaps."""
+    turns = np.abs(members(column(rows, shape))[:, 4])
+    found: Mask = turns > 2 * np.pi
+    return found

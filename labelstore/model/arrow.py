@@ -37,11 +37,12 @@ def with_column(rows: Rows, name: str, values: Any) -> Rows:
 
     Args:
         rows: table or record batch of n rows.
-        name: the column; where it is there, its field stays.
+        name: the column; where it is there with this type, its field stays.
         values: shape (n,), Arrow or NumPy.
     """
     column = pa.array(values) if isinstance(values, np.ndarray) else values
     at = rows.schema.get_field_index(name)
     if at < 0:
         return rows.append_column(name, column)
-    return rows.set_column(at, rows.schema.field(at), column)
+    field = rows.schema.field(at)
+    return rows.set_column(at, field if field.type == column.type else name, column)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
@@ -115,10 +115,9 @@ def from_row(row: Mapping[str, Any], names: Mapping[int, str]) -> dict[str, Any]
 
 
 def _attribute(stored: Mapping[str, Any]) -> dict[str, Any]:
-    found = {name: value for name, value in stored.items() if value is not None}
-    if "default" in found:
-        found["default"] = json.loads(found["default"])
-    return found
+    default = stored.get("default")
+    found = {**stored, "default": None if default is None else json.loads(default)}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def to_columns(entry: OntologyClass) -> dict[str, Any]:
@@ -137,3 +136,10 @@ def to_columns(entry: OntologyClass) -> dict[str, Any]:
 def _stored(attribute: TypedAttribute) -> dict[str, Any]:
     default = None if attribute.default is None else json.dumps(attribute.default)
     return {**attribute.model_dump(), "default": default}
+
+
+def same_types(old: Sequence[Mapping[str, Any]] | None, new: Sequence[Any] | None) -> bool:
+    """Say whether stored attribute types are the same, however their defaults are written."""
+    if old is None or new is None:
+        return old is new
+    return [_attribute(t) for t in old] == [_attribute(t) for t in new]

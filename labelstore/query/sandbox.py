@@ -82,6 +82,9 @@ def encode_parameters(parameters: Mapping[str, Any]) -> pa.Buffer:
     """
     columns = {}
     for name, value in parameters.items():
+        if not isinstance(name, str):
+            raise InvalidInput(f"a parameter's name must be text, not {name!r}",
+                               code="query-parameter")  # fmt: skip
         try:
             columns[name] = pa.array([value])
         except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
@@ -100,6 +103,9 @@ def expressions(texts: Iterable[str]) -> None:
     """Refuse texts that are not each one SQL expression; see `guard.check_expression`."""
     with connect() as con:
         for text in texts:
+            if not isinstance(text, str):
+                said = f"a SQL condition must be text, not {type(text).__name__}"
+                raise InvalidInput(said, code="query-text")
             check_expression(con, text)
 
 

@@ -8,7 +8,6 @@ Parquet; two clones can meet in a block only by chance, and `merge` looks for th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,13 +29,13 @@ class IdBlock:
         generation: 1 + the highest generation of the parent version; stays at 4095 after that.
         material: what tells this activity from others: input digests, options, parent root,
             ordinal in the stage.
-        taken: first ids of blocks that are in use, which are passed over.
+        taken: first ids of blocks that are in use, which are passed over; its own join them.
     """
 
-    def __init__(self, generation: int, material: str, taken: Collection[int] = ()) -> None:
+    def __init__(self, generation: int, material: str, taken: set[int] | None = None) -> None:
         self.generation = min(generation, TOP_GENERATION)
         self._material = material
-        self._taken = frozenset(taken)
+        self._taken = set() if taken is None else taken
         self._blocks = [self._first()]
         self._next = 1
 
@@ -67,6 +66,7 @@ class IdBlock:
             raw = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
             first: int = ((self.generation << DIGEST_BITS) | raw % 2**DIGEST_BITS) << SEQUENCE_BITS
             if first not in self._taken:
+                self._taken.add(first)
                 return first
             salt += 1
 
@@ -77,4 +77,16 @@ class IdBlock:
             if first >> (DIGEST_BITS + SEQUENCE_BITS) != self.generation:
                 raise InvalidInput("too many rows for one activity; import the source in pieces")
             if first not in self._taken:
+                self._taken.add(first)
                 return first
+
+
+def blocks_of(ids: NDArray[np.int64]) -> set[int]:
+    """Return the first ids of the blocks that some ids belong to."""
+    return {int(block) << SEQUENCE_BITS for block in np.unique(ids >> SEQUENCE_BITS)}
+
+
+def first_of(generation: int) -> int:
+    """Return the least id of a generation."""
+    first: int = min(generation, TOP_GENERATION) << (DIGEST_BITS + SEQUENCE_BITS)
+    return first

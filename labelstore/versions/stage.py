@@ -26,7 +26,7 @@ from labelstore.storage.rewriting import Edits, rewrite
 from labelstore.versions.agents import AgentRow, agent
 from labelstore.versions.dvc.pointer import check_files
 from labelstore.versions.files import read_json, write_json
-from labelstore.versions.ids import IdBlock
+from labelstore.versions.ids import IdBlock, blocks_of, first_of
 from labelstore.versions.manifest import Manifest, assemble
 from labelstore.versions.workspace import Workspace
 
@@ -85,9 +85,11 @@ def drafting(workspace: Workspace, kind: str, **details: Any) -> Iterator[Draft]
         Conflict: somebody else is changing the stage, and goes on doing so.
     """
     with workspace.staging():
+        draft = Draft(workspace, kind, **details)
         try:
-            yield Draft(workspace, kind, **details)
+            yield draft
         finally:
+            draft.open = False
             if not (workspace.private / STAGE).exists():
                 drop_stage(workspace)
 
@@ -126,6 +128,8 @@ class Draft:
         self._agent = agent(workspace, by)
         self._parameters = json.dumps(parameters or {}, sort_keys=True)
         self.inputs = inputs or []
+        self.open = True
+        """Whether it can still be changed: until the block ends that `drafting` began."""
         self._content = ""
 
     def distinguish(self, content: str) -> None:
@@ -152,20 +156,51 @@ class Draft:
         Args:
             content: digest of the rows; the files read are part of it anyway.
         """
-        activities = TABLES["activities"]
-        known = self.manifest.table(activities, ["activity_id"]).column(0).to_pylist()
-        before = self.base.table(activities, ["generation"]).column(0).to_pylist()
         material = [self._kind, self._parameters, self.base.root, str(self._ordinal), content]
         material += [i["sha256"] for i in self.inputs]
         text = hashlib.blake2b("\0".join(material).encode()).hexdigest()
-        return IdBlock(1 + max(before, default=0), text, known)
+        return IdBlock(self._generation, text, self._taken)
+
+    @cached_property
+    def _generation(self) -> int:
+        before = self.base.table(TABLES["activities"], ["generation"]).column(0).to_pylist()
+        return 1 + max(before, default=0)
+
+    @cached_property
+    def _taken(self) -> set[int]:
+        """Return the blocks of this generation that are in use, those of this draft too."""
+        least, found = first_of(self._generation), set[int]()
+        for part in self.before.parts:
+            column = TABLES[part.table].id_column
+            if column in TABLES[part.table].schema.names and part.max_id >= least:
+                ids = np.asarray(self.before.read(part, [column]).column(0))
+                found |= blocks_of(ids[ids >= least])
+        return found
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Take back what was done so far where something fails: all of it, or nothing."""
+        before = self.manifest
+        try:
+            yield
+        except BaseException:
+            self.manifest = before
+            raise
 
     def apply(self, edits: Mapping[tuple[str, str], Edits]) -> None:
         """Change rows in the draft; nothing outside sees it before `stage`.
 
         Args:
             edits: edits by table and partition (layer or scheme, or empty).
+
+        Raises:
+            InvalidInput: the draft is closed.
         """
+        if not self.open:
+            raise InvalidInput(
+                "this edit has ended: what it changes must stand inside its `with` block",
+                code="edit-ended",
+            )
         parts = list(self.manifest.parts)
         files: dict[str, str] = {}
         for (name, partition), change in edits.items():

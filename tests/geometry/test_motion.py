@@ -104,6 +104,22 @@ def test_windows_of_masks() -> None:
     assert said("mask", mask(), mask(x0=7)) == {"moved"}
     assert said("mask", mask(x0=None), mask()) == {"moved"}
     assert said("mask", mask(), mask(x0=7, counts=b"0,2")) == {"reshaped"}
+    assert said("mask", mask(x0=None, y0=None), mask(x0=0, y0=0)) == set()
+    listed = {"encoding": "coco_rle_list", "counts": bytes([1, 0, 0, 0, 1, 0, 0, 0])}
+    assert said("mask", mask(), mask(**listed)) == set()
+    assert said("mask", mask(), mask(**{**listed, "x0": 9})) == {"moved"}
+    assert said("mask", mask(), mask(**{**listed, "counts": bytes([0, 0, 0, 0, 2, 0, 0, 0])})) == {
+        "reshaped"
+    }
+
+
+def test_an_ellipse_is_the_same_after_half_a_turn_and_a_circle_after_any() -> None:
+    old = turned("ellipse")
+    assert said("ellipse", old, turned("ellipse", angle=0.25 - 3.141592653589793)) == set()
+    round_ = turned("ellipse", rx=2.0)
+    assert said("ellipse", round_, turned("ellipse", rx=2.0, angle=1.0)) == set()
+    half = turned("rotated_box", angle=0.25 - 3.141592653589793)
+    assert said("rotated_box", turned("rotated_box"), half) == {"rotated"}
 
 
 RING = st.lists(st.tuples(NUMBER, NUMBER), min_size=1, max_size=6)

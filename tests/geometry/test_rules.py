@@ -38,6 +38,11 @@ TIME = {"start": 1.0, "end": 2.0}
 CASES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {
     "rotated-box-not-positive": (
         [{"rotated_box": ROTATED}], [{"rotated_box": {**ROTATED, "w": 0.0}}]),
+    "rotated-box-beyond-turn": (
+        [{"rotated_box": {**ROTATED, "angle": -6.0}}],
+        [{"rotated_box": {**ROTATED, "angle": 90.0}}]),
+    "ellipse-beyond-turn": (
+        [{"ellipse": {**ELLIPSE, "angle": 6.0}}], [{"ellipse": {**ELLIPSE, "angle": -90.0}}]),
     "polygon-odd-numbers": ([{"polygons": [SQUARE]}], [{"polygons": [SQUARE, SMALL[:5]]}]),
     "polygon-too-few-points": ([{"polygons": [SMALL]}], [{"polygons": [SQUARE, SMALL[:4]]},
                                                          {"polygons": [[]]}]),

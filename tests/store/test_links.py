@@ -105,7 +105,7 @@ def test_relations_tie_labels_and_go_with_them(scene: Store) -> None:
         ([{"from_id": 1, "to_id": 2}], NotFound, "no label 1, 2"),
         ([{"from_id": 1}], InvalidInput, "relations need to_id"),
         ([{"from_id": 1, "to_id": None}], InvalidInput, "two labels"),
-        ([{"from_id": "a", "to_id": "b"}], InvalidInput, "ids of two labels"),
+        ([{"from_id": "a", "to_id": "b"}], InvalidInput, "from_id. needs ids"),
         ([{"from_id": 1, "to_id": 2, "kind": "x"}], InvalidInput, "unknown columns of relations"),
         ([{"relation_id": 1, "from_id": 1, "to_id": 2}], InvalidInput, "relation_id"),
     ],

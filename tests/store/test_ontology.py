@@ -165,6 +165,24 @@ def test_a_label_has_a_merged_class_once_among_its_further_classes(small: Store)
     assert found["s"] == [{"category_id": ids["truck"], "score": 0.3}]
 
 
+def test_what_is_shown_is_what_there_is(small: Store, cli: Run) -> None:
+    long = "a" * 97 + "  b"
+    defaults = ['"é"', "[1,2]", "null", '{"a":  1}', "1e2"]
+    types = [{"name": str(i), "type": "list", "default": d} for i, d in enumerate(defaults)]
+    with small.edit() as edit:
+        edit.add(categories=[{"name": long, "attribute_types": types}])
+    small.commit("odd", tag="v2")
+    assert told(small, ontology_text(small.ontology())) == []
+
+
+def test_a_split_that_takes_nothing_is_none(small: Store, cli: Run) -> None:
+    text = "classes: [{name: car, take: [{from: unused, where: 'TRUE'}]}]"
+    assert told(small, text) == []
+    folder = small.workspace.folder
+    assert "nothing to store" in cli("ontology", "apply", "classes.yaml", cwd=folder).stdout
+    assert small.staged() is None
+
+
 def test_a_rename_that_was_done_is_no_fault(small: Store) -> None:
     text = "classes: [{was: car, name: auto}]"
     assert told(small, text) == [("renamed", "auto", "was car", 0)]

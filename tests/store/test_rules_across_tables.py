@@ -64,6 +64,33 @@ BROKEN: dict[str, dict[str, list[dict[str, Any]]]] = {
         "annotations": [{}],
         "relations": [{"relation_id": 1, "from_id": 1, "to_id": 99}],
     },
+    "parent-missing": {"annotations": [{"parent_annotation_id": 99}]},
+    "track-unlisted": {"annotations": [{"track_id": 99}]},
+    "track-class-differs": {
+        "annotations": [
+            {"item_id": 2, "track_id": 7, "category_id": 5, "attributes": [("made", "1")]}
+        ]
+    },
+    "tag-with-shape": {
+        "annotations": [{}],
+        "geometries": [{"corners": [0.0, 0, 1, 0, 1, 1, 0, 1]}],
+    },
+    "interval-outside-item": {
+        "items": [{"item_id": 9, "modality": "audio", "duration_s": 2.5}],
+        "annotations": [{"item_id": 9, "kind": "interval"}],
+        "geometries": [{"item_id": 9, "interval": {"start": 1.0, "end": 2500.0}}],
+    },
+    "span-without-text": {
+        "annotations": [{"kind": "span"}],
+        "geometries": [{"spans": [{"start": 0, "end": 3}]}],
+    },
+    "mask-of-other-size": {
+        "annotations": [{"kind": "mask"}],
+        "geometries": [{"mask": {"encoding": "cvat_rle", "h": 2, "w": 3, "counts": b"1,5"}}],
+    },
+    "relation-with-itself": {
+        "relations": [{"relation_id": 1, "from_id": 11, "to_id": 11, "label": "of"}]
+    },
     "track-twice-on-item": {"annotations": [{"track_id": 7}, {"annotation_id": 2, "track_id": 7}]},
     "span-outside-text": {
         "annotations": [{"item_id": 3, "kind": "span"}],
@@ -98,6 +125,13 @@ VALUES = {
     "kind-not-of-class": "tag",
     "relation-end-missing": 99,
     "track-twice-on-item": 7,
+    "parent-missing": 99,
+    "track-unlisted": 99,
+    "track-class-differs": 5,
+    "tag-with-shape": "tag",
+    "span-without-text": {"start": 0, "end": 3},
+    "mask-of-other-size": [2, 3],
+    "relation-with-itself": "of",
     "span-outside-text": {"start": 0, "end": 99},
     "surface-differs": "Bob",
     "attribute-type-differs": "four",
@@ -110,6 +144,7 @@ TYPES = [
     {"name": "doors", "type": "int"},
     {"name": "colour", "type": "enum", "values": ["red", "blue", "3"]},
     {"name": "length", "type": "float"},
+    {"name": "wheels", "type": "float", "values": ["2", "4"]},
     {"name": "electric", "type": "bool"},
     {"name": "plate", "type": "string"},
     {"name": "extras", "type": "list", "values": ["roof", "hook"]},
@@ -130,7 +165,8 @@ GOOD: dict[str, list[dict[str, Any]]] = {
         {"annotation_id": 11, "category_id": 3, "kind": "keypoints", "track_id": 7},
         {"annotation_id": 12, "category_id": 4, "kind": "polygon"},
         {"annotation_id": 13, "category_id": 5, "attributes": [
-            ("doors", "4"), ("colour", '"red"'), ("length", "12"), ("electric", "true"),
+            ("doors", "4"), ("wheels", "4.0"), ("colour", '"red"'), ("length", "12"),
+            ("electric", "true"),
             ("plate", '"A \\u00e9"'), ("extras", '["roof"]'), ("made", "1999")]},
         {"annotation_id": 14, "category_id": 5, "attributes": [("colour", "3"), ("made", "1")]},
         {"annotation_id": 15, "item_id": 3, "kind": "span"},
@@ -144,6 +180,7 @@ GOOD: dict[str, list[dict[str, Any]]] = {
          "spans": [{"start": 0, "end": 3}, {"start": 8, "end": 13}]},
     ],
     "relations": [{"relation_id": 5, "from_id": 11, "to_id": 12}],
+    "tracks": [{"track_id": 7, "category_id": 3}],
 }  # fmt: skip
 USUAL: dict[str, dict[str, Any]] = {
     "items": {"modality": "image", "sources": []},

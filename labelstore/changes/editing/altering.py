@@ -52,6 +52,7 @@ def literal(value: Any) -> str:
     """
     if isinstance(value, str):
         return value
+    value = value.item() if isinstance(value, np.generic) else value
     if value is None:
         return "NULL"
     if isinstance(value, bool | int):
@@ -107,17 +108,18 @@ def write(draft: Draft, keys: pa.Table, values: Mapping[str, Any]) -> None:
         stamp = pa.repeat(draft.activity_id, len(ids))
         annotations = with_column(rows["annotations"], "changed_in", stamp)
         if set(values) & set(TABLES["geometries"].schema.names):
-            write_labels(draft, _follows(annotations, rows["geometries"]), rows["geometries"])
+            annotations = _follows(annotations, rows["geometries"], keep_kind="kind" in values)
+            write_labels(draft, annotations, rows["geometries"])
         else:
             write_labels(draft, annotations, None)
 
 
-def _follows(annotations: pa.Table, shapes: pa.Table) -> pa.Table:
+def _follows(annotations: pa.Table, shapes: pa.Table, *, keep_kind: bool) -> pa.Table:
     """Return labels with what follows from their new shapes."""
     refuse_shapes(shapes)
     unwritten = pa.nulls(annotations.num_rows, pa.string())
     annotations = with_column(annotations, "number_style", unwritten)
-    return with_covering(with_kinds(annotations, shapes), shapes)
+    return with_covering(annotations if keep_kind else with_kinds(annotations, shapes), shapes)
 
 
 def _rows(manifest: Manifest, name: str, layer: str, ids: pa.Array) -> pa.Table:

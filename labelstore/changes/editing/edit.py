@@ -10,7 +10,14 @@ import pyarrow as pa
 from labelstore.changes.editing import altering
 from labelstore.changes.editing.given import as_table
 from labelstore.changes.editing.inserting import Inserting
-from labelstore.changes.editing.resolving import REFERRED, named_ids, refuse_unknown_ids
+from labelstore.changes.editing.resolving import (
+    IDS,
+    REFERRED,
+    named_ids,
+    refuse_unknown_ids,
+    texts,
+    whole_numbers,
+)
 from labelstore.errors import FormatError
 from labelstore.model.tables import TABLES
 from labelstore.query.sandbox import expressions
@@ -59,8 +66,9 @@ class Edit:
             >>> box = Box(item="a.jpg", category="car", x=10, y=20, width=30, height=40)
             >>> edit.add([box], items=[{"uri": "a.jpg"}])  # doctest: +SKIP
         """
-        self._inserting.named({"items": items, "categories": categories})
-        return self._inserting.labels(as_table([] if annotations is None else annotations))
+        with self._draft.whole():
+            self._inserting.named({"items": items, "categories": categories})
+            return self._inserting.labels(as_table([] if annotations is None else annotations))
 
     def add_tracks(self, tracks: Any) -> NDArray[np.int64]:
         """Add tracks, and return their ids, for the `track_id` of their labels.
@@ -159,8 +167,10 @@ class Edit:
             return 0
         values = {n: found.column(f"new_{n}") for n in chosen if n != "category"}
         if "category" in chosen:
-            classes = found.column("new_category").to_pylist()
+            classes = texts(found.column("new_category"), "category")
             values["category_id"] = named_ids(self._draft.manifest, "category", classes)
+        for name in IDS & chosen.keys():
+            values[name] = whole_numbers(values[name], name)
         for id_column in REFERRED.keys() & chosen.keys():
             refuse_unknown_ids(self._draft.manifest, id_column, values[id_column])
         altering.write(self._draft, found.select(list(altering.KEYS)), values)

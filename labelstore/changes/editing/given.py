@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelstore.changes.editing.casting import cast
 from labelstore.changes.editing.shaping import filled
 from labelstore.errors import FormatError, InvalidInput
 from labelstore.geometry.rules import RULES, broken
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 NAMES = {"items": "uri", "categories": "name"}
 """The column that tells items and classes apart for people."""
+LAST = 2**31 - 1
 DEFAULTS: dict[str, dict[str, Any]] = {"items": {"modality": "image"}, "categories": {}}
 
 
@@ -40,28 +42,43 @@ def as_table(given: Any) -> pa.Table:
         InvalidInput: it is nothing of these.
         FormatError: typed labels have shapes that nobody can read; with every one.
     """
+    rows = _read(given)
+    twice = [n for n, count in Counter(rows.column_names).items() if count > 1]
+    if twice:
+        raise InvalidInput(f"columns given twice: {', '.join(twice)}", code="edit-column")
+    return rows
+
+
+def _read(given: Any) -> pa.Table:
     if isinstance(given, pa.Table):
-        return given
+        return _without_index(given)
     if isinstance(given, pa.RecordBatch):
         return pa.Table.from_batches([given])
-    if hasattr(given, "__arrow_c_stream__"):
-        return _without_index(pa.table(given))
+    is_frame = hasattr(given, "columns") or isinstance(given, pa.RecordBatchReader)
+    if is_frame and hasattr(given, "__arrow_c_stream__"):
+        try:
+            return _without_index(pa.table(given))
+        except (pa.ArrowException, TypeError, ValueError) as error:
+            said = f"this {type(given).__name__} cannot be read as columns: {error}"
+            raise InvalidInput(said, code="edit-type") from error
     if isinstance(given, Sequence) and all(isinstance(g, Label) for g in given):
         return _whole(given)
     if isinstance(given, Sequence) and all(isinstance(g, Mapping) for g in given):
-        names = dict.fromkeys(name for row in given for name in row)
+        names = dict.fromkeys(str(name) for row in given for name in row)
         columns = {name: _listed(name, [row.get(name) for row in given]) for name in names}
         return pa.table(columns)
+    hint = {"dict": "; a dict of columns: pyarrow.table(it)", "LazyFrame": ": .collect() it first"}
     raise InvalidInput(
-        f"cannot add a {type(given).__name__}: give an Arrow table, a pandas or polars frame, "
-        "or a list of labels such as `Box(...)`",
+        f"cannot add a {type(given).__name__}{hint.get(type(given).__name__, '')}: give an Arrow "
+        "table, a pandas or polars frame, or a list of labels such as `Box(...)`",
         code="edit-type",
     )
 
 
 def _without_index(rows: pa.Table) -> pa.Table:
     """Return rows without the column that pandas makes of an index that has no name."""
-    return rows.select([n for n in rows.column_names if not n.startswith("__index_level_")])
+    names = enumerate(rows.column_names)
+    return rows.select([at for at, name in names if not name.startswith("__index_level_")])
 
 
 def _whole(labels: Sequence[Label]) -> pa.Table:
@@ -119,10 +136,11 @@ def new_rows(
     for name, value in DEFAULTS[table.name].items():
         said = name in given.column_names
         known = given.column(name) if said else pa.nulls(given.num_rows, pa.string())
+        known = cast(known, table.schema.field(name))
         given = with_column(given, name, pc.fill_null(known, value))
     if table.name == "categories" and "position" not in given.column_names:
         places = manifest.table(table, ["position"]).column(0).to_pylist()
-        first = 1 + max(places, default=-1)
+        first = min(1 + max(places, default=-1), LAST - given.num_rows)
         given = with_column(given, "position", first + np.arange(given.num_rows, dtype=np.int32))
     given = with_column(given, own, ids)
     given = with_column(given, "changed_in", np.full(len(ids), activity_id))

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelstore.changes.editing.casting import cast
 from labelstore.changes.editing.flat import gathered
 from labelstore.changes.editing.given import as_table, new_rows
 from labelstore.changes.editing.resolving import (
@@ -65,11 +66,15 @@ class Inserting:
             rows = with_column(rows, column, pa.repeat(self._draft.activity_id, rows.num_rows))
         if "layer" not in rows.column_names:
             rows = with_column(rows, "layer", pa.repeat(self._default_layer, rows.num_rows))
-        rows = with_column(rows, "layer", pc.fill_null(rows.column("layer"), self._default_layer))
+        layers = cast(rows.column("layer"), TABLES["annotations"].schema.field("layer"))
+        rows = with_column(rows, "layer", pc.fill_null(layers, self._default_layer))
         shapes = with_forms(filled(TABLES["geometries"], rows))
         refuse_shapes(shapes)
-        if "kind" not in rows.column_names:
-            rows = with_column(rows, "kind", kinds_of(shapes))
+        kinds = kinds_of(shapes)
+        if "kind" in rows.column_names:
+            given = cast(rows.column("kind"), TABLES["annotations"].schema.field("kind"))
+            kinds = pc.if_else(given.is_valid(), given, kinds)
+        rows = with_column(rows, "kind", kinds)
         annotations = with_covering(filled(TABLES["annotations"], rows), shapes)
         write_labels(self._draft, annotations, shapes)
         return ids
@@ -107,8 +112,15 @@ class Inserting:
 
 
 def _digest(rows: pa.Table) -> str:
-    """Return a digest of the rows' values, the same however they are chunked."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema) as stream:
-        stream.write_table(rows.combine_chunks())
-    return hashlib.blake2b(sink.getvalue(), digest_size=16).hexdigest()
+    """Return a digest of the rows' values, the same however they are chunked or described."""
+    found = hashlib.blake2b(digest_size=16)
+    for name, column in zip(rows.column_names, rows.columns, strict=True):
+        whole = column.combine_chunks()
+        given = pa.table({name: whole.drop_null()})  # what lies under a null is nobody's value
+        there = pa.table({name: whole.is_valid()})
+        for part in (given, there):
+            sink = pa.BufferOutputStream()
+            with pa.ipc.new_stream(sink, part.schema) as stream:
+                stream.write_table(part.combine_chunks())
+            found.update(sink.getvalue())
+    return found.hexdigest()

@@ -26,6 +26,8 @@ REFERRED = {
 """Column of an id, with the table that must have it and the word for what it means."""
 ENDS = ("from_id", "to_id")
 """Columns of the labels that a relation joins."""
+IDS = frozenset({*REFERRED, "track_id", "group_id", "parent_annotation_id"})
+"""Columns of ids that rows may be given with."""
 NEVER_SET = frozenset({"number_style"})
 """How a source wrote its numbers: nothing that a hand can know."""
 OURS = frozenset(
@@ -56,12 +58,29 @@ def named(manifest: Manifest, rows: pa.Table) -> pa.Table:
     """
     for column, (_, id_column, _) in NAMED.items():
         if column in rows.column_names:
-            names = rows.column(column).to_pylist()
+            names = texts(rows.column(column), column)
             ids = named_ids(manifest, column, names)
             rows = with_column(rows.drop_columns(column), id_column, ids)
+    for name in IDS & set(rows.column_names):
+        rows = with_column(rows, name, whole_numbers(rows.column(name), name))
     for id_column in REFERRED.keys() & set(rows.column_names):
         refuse_unknown_ids(manifest, id_column, rows.column(id_column))
     return rows
+
+
+def texts(names: pa.ChunkedArray, column: str) -> list[str | None]:
+    """Return names as Python text.
+
+    Raises:
+        InvalidInput: they are none.
+    """
+    kind = names.type.value_type if pa.types.is_dictionary(names.type) else names.type
+    text = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view,
+            pa.types.is_null)  # fmt: skip
+    if not any(is_kind(kind) for is_kind in text):
+        raise InvalidInput(f"column {column!r} needs names, and is {kind}", code="edit-type")
+    found: list[str | None] = names.to_pylist()
+    return found
 
 
 def named_ids(manifest: Manifest, column: str, names: Sequence[str | None]) -> pa.Array:
@@ -88,9 +107,34 @@ def refuse_unknown_ids(
 ) -> None:
     """Refuse ids that nothing in the store has; nulls are somebody else's matter."""
     table, noun = REFERRED[id_column]
+    ids = whole_numbers(ids, id_column)
     known = np.asarray(manifest.table(TABLES[table], [id_column]).column(0))
     given = np.unique(np.asarray(ids.drop_null()))
     _refuse_unknown(noun, [str(n) for n in given[~np.isin(given, known)].tolist()])
+
+
+def whole_numbers(ids: pa.Array | pa.ChunkedArray, name: str) -> pa.Array | pa.ChunkedArray:
+    """Return ids as int64; floats, as pandas makes them beside a gap, only where none is rounded.
+
+    Raises:
+        InvalidInput: they are no whole numbers, or too large to be told apart.
+    """
+    kind = ids.type.value_type if pa.types.is_dictionary(ids.type) else ids.type
+    if pa.types.is_floating(kind):
+        largest = np.nanmax(np.abs(np.asarray(ids.cast(pa.float64())).astype(float)), initial=0.0)
+        if largest >= 2**53:
+            raise InvalidInput(
+                f"column {name!r} has ids as floats, which are rounded at that size: give whole "
+                "numbers (in pandas: `Int64`)",
+                code="edit-type",
+            )
+    elif not pa.types.is_integer(kind) and not pa.types.is_null(kind):
+        raise InvalidInput(f"column {name!r} needs ids, and is {kind}", code="edit-type")
+    try:
+        return ids.cast(pa.int64())
+    except pa.ArrowException as error:
+        said = f"column {name!r} needs ids, which are whole numbers: {error}"
+        raise InvalidInput(said, code="edit-type") from error
 
 
 def refuse_unknown_labels(manifest: Manifest, ends: Sequence[pa.ChunkedArray]) -> None:
@@ -98,7 +142,8 @@ def refuse_unknown_labels(manifest: Manifest, ends: Sequence[pa.ChunkedArray]) -
 
     Only parts whose range of ids holds one of them are opened.
     """
-    if any(not pa.types.is_integer(ids.type) or ids.null_count for ids in ends):
+    ends = [whole_numbers(ids, name) for name, ids in zip(ENDS, ends, strict=True)]
+    if any(ids.null_count for ids in ends):
         raise InvalidInput("relations need the ids of two labels each", code="edit-type")
     left = np.unique(np.concatenate([np.asarray(ids) for ids in ends]))
     for part in manifest.parts_of("annotations"):

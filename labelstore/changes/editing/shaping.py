@@ -3,37 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.types as pat
 
-from labelstore.errors import FormatError, InvalidInput
+from labelstore.changes.editing.casting import cast
+from labelstore.errors import FormatError
 from labelstore.geometry.covering import COLUMNS as COVERING
 from labelstore.geometry.covering import covering_boxes
 from labelstore.model.arrow import with_column
 from labelstore.model.kinds import SHAPES
 from labelstore.model.tables import Table
+from labelstore.storage.compare import unequal
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 CONSEQUENCES = {
     "box": ("polygons", "mask", "area"),
+    "box_form": ("polygons", "mask", "area"),
     "polygons": ("box", "box_form", "area"),
     "mask": ("box", "box_form", "area"),
     "keypoints": ("num_keypoints",),
 }
-"""What a source said of a shape and no longer holds when the shape is set by hand."""
+"""What a source said of a shape and no longer holds when another is set by hand."""
 
 
 def changed(table: Table, rows: pa.Table, values: Mapping[str, Any]) -> pa.Table:
-    """Return rows with new values, and without what these make untrue."""
-    cleared = {c for name in values for c in CONSEQUENCES.get(name, ())} - values.keys()
-    for name in cleared & set(table.schema.names):
-        rows = with_column(rows, name, pa.nulls(rows.num_rows, table.schema.field(name).type))
-    for name in values.keys() & set(table.schema.names):
-        rows = with_column(rows, name, cast(values[name], table.schema.field(name)))
-    return with_forms(rows) if "box" in values and table.name == "geometries" else rows
+    """Return rows with new values, and without what these make untrue.
+
+    A value that is the same as before, or null, makes nothing untrue.
+    """
+    own = [name for name in table.schema.names if name in values]
+    new = {name: cast(values[name], table.schema.field(name)) for name in own}
+    untrue: dict[str, Any] = {}
+    for name in CONSEQUENCES.keys() & new.keys():
+        other = unequal(_whole(rows.column(name)), _whole(new[name]))
+        other &= np.asarray(_whole(new[name]).is_valid())
+        for column in set(CONSEQUENCES[name]) & set(table.schema.names) - values.keys():
+            untrue[column] = other | untrue.get(column, False)
+    for name, flags in untrue.items():
+        kept = pa.array(~flags)
+        rows = with_column(rows, name, _whole(rows.column(name)).filter(kept).take(_places(flags)))
+    for name in own:
+        rows = with_column(rows, name, new[name])
+    return with_forms(rows) if "box" in new else rows
+
+
+def _places(absent: NDArray[np.bool_]) -> pa.Array:
+    """Return where each row's value is among those that stay; null where it is absent."""
+    return pa.array(np.cumsum(~absent) - 1, mask=absent)
+
+
+def _whole(column: Any) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
 def with_forms(shapes: pa.Table) -> pa.Table:
@@ -41,43 +66,6 @@ def with_forms(shapes: pa.Table) -> pa.Table:
     bare = pc.and_(shapes.column("box").is_valid(), shapes.column("box_form").is_null())
     forms = pc.if_else(bare, "xywh", shapes.column("box_form"))
     return with_column(shapes, "box_form", forms)
-
-
-def cast(values: Any, field: pa.Field) -> Any:
-    """Return values in the type of a column.
-
-    Raises:
-        InvalidInput: they do not fit.
-    """
-    strange = _strange_members(values.type, field.type, field.name)
-    if strange:
-        raise InvalidInput(f"unknown members: {', '.join(strange)}", code="edit-column")
-    try:
-        return values.cast(field.type)
-    except pa.ArrowException as error:
-        if "non-nullable" in str(error):
-            raise InvalidInput(
-                f"column {field.name!r}: a list holds null where there must be a value",
-                code="edit-type",
-            ) from error
-        raise InvalidInput(
-            f"column {field.name!r} is {field.type}, and {values.type} was given: {error}",
-            code="edit-type",
-        ) from error
-
-
-def _strange_members(given: pa.DataType, wanted: pa.DataType, path: str) -> list[str]:
-    """Return members of structs that a column does not have; a cast would drop them."""
-    if pat.is_struct(given) and pat.is_struct(wanted):
-        known = {f.name: f.type for f in wanted}
-        found = [f"{path}.{f.name}" for f in given if f.name not in known]
-        for f in given:
-            if f.name in known:
-                found += _strange_members(f.type, known[f.name], f"{path}.{f.name}")
-        return found
-    if hasattr(given, "value_type") and hasattr(wanted, "value_type"):
-        return _strange_members(given.value_type, wanted.value_type, path)
-    return []
 
 
 def filled(table: Table, rows: pa.Table) -> pa.Table:
@@ -94,9 +82,9 @@ def filled(table: Table, rows: pa.Table) -> pa.Table:
 
 
 def with_kinds(annotations: pa.Table, shapes: pa.Table) -> pa.Table:
-    """Return annotations whose kind follows the shape, where the shape of that kind is gone."""
+    """Return annotations whose kind follows the shape where its own is gone or never was."""
     kinds = annotations.column("kind").combine_chunks()
-    lost = pa.repeat(False, len(kinds))
+    lost = pc.equal(kinds, "tag")
     for kind, names in SHAPES.items():
         gone = pc.equal(kinds, kind)
         for name in names:

@@ -72,7 +72,8 @@ class _Applying:
         for source, target, where in planned.taken:  # whose conditions know the old names
             count = self._relabel(source, target, where)
             what = f"from {planned.name(source)} where {where}"
-            told.append(OntologyChange("split", planned.name(target), what, count))
+            if count:
+                told.append(OntologyChange("split", planned.name(target), what, count))
         self._write([row for row in written if planned.old(row["category_id"])])
         for gone, target in planned.merged.items():
             count = self._relabel(gone, target)

@@ -8,7 +8,7 @@ from labelstore.changes.ontology.plan import Plan, Row
 from labelstore.changes.ontology.refusing import circles, faulty_values, taken_names
 from labelstore.changes.ontology.text import Lines
 from labelstore.errors import FormatError
-from labelstore.model.ontology import Ontology, OntologyClass, to_columns
+from labelstore.model.ontology import Ontology, OntologyClass, same_types, to_columns
 
 Steps = tuple[str | int, ...]
 
@@ -61,9 +61,12 @@ class _Planning:
         if columns.get("position", 0) is None:
             self._fault((place, "position"), "a class needs one; leave it out to keep it")
             del columns["position"]
+        old = self.plan.old(number)
+        if same_types(old.get("attribute_types"), columns.get("attribute_types")):
+            columns.pop("attribute_types", None)
         last = max((r["position"] for r in self.plan.after.values()), default=-1)
         usual = {"category_id": number, "position": 1 + last, "sources": [], "row_hash": 0}
-        self.plan.after[number] = {**usual, **self.plan.old(number), **columns}
+        self.plan.after[number] = {**usual, **old, **columns}
 
     def _own(self, place: int, entry: OntologyClass) -> int | None:
         """Return the id of an entry's class; None with a fault."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,7 @@ def ontology_text(classes: Sequence[dict[str, Any]]) -> str:
     """Return classes as YAML."""
     written = CommentedSeq([_block(c) for c in classes])
     yaml = YAML()
-    yaml.width = 100
+    yaml.width = sys.maxsize  # a fold would change runs of blanks
     yaml.indent(mapping=2, sequence=4, offset=2)
     out = io.StringIO()
     yaml.dump(CommentedMap({"classes": written}), out)

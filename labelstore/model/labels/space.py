@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from labelstore.model.geometries import PointLabels
 from labelstore.model.labels.label import Label
 from labelstore.model.labels.numbers import Number, Point3, Positive, flat
+
+Corner = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 class Cuboid3D(Label):
@@ -33,7 +37,7 @@ class Mesh(Label):
 
     kind = "mesh"
     vertices: list[Point3]
-    faces: list[tuple[int, int, int]]
+    faces: list[tuple[Corner, Corner, Corner]]
     frame: str
 
     def shape(self) -> dict[str, Any]:

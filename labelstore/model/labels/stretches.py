@@ -9,12 +9,14 @@ from pydantic import Field
 from labelstore.model.labels.label import Label
 from labelstore.model.labels.numbers import Number
 
+Offset = Annotated[int, Field(ge=0)]
+
 
 class Span(Label):
     """Stretches of the item's text: code points from a start to before an end."""
 
     kind = "span"
-    spans: Annotated[list[tuple[int, int]], Field(min_length=1)]
+    spans: Annotated[list[tuple[Offset, Offset]], Field(min_length=1)]
     surface: str | None = None
 
     def shape(self) -> dict[str, Any]:

@@ -123,6 +123,9 @@ NOUNS = (
     ("items", "item", "items"),
     ("categories", "class", "classes"),
     ("annotations", "label", "labels"),
+    ("tracks", "track", "tracks"),
+    ("relations", "relation", "relations"),
+    ("splits", "place in a split", "places in splits"),
 )
 
 

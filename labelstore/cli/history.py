@@ -12,6 +12,9 @@ from labelstore.cli.output import emit_json, notice, progress, table
 
 Rev = Annotated[str, Revision(metavar="[REV]", help="Tag, branch or commit.")]
 
+SUBJECT = {"annotations", "items", "categories", "tracks", "relations", "splits"}
+"""Tables that say what labels are; the others say who wrote them."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
@@ -127,7 +130,11 @@ def diff(
     items: Annotated[bool, typer.Option("--items", help="List the items concerned.")] = False,
     drift: Annotated[bool, typer.Option("--drift", help="Add how class shares moved.")] = False,
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit with 1 where labels or items differ.")
+        bool,
+        typer.Option(
+            "--exit-code",
+            help="Exit with 1 where the labels or what they refer to differ.",
+        ),
     ] = False,
     store: StoreDir = HERE,
     json: Json = False,
@@ -160,8 +167,7 @@ def diff(
         show_diff(found, sides, stat=stat, items=items)
         if moved:
             show_drift(moved)
-    counted = [found.tables.get(name) for name in ("annotations", "items")]
-    if exit_code and any(c and c.content for c in counted):
+    if exit_code and any(found.tables[name].content for name in found.tables.keys() & SUBJECT):
         raise typer.Exit(1)
 
 

@@ -83,8 +83,9 @@ def trace(workspace: Workspace, annotation_id: int, rev: str = "HEAD") -> Trace:
         before = row
     if last is None:
         raise NotFound(
-            f"no version up to {rev!r} has annotation {annotation_id}. "
-            "`labelstore query` finds ids: SELECT annotation_id FROM annotations …",
+            f"no version up to {rev!r} has annotation {annotation_id}; a staged one has none "
+            "before `labelstore commit`. `labelstore query` finds ids: SELECT annotation_id FROM "
+            "annotations …",
             code="annotation-unknown",
         )
     manifest, row = last

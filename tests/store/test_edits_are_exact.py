@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas
+import polars
 import pyarrow as pa
 import pytest
 
@@ -182,3 +184,48 @@ def test_updates_of_another_sort_are_refused(store: Store, where: Any, values: A
             edit.update(where="TRUE", set={"score": 1}, parameters={1: 1})  # type: ignore[dict-item]
     found = store.query("SELECT score, z_order FROM labels").to_pylist()
     assert found == [{"score": 0.5, "z_order": 4}]
+
+
+def test_uris_by_hand_are_those_of_imports(store: Store) -> None:
+    with store.edit() as edit:
+        edit.add([Tag(item="./a.jpg")], items=[{"uri": "./k//z.jpg"}, {"uri": "v\\0.jpg"}])
+        edit.add([Tag(item="k/z.jpg"), Tag(item="v\\0.jpg")])
+        with pytest.raises(InvalidInput, match="is in the store already"):
+            edit.add(items=[{"uri": "./a.jpg"}])
+    uris = store.query("SELECT uri FROM labels ORDER BY uri").to_pylist()
+    assert [r["uri"] for r in uris] == ["a.jpg", "k/z.jpg", "v/0.jpg"]
+
+
+def test_attributes_of_frames_are_attributes(store: Store) -> None:
+    frame = polars.DataFrame(
+        {
+            "item": ["a.jpg", "b.jpg"],
+            "attributes": [{"colour": "red", "doors": None}, {"colour": None, "doors": 4}],
+        }
+    )
+    with store.edit() as edit:
+        edit.add(frame)
+    found = store.query("SELECT attributes FROM labels ORDER BY uri").to_pylist()
+    assert [dict(r["attributes"]) for r in found] == [{"colour": '"red"'}, {"doors": "4"}]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([{"uri": "a.jpg", "x": 1, "y": 1, "widht": 1, "height": 1}], "is it 'width'?"),
+        ([{"uri": "a.jpg", "confidense": 1}], "is it 'confidence'?"),
+        ([{"uri": "A.jpg"}], "is it 'a.jpg'?"),
+        ([{"uri": "a.jpg", "category": "cra"}], "no class 'cra'"),
+        ([{"score": 1}], "need `item`"),
+    ],
+)
+def test_what_is_misspelt_is_told(store: Store, given: Any, said: str) -> None:
+    with store.edit() as edit, pytest.raises(LabelstoreError, match=re.escape(said)):
+        edit.add(given)
+
+
+def test_a_text_without_quotes_is_told(store: Store) -> None:
+    with store.edit() as edit:
+        edit.add([Tag(item="a.jpg")])
+        with pytest.raises(InvalidInput, match="a text needs quotes of its own"):
+            edit.update(where="TRUE", set={"category": "car"})

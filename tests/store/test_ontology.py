@@ -344,3 +344,6 @@ def test_a_missing_file_and_a_bad_condition_are_refused(small: Store, cli: Run) 
         assert done.returncode == 2, done.stdout
         assert "Traceback" not in done.stderr
         assert small.staged() is None
+    text = "classes:\n  - name: van\n    take:\n      - {from: car, where: nonsense > 1}\n"
+    with pytest.raises(FormatError, match=r"classes.yaml, line 4: classes.0.take.0.where: "):
+        told(small, text)

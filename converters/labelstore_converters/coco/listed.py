@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from labelstore.model.tables import TABLES
+from labelstore.model.uris import normalised
 from labelstore_converters.coco.leftovers import leftovers
 from labelstore_converters.coco.numbers import is_int
 from labelstore_converters.columns import batch, json_text
-from labelstore_converters.paths import normalised
 
 NO_FILE_NAME = "\0no file_name"
 """Marks an image whose URI stands for a name that its source does not give."""

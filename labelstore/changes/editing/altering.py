@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelstore.changes.editing.resolving import ENDS, NEVER_SET
+from labelstore.changes.editing.columns import ENDS, NEVER_SET
 from labelstore.changes.editing.shaping import changed, with_covering, with_kinds
 from labelstore.changes.editing.writing import refuse_shapes, write_labels
 from labelstore.errors import InvalidInput
@@ -78,7 +78,10 @@ def selected(
         InvalidInput: it holds in several layers, and none is named.
     """
     sql = f"SELECT {', '.join(columns)} FROM labels WHERE ({where}\n)"
-    found = query(manifest, sql, parameters)
+    try:
+        found = query(manifest, sql, parameters)
+    except InvalidInput as error:
+        raise _explained(error) from error
     if layer is not None:
         return found.filter(pc.equal(found.column("layer"), manifest.layer(layer)))
     counts = pc.value_counts(found.column("layer")).to_pylist()
@@ -89,6 +92,14 @@ def selected(
             code="edit-layers",
         )
     return found
+
+
+def _explained(error: InvalidInput) -> InvalidInput:
+    """Return an error of SQL with what people most often meant."""
+    hint = ""
+    if "Referenced column" in str(error):
+        hint = "\nValues are SQL: a text needs quotes of its own, as in category=\"'car'\""
+    return InvalidInput(f"{error}{hint}", code=error.code)
 
 
 def write(draft: Draft, keys: pa.Table, values: Mapping[str, Any]) -> None:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from labelstore.changes.editing import altering
+from labelstore.changes.editing.columns import IDS, REFERRED
 from labelstore.changes.editing.given import as_table
 from labelstore.changes.editing.inserting import Inserting
 from labelstore.changes.editing.resolving import (
-    IDS,
-    REFERRED,
     named_ids,
     refuse_unknown_ids,
     texts,

@@ -19,6 +19,7 @@ from labelstore.model.labels import Label
 from labelstore.model.labels.table import array, as_pairs
 from labelstore.model.labels.table import rows as rows_of
 from labelstore.model.tables import TABLES, Table
+from labelstore.model.uris import normalised
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -100,6 +101,16 @@ def _shortened(value: pa.Scalar) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
+def with_attributes(rows: pa.Table) -> pa.Table:
+    """Return rows whose attributes are Arrow's maps where a frame has them as structs."""
+    at = rows.schema.get_field_index("attributes")
+    if at < 0 or not pa.types.is_struct(rows.schema.field(at).type):
+        return rows
+    values = rows.column(at).to_pylist()
+    said = [None if v is None else {k: i for k, i in v.items() if i is not None} for v in values]
+    return with_column(rows, "attributes", _listed("attributes", said))
+
+
 def _listed(name: str, values: Sequence[Any]) -> pa.Array:
     """Return what mappings say of a column; attributes by name become Arrow's maps."""
     if name != "attributes" or not any(isinstance(v, Mapping) for v in values):
@@ -132,6 +143,7 @@ def new_rows(
             f"These can be given: {', '.join(people)}.",
             code="edit-column",
         )
+    given = _normalised(given)
     _refuse_names(table, manifest, given)
     for name, value in DEFAULTS[table.name].items():
         said = name in given.column_names
@@ -147,6 +159,14 @@ def new_rows(
     rows = filled(table, given)
     nowhere = pa.array([[]] * len(ids), table.schema.field("sources").type)
     return with_column(rows, "sources", nowhere)
+
+
+def _normalised(given: pa.Table) -> pa.Table:
+    """Return items whose URIs are as imports write them."""
+    if "uri" not in given.column_names or not _is_text(given.column("uri").type):
+        return given
+    uris = [None if u is None else normalised(u) for u in given.column("uri").to_pylist()]
+    return with_column(given, "uri", pa.array(uris, pa.string()))
 
 
 def _is_text(kind: pa.DataType) -> bool:

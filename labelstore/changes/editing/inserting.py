@@ -11,16 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelstore.changes.editing.casting import cast
+from labelstore.changes.editing.columns import ENDS, NAMED, refuse_columns
 from labelstore.changes.editing.flat import gathered
-from labelstore.changes.editing.given import as_table, new_rows
-from labelstore.changes.editing.resolving import (
-    ENDS,
-    NAMED,
-    named,
-    refuse_columns,
-    refuse_unknown_labels,
-    resolved,
-)
+from labelstore.changes.editing.given import as_table, new_rows, with_attributes
+from labelstore.changes.editing.resolving import named, refuse_unknown_labels, resolved
 from labelstore.changes.editing.shaping import filled, kinds_of, with_covering, with_forms
 from labelstore.changes.editing.writing import refuse_shapes, write_labels
 from labelstore.errors import InvalidInput
@@ -59,7 +53,7 @@ class Inserting:
         """Add labels, and return their ids; see `Edit.add`."""
         if not rows.num_columns:
             return np.empty(0, np.int64)
-        rows = resolved(self._draft.manifest, gathered(rows))
+        rows = resolved(self._draft.manifest, gathered(with_attributes(rows)))
         ids = self._block(rows).take(rows.num_rows)
         rows = with_column(rows, "annotation_id", pa.array(ids))
         for column in ("created_in", "changed_in"):

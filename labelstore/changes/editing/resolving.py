@@ -3,38 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 
+from labelstore.changes.editing.columns import ENDS, IDS, NAMED, REFERRED, near, refuse_given
 from labelstore.errors import InvalidInput, NotFound
 from labelstore.model.arrow import with_column
-from labelstore.model.tables import FAMILY, TABLES, Table
+from labelstore.model.tables import TABLES
+from labelstore.model.uris import normalised
 from labelstore.versions.manifest import Manifest
-
-NAMED = {
-    "uri": ("items", "item_id", "item"),
-    "category": ("categories", "category_id", "class"),
-}
-"""Column of a name, with the table, the id and the word for what it names."""
-REFERRED = {
-    "item_id": ("items", "item"),
-    "category_id": ("categories", "class"),
-    "dataset_id": ("datasets", "data set"),
-}
-"""Column of an id, with the table that must have it and the word for what it means."""
-ENDS = ("from_id", "to_id")
-"""Columns of the labels that a relation joins."""
-IDS = frozenset({*REFERRED, "track_id", "group_id", "parent_annotation_id"})
-"""Columns of ids that rows may be given with."""
-NEVER_SET = frozenset({"number_style"})
-"""How a source wrote its numbers: nothing that a hand can know."""
-OURS = frozenset(
-    {"annotation_id", "row_hash", "geometry_hash", "created_in", "changed_in",
-     "xmin", "ymin", "xmax", "ymax"}
-)  # fmt: skip
-"""Columns that the store fills itself."""
 
 
 def resolved(manifest: Manifest, rows: pa.Table) -> pa.Table:
@@ -44,9 +23,11 @@ def resolved(manifest: Manifest, rows: pa.Table) -> pa.Table:
         InvalidInput: a column is unknown, there twice, or missing; a name means several things.
         NotFound: an item or class is not in the store.
     """
-    _refuse_columns(rows.column_names)
+    refuse_given(rows.column_names)
     if not {"item_id", "uri"} & set(rows.column_names):
-        raise InvalidInput("rows to add need `item_id` or `uri`", code="edit-column")
+        raise InvalidInput(
+            "rows to add need `item` (a URI or an id), `uri` or `item_id`", code="edit-column"
+        )
     return named(manifest, rows)
 
 
@@ -59,6 +40,8 @@ def named(manifest: Manifest, rows: pa.Table) -> pa.Table:
     for column, (_, id_column, _) in NAMED.items():
         if column in rows.column_names:
             names = texts(rows.column(column), column)
+            if column == "uri":
+                names = [None if n is None else normalised(n) for n in names]
             ids = named_ids(manifest, column, names)
             rows = with_column(rows.drop_columns(column), id_column, ids)
     for name in IDS & set(rows.column_names):
@@ -91,7 +74,7 @@ def named_ids(manifest: Manifest, column: str, names: Sequence[str | None]) -> p
     listed = rows.column(key).to_pylist()
     known = dict(zip(listed, rows.column(id_column).to_pylist(), strict=True))
     wanted = set(names) - {None}
-    _refuse_unknown(noun, [repr(n) for n in wanted if n not in known])
+    _refuse_unknown(noun, [f"{n!r}{near(n, known)}" for n in wanted if n not in known])
     count = Counter(listed)
     several = sorted(str(n) for n in wanted if count[n] > 1)
     if several:
@@ -153,45 +136,10 @@ def refuse_unknown_labels(manifest: Manifest, ends: Sequence[pa.ChunkedArray]) -
     _refuse_unknown("label", [str(n) for n in left.tolist()])
 
 
-def refuse_columns(table: Table, names: Sequence[str], named: Collection[str] = ()) -> None:
-    """Refuse columns of tracks and relations that people cannot give.
-
-    Raises:
-        InvalidInput: with all of them, and those that can be given.
-    """
-    known = [*named, *(n for n in table.columns("content") if n != table.id_column)]
-    unknown = [n for n in names if n not in known]
-    both = [f"{c} and {i}" for c, (_, i, _) in NAMED.items() if {c, i} <= set(names)]
-    if unknown or both:
-        said = f"unknown columns of {table.name}: {', '.join(unknown)}" if unknown else (
-            f"columns given twice: {', '.join(both)}")  # fmt: skip
-        raise InvalidInput(f"{said}. These can be given: {', '.join(known)}.", code="edit-column")
-
-
 def _refuse_unknown(noun: str, missing: list[str]) -> None:
     if missing:
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise NotFound(
             f"the store has no {noun} {', '.join(sorted(missing)[:5])}{more}",
             code=f"{noun}-unknown",
-        )
-
-
-def _refuse_columns(names: Sequence[str]) -> None:
-    known = {n for name in FAMILY for n in TABLES[name].schema.names} | NAMED.keys()
-    known -= NEVER_SET
-    ours = sorted(OURS & set(names))
-    if ours:
-        raise InvalidInput(
-            f"the store fills {', '.join(ours)} itself: leave {'them' if ours[1:] else 'it'} out",
-            code="edit-column",
-        )
-    unknown = [n for n in names if n not in known]
-    if unknown:
-        raise InvalidInput(f"unknown columns: {', '.join(unknown)}", code="edit-column")
-    repeated = [n for n, count in Counter(names).items() if count > 1]
-    both = [f"{c} and {i}" for c, (_, i, _) in NAMED.items() if {c, i} <= set(names)]
-    if repeated or both:
-        raise InvalidInput(
-            f"columns given twice: {', '.join([*repeated, *both])}", code="edit-column"
         )

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelstore.changes.editing import Edit
-from labelstore.changes.ontology.plan import OntologyChange, Plan
+from labelstore.changes.ontology.plan import OntologyChange, Plan, Steps
 from labelstore.changes.ontology.planning import plan
-from labelstore.changes.ontology.text import read_ontology
-from labelstore.errors import InvalidInput
+from labelstore.changes.ontology.text import Lines, read_ontology
+from labelstore.errors import FormatError, InvalidInput
 from labelstore.model.arrow import with_column
 from labelstore.model.tables import TABLES
 from labelstore.query.sandbox import expressions, query
@@ -50,7 +50,7 @@ def apply_ontology(draft: Draft, path: Path, default_layer: str) -> list[Ontolog
     expressions(t.where for entry in ontology.classes for t in entry.take or [])
     rows = draft.manifest.table(TABLES["categories"]).to_pylist()
     planned = plan(ontology, lines, rows, _new_ids(draft, digest, len(ontology.classes)))
-    return _Applying(draft, Edit(draft, default_layer), planned).changes()
+    return _Applying(draft, Edit(draft, default_layer), planned, lines).changes()
 
 
 def _new_ids(draft: Draft, digest: str, most: int) -> Iterator[int]:
@@ -58,10 +58,11 @@ def _new_ids(draft: Draft, digest: str, most: int) -> Iterator[int]:
 
 
 class _Applying:
-    def __init__(self, draft: Draft, edit: Edit, planned: Plan) -> None:
+    def __init__(self, draft: Draft, edit: Edit, planned: Plan, lines: Lines) -> None:
         self._draft = draft
         self._edit = edit
         self._plan = planned
+        self._lines = lines
 
     def changes(self) -> list[OntologyChange]:
         """Carry the plan out, and return what happened."""
@@ -69,8 +70,8 @@ class _Applying:
         written = planned.written()
         told = [change for row in written for change in self._told(row)]
         self._write([row for row in written if not planned.old(row["category_id"])])
-        for source, target, where in planned.taken:  # whose conditions know the old names
-            count = self._relabel(source, target, where)
+        for source, target, where, steps in planned.taken:  # by the old names
+            count = self._taken(source, target, where, steps)
             what = f"from {planned.name(source)} where {where}"
             if count:
                 told.append(OntologyChange("split", planned.name(target), what, count))
@@ -111,6 +112,14 @@ class _Applying:
         others = [f for f in fields if f not in ("name", "parent_id")]
         if others:
             yield OntologyChange("changed", name, ", ".join(others))
+
+    def _taken(self, source: int, target: int, where: str, steps: Steps) -> int:
+        """Give labels of a class another one where a condition of the file holds."""
+        try:
+            return self._relabel(source, target, where)
+        except InvalidInput as error:
+            fault = f"{self._lines.place(*steps)}: {error}"
+            raise FormatError(self._lines.path, [fault], code=error.code) from error
 
     def _relabel(self, source: int, target: int, where: str = "TRUE") -> int:
         """Give labels of a class another one, and return how many."""

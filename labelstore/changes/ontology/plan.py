@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Row = dict[str, Any]
+Steps = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,14 @@ class Plan:
     Attributes:
         before, after: rows of `categories` by id, as they are and as they are to be.
         merged: (id of a class that goes, id of the one that it becomes).
-        taken: (from id, to id, condition) of labels that change their class.
+        taken: labels that change their class: from id, to id, condition, its place in the file.
         removed: ids of classes that go, merged ones too.
     """
 
     before: dict[int, Row]
     after: dict[int, Row]
     merged: dict[int, int] = field(default_factory=dict)
-    taken: list[tuple[int, int, str]] = field(default_factory=list)
+    taken: list[tuple[int, int, str, Steps]] = field(default_factory=list)
     removed: set[int] = field(default_factory=set)
 
     def name(self, number: int) -> str:

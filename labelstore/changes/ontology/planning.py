@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from labelstore.changes.ontology.plan import Plan, Row
+from labelstore.changes.ontology.plan import Plan, Row, Steps
 from labelstore.changes.ontology.refusing import circles, faulty_values, taken_names
 from labelstore.changes.ontology.text import Lines
 from labelstore.errors import FormatError
 from labelstore.model.ontology import Ontology, OntologyClass, same_types, to_columns
-
-Steps = tuple[str | int, ...]
 
 
 def plan(ontology: Ontology, lines: Lines, rows: Sequence[Row], new_ids: Iterator[int]) -> Plan:
@@ -75,7 +73,8 @@ class _Planning:
         if entry.id is not None:
             if int(entry.id) in self.plan.before:
                 return int(entry.id)
-            return self._fault((place, "id"), f"there is no class with the id {entry.id}")
+            return self._fault((place, "id"), f"there is no class with the id {entry.id}; "
+                               "if it went, leave the id out to make it anew")  # fmt: skip
         if entry.was is not None and not self._is_renamed(entry):
             return self._called(self.plan.before, (place, "was"), entry.was)
         if entry.name is None:
@@ -103,7 +102,8 @@ class _Planning:
             if source == number:
                 self._fault(steps, "a class cannot take from itself")
             elif source is not None:
-                self.plan.taken.append((source, number, taken.where))
+                where = ("classes", place, "take", i, "where")
+                self.plan.taken.append((source, number, taken.where, where))
         if entry.remove:
             self.plan.removed.add(number)
             if number not in self.plan.before:
@@ -139,8 +139,8 @@ class _Planning:
             if row.get("parent_id") in self.plan.removed:
                 place = self.places[row["parent_id"]]
                 self._fault((place, "remove"), f"{self.plan.name(number)} is below it")
-        giving = {source for source, _, _ in self.plan.taken}
-        for number in {target for _, target, _ in self.plan.taken} & giving:
+        giving = {source for source, *_ in self.plan.taken}
+        for number in {target for _, target, *_ in self.plan.taken} & giving:
             said = "this class gives labels to another one: do that in a file of its own"
             self._fault((self.places[number], "take"), said)
         for number, place in self.places.items():

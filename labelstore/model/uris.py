@@ -1,4 +1,4 @@
-"""Names of media, as items have them."""
+"""URIs of media, as items have them."""
 
 from __future__ import annotations
 

@@ -7,7 +7,8 @@ class's, `annotation_id` the annotation's own. The importer gives real ids.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -98,20 +99,25 @@ class Writing:
     annotation_count: int
 
 
-class Format(Protocol):
+class Format(ABC):
     """One format."""
 
     name: str
-
     notices: Mapping[str, str]
-    """What its notices mean, by code: words for that which is counted."""
-
-    carries: frozenset[str]
-    """Content columns of `annotations` and `geometries` that the format can hold."""
-
+    """What its notices and losses mean, by code: words for that which is counted."""
     lists: Mapping[str, frozenset[str]]
-    """Content columns of `items` and of `categories` that the format can hold."""
+    """Content columns of `items` and of `categories` that it can hold."""
+    has_ids: bool
+    """Whether labels, items and classes have ids of their own in it."""
+    tasks: tuple[str, ...] = ()
+    """Kinds of content of which a source has one."""
 
+    @property
+    @abstractmethod
+    def carries(self) -> frozenset[str]:
+        """Return the content columns of `annotations` and `geometries` that it can hold."""
+
+    @abstractmethod
     def open(self, source: Path) -> Reading:
         """Return a source, opened and with its structure checked.
 
@@ -119,15 +125,46 @@ class Format(Protocol):
             FormatError: it breaks the format; every fault is named.
         """
 
+    @abstractmethod
     def write(self, data: Writing, target: Path) -> Iterator[int]:
         """Write a file or folder, yielding the number of annotations written so far."""
 
+    def of_task(self, task: str) -> Format:
+        """Return the format for one kind of content.
 
-def find_format(name: str) -> Format:
+        Raises:
+            InvalidInput: it has no such.
+        """
+        raise InvalidInput(f"{self.name} has no tasks to choose from", code="format-task")
+
+    def suited(self, columns: Collection[str]) -> Format:
+        """Return the format for labels of another one.
+
+        Args:
+            columns: those of `geometries` that any label fills.
+        """
+        return self
+
+    def losses(self, annotations: pa.RecordBatch, geometries: pa.RecordBatch) -> Mapping[str, int]:
+        """Return how many labels lose something that a column holds and a file does not, by code.
+
+        Args:
+            annotations: n rows.
+            geometries: the same rows' shapes.
+        """
+        return {}
+
+
+def find_format(name: str, task: str | None = None) -> Format:
     """Return the converter of that name.
+
+    Args:
+        name: of the format.
+        task: kind of content, where the format has several.
 
     Raises:
         NotFound: no installed package offers it.
+        InvalidInput: it has no such task.
     """
     found = {e.name: e for e in entry_points(group=GROUP)}
     if name not in found:
@@ -136,7 +173,12 @@ def find_format(name: str) -> Format:
             code="format-unknown",
         )
     loaded: Format = found[name].load()
-    return loaded
+    if task is None:
+        return loaded
+    if task not in loaded.tasks:
+        said = ", ".join(loaded.tasks) or "none"
+        raise InvalidInput(f"{name} has no task {task!r}. It has: {said}.", code="format-task")
+    return loaded.of_task(task)
 
 
 def source_file(path: Path) -> Path:
@@ -168,4 +210,20 @@ def target_file(path: Path) -> Path:
     if target.exists() and not target.is_file():
         what = "a folder" if target.is_dir() else "no regular file"
         raise InvalidInput(f"{path}: is {what}; name a file to write", code="target-kind")
+    return target
+
+
+def target_folder(path: Path) -> Path:
+    """Return where a folder may be written: a new name, or an empty folder.
+
+    Raises:
+        NotFound: the folder around it is not there.
+        InvalidInput: something else is there.
+    """
+    target = path.absolute()
+    if not target.parent.is_dir():
+        raise NotFound(f"{path}: there is no folder {target.parent}", code="target-folder")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        what = "is a folder with files in it" if target.is_dir() else "is no folder"
+        raise InvalidInput(f"{path}: {what}; name a new folder", code="target-kind")
     return target

@@ -91,6 +91,7 @@ class Store:
         dry_run: bool = False,
         commit: bool = False,
         tag: str | None = None,
+        task: str | None = None,
         progress: Progress | None = None,
     ) -> ImportReport:
         """Read a file or folder of some format into the stage; with `commit` publish that."""
@@ -107,6 +108,7 @@ class Store:
             stage=not dry_run,
             commit=commit and not dry_run,
             tag=tag,
+            task=task,
         )
 
     @contextmanager
@@ -245,6 +247,7 @@ class Store:
         at: str | None = None,
         layer: str | None = None,
         dataset: str | None = None,
+        task: str | None = None,
         allow_loss: Collection[str] = (),
         progress: Progress | None = None,
     ) -> ExportReport:
@@ -255,6 +258,7 @@ class Store:
             Path(target),
             layer=self.workspace.default_layer if layer is None else layer,
             dataset=dataset,
+            task=task,
             allow_loss=allow_loss,
             progress=progress,
         )

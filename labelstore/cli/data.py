@@ -31,6 +31,11 @@ Dataset = Annotated[
     typer.Option("--dataset", metavar="D", help="Name of the source; its file name by default."),
 ]
 
+Task = Annotated[
+    str | None,
+    typer.Option(metavar="TASK", help="Of YOLO: detect, segment, pose or obb; else by the data."),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
@@ -68,6 +73,7 @@ def import_(
                      "delivery's order and ids too."),
     ] = None,
     dataset: Dataset = None,
+    task: Task = None,
     by: By = None,
     message: Message = None,
     tag: Tag = None,
@@ -95,7 +101,7 @@ def import_(
     with progress(quiet=quiet) as advance:
         report = opened_store.import_from(
             format, source, layer=layer, mode=mode, by=by, dataset=dataset, message=message,
-            dry_run=dry_run, commit=message is not None, tag=tag, progress=advance,
+            dry_run=dry_run, commit=message is not None, tag=tag, task=task, progress=advance,
         )  # fmt: skip
     _warn(format, report.notices, quiet)
     commit = report.commit
@@ -156,6 +162,7 @@ def export(
     at: At = None,
     layer: Layer = None,
     dataset: Dataset = None,
+    task: Task = None,
     allow_loss: Annotated[
         str, typer.Option(metavar="CODE,…", help="Losses that are accepted, or `all`.")
     ] = "",
@@ -168,11 +175,12 @@ def export(
     \b
     Example:
       labelstore export coco out.json --at v3
+      labelstore export yolo out/ --task detect --allow-loss all
     """
     opened_store = opened(store)
     with progress(quiet=quiet) as advance:
         report = opened_store.export_to(
-            format, target, at=at, layer=layer, dataset=dataset,
+            format, target, at=at, layer=layer, dataset=dataset, task=task,
             allow_loss=allow_loss.split(","), progress=advance,
         )  # fmt: skip
     if json:

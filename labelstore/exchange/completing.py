@@ -7,6 +7,8 @@ follow from the shape, so an export fills them in and says how often. The store 
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,14 +19,16 @@ from labelstore.model.tables import TABLES
 from labelstore.versions.manifest import Manifest
 
 
-def edit_activities(manifest: Manifest) -> pa.Array:
-    """Return the ids of the activities that were edits by hand or by program."""
+def edit_activities(manifest: Manifest, *, every: bool = False) -> pa.Array:
+    """Return the ids of the activities that were edits by hand or by program; or of all."""
     rows = manifest.table(TABLES["activities"], ["activity_id", "kind"])
-    return rows.filter(pc.equal(rows.column("kind"), "edit")).column(0).combine_chunks()
+    if not every:
+        rows = rows.filter(pc.equal(rows.column("kind"), "edit"))
+    return rows.column(0).combine_chunks()
 
 
 def completed(
-    annotations: pa.Table, geometries: pa.Table, edits: pa.Array
+    annotations: pa.Table, geometries: pa.Table, edits: pa.Array, held: Collection[str]
 ) -> tuple[pa.Table, pa.Table, int]:
     """Return rows of both families, those of edits with box, area and crowd flag; and how many.
 
@@ -32,6 +36,7 @@ def completed(
         annotations: some rows.
         geometries: the same rows' shapes.
         edits: ids of edits; only rows last written by one are touched.
+        held: columns that the format has; others are left as they are.
     """
     by_hand = pc.is_in(annotations.column("changed_in"), value_set=edits)
     boxed, masked = annotations.column("xmin").is_valid(), geometries.column("mask").is_valid()
@@ -45,9 +50,12 @@ def completed(
             (geometries, "box_form"),
         )
     )  # fmt: skip
-    no_flag = pc.and_(shaped, flag.is_null())
+    no_flag = pc.and_(pc.and_(shaped, flag.is_null()), "is_crowd" in held)
     no_box = pc.and_(pc.and_(shaped, box.is_null()), boxed.combine_chunks())
-    open_ = pc.and_(shaped, area.is_null())  # filled from what is stated, before boxes are
+    no_box = pc.and_(no_box, "box" in held)
+    open_ = pc.and_(
+        pc.and_(shaped, area.is_null()), "area" in held
+    )  # filled from what is stated, before boxes are
     values = pa.array(areas(geometries.filter(open_)), from_pandas=True)
     known = pc.replace_with_mask(area, open_, values)
     no_area = pc.and_(open_, known.is_valid())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,28 +14,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelstore.errors import InvalidInput, LossRefused, NotFound
-from labelstore.exchange.completing import completed, edit_activities
+from labelstore.exchange.foreign import (
+    BY_HAND,
+    batches_anew,
+    dataset_losses,
+    described_anew,
+    everything,
+    id_losses,
+    listed_anew,
+    listed_losses,
+)
 from labelstore.exchange.identity import as_stated
 from labelstore.exchange.notices import NOUNS
-from labelstore.exchange.unsourced import given_ids, is_alone
-from labelstore.model.arrow import with_column
-from labelstore.model.tables import FAMILY, TABLES
-from labelstore.plugins import Writing, find_format
+from labelstore.exchange.ordered import OrderedRows
+from labelstore.exchange.unsourced import is_alone
+from labelstore.model.tables import TABLES
+from labelstore.plugins import Format, Writing, find_format
 from labelstore.versions.manifest import Manifest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Ids = NDArray[np.int64]
-
-CHUNK = 16_000
-_NONE = (
-    TABLES["annotations"].schema.empty_table().select(["dataset_id", "source_id", "annotation_id"])
-)
-ALWAYS = frozenset(
-    ("layer", "item_id", "annotation_id", "kind", "xmin", "ymin", "xmax", "ymax", "frame")
-)
-"""Keys, and what follows from the shapes."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ def export_to(
     *,
     layer: str,
     dataset: str | None = None,
+    task: str | None = None,
     allow_loss: Collection[str] = (),
     progress: Callable[[str, int, int], None] | None = None,
 ) -> ExportReport:
@@ -71,7 +73,8 @@ def export_to(
         format_name: name of a converter.
         target: file or folder to write.
         layer: which labels.
-        dataset: which data set; may be left out where the layer has one of this format.
+        dataset: which data set; may be left out where the layer has one of this format, or one.
+        task: kind of content, where the format has several; else what suits the labels.
         allow_loss: codes of losses that are accepted, or `all`.
         progress: told how far things are.
 
@@ -80,24 +83,41 @@ def export_to(
         InvalidInput: there are several and none is named.
         LossRefused: something that the format cannot hold would be lost; nothing is written.
     """
-    converter = find_format(format_name)
     described, alone = _choose(manifest, format_name, layer, dataset)
+    foreign = described["format"] != format_name
     number = described["dataset_id"]
-    rows = OrderedRows(manifest, layer, number, with_unsourced=alone)
+    converter = find_format(format_name, task)
+    rows = OrderedRows(
+        manifest, layer, number, with_unsourced=alone, complete=foreign, held=converter.carries
+    )
+    if foreign and task is None:
+        converter = converter.suited(rows.filled)
     notices: Counter[str] = Counter()
     listed = {
         name: _listed(manifest, name, number, used, notices)
         for name, used in (("items", rows.items), ("categories", rows.categories))
     }
-    losses = rows.losses(converter.carries)
+    losses = rows.losses(converter.carries - ({"leftovers"} if foreign else set()))
     for name, own in listed.items():
         losses |= _listed_losses(name, own, converter.lists[name])
-    notices.update(_accepted(losses, format_name, allow_loss))
-    if rows.unsourced:
+    batches = rows.batches
+    if foreign:
+        ids = converter.has_ids
+        losses |= dataset_losses(described) | ({} if ids else id_losses(rows.tables))
+        for name, own in listed.items():
+            losses |= listed_losses(TABLES[name], own, ids=ids)
+            listed[name] = listed_anew(own, ids=ids)
+        described, batches = described_anew(described), partial(_anew, rows, ids=ids)
+    judged: Counter[str] = Counter()
+    if foreign or rows.edited:
+        for pair in batches():
+            judged.update(converter.losses(*pair))
+    notices.update(_accepted(losses, judged, converter, allow_loss))
+    if rows.unsourced and not foreign:
         notices["annotations-given-ids"] = rows.unsourced
     if rows.completed:
         notices["annotations-completed"] = rows.completed
-    data = Writing(described, listed["items"], listed["categories"], rows.batches(), rows.count)
+    data = Writing(described, listed["items"], listed["categories"], batches(), rows.count)
     for done in converter.write(data, target):
         if progress:
             progress("writing", done, rows.count)
@@ -105,18 +125,28 @@ def export_to(
     return ExportReport(str(target), names, listed["items"].num_rows, rows.count, dict(notices))
 
 
+def _anew(rows: OrderedRows, *, ids: bool) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
+    return batches_anew(rows.batches(), ids=ids)
+
+
 def _accepted(
-    losses: Mapping[str, int], format_name: str, allow_loss: Collection[str]
+    losses: Mapping[str, int],
+    judged: Mapping[str, int],
+    converter: Format,
+    allow_loss: Collection[str],
 ) -> dict[str, int]:
     """Return the losses by code, all of them accepted."""
-    found = {f"{format_name}-drops-{column}": count for column, count in losses.items()}
+    begin = f"{converter.name}-drops-"
+    found = {f"{begin}{column}": count for column, count in losses.items()} | dict(judged)
     refused = {c: n for c, n in found.items() if c not in allow_loss and "all" not in allow_loss}
     if refused:
-        begin = f"{format_name}-drops-"
         nouns = {c: NOUNS[c.removeprefix(begin).rpartition(".")[0]] for c in refused}
-        listed = ", ".join(f"{code} ({count:,} {nouns[code]})" for code, count in refused.items())
+        told = [
+            f"{code} ({count:,} {converter.notices.get(code, nouns[code])})"
+            for code, count in refused.items()
+        ]
         raise LossRefused(
-            f"{format_name} cannot hold all of this: {listed}. Nothing was written. "
+            f"{converter.name} cannot hold all of this: {', '.join(told)}. Nothing was written. "
             f"Pass --allow-loss {','.join(refused)} to leave that out."
         )
     return found
@@ -135,12 +165,16 @@ def _choose(
 ) -> tuple[dict[str, Any], bool]:
     """Return the data set, and whether the layer has no other."""
     rows = manifest.table(TABLES["datasets"]).to_pylist()
-    there = [r for r in rows if r["layer"] == layer and r["format"] == format_name]
+    here = [r for r in rows if r["layer"] == layer]
+    if not here and dataset is None:
+        return dict(BY_HAND), True
+    own = [r for r in here if r["format"] == format_name]
+    there = own or here
     named = [r for r in there if dataset in (None, r["name"])]
-    names = ", ".join(r["name"] for r in there) or "none"
+    names = ", ".join(f"{r['name']} ({r['format']})" for r in here) or "none"
     if not named:
         raise NotFound(
-            f"layer {layer!r} has no {format_name} data set {dataset or ''} (it has: {names})",
+            f"layer {layer!r} has no data set {dataset!r} (it has: {names})",
             code="dataset-unknown",
         )
     if len(named) > 1:
@@ -157,6 +191,8 @@ def _listed(
     """Return the rows that a data set lists, and after them others that its annotations use."""
     table = TABLES[name]
     rows = manifest.table(table)
+    if dataset_id == BY_HAND["dataset_id"]:
+        return everything(table, rows)
     listed = as_stated(table, rows, dataset_id)
     known = np.asarray(listed.column(table.id_column).combine_chunks())
     missing = pa.array(np.setdiff1d(used, known))
@@ -170,108 +206,3 @@ def _listed(
         source = {"dataset_id": dataset_id, "seq": listed.num_rows + i, "source_id": first_id + i}
         row["sources"] = [source]
     return pa.concat_tables([listed, pa.Table.from_pylist(others, schema=table.schema)])
-
-
-class OrderedRows:
-    """A data set's annotations in its own order; rows without a source come last, with new ids.
-
-    Args:
-        manifest: the version.
-        layer: the layer.
-        dataset_id: the data set.
-        with_unsourced: take rows that belong to no data set too.
-
-    Attributes:
-        count: how many rows.
-        items, categories: ids that they use, sorted.
-        unsourced: how many of them have no source.
-        completed: how many were given a box, area or crowd flag that follows from their shape.
-    """
-
-    def __init__(
-        self, manifest: Manifest, layer: str, dataset_id: int, *, with_unsourced: bool
-    ) -> None:
-        self._tables: dict[str, list[pa.Table]] = {name: [] for name in FAMILY}
-        pairs = (manifest.parts_of(name, layer) for name in FAMILY)
-        edits = edit_activities(manifest)
-        self.completed = 0
-        for parts in zip(*pairs, strict=True):
-            both = [manifest.read(part) for part in parts]
-            own = _own(both[0], dataset_id, with_unsourced)
-            both = [rows.filter(own).combine_chunks() for rows in both]
-            *both, count = completed(both[0], both[1], edits)
-            self.completed += count
-            for name, rows in zip(FAMILY, both, strict=True):
-                self._tables[name].append(rows)
-        self._number()
-        self._order()
-
-    def _number(self) -> None:
-        """Give rows without a source ids after the highest there is."""
-        tables = self._tables["annotations"]
-        columns = ["dataset_id", "source_id", "annotation_id"]
-        ids = given_ids(pa.concat_tables([_NONE, *(t.select(columns) for t in tables)]))
-        self.unsourced = len(ids)
-        begin = 0
-        for i, rows in enumerate(tables):
-            bare = np.asarray(rows.column("dataset_id").is_null().combine_chunks())
-            end = begin + int(bare.sum())
-            if end > begin:
-                numbers = np.zeros(len(bare), np.int64)
-                numbers[bare] = ids[begin:end]
-                known = rows.column("source_id").combine_chunks()
-                filled = pc.if_else(pa.array(bare), pa.array(numbers), known)
-                tables[i] = with_column(rows, "source_id", filled)
-            begin = end
-
-    def _order(self) -> None:
-        tables = self._tables["annotations"]
-        self.count = sum(t.num_rows for t in tables)
-        late = np.iinfo(np.int64).max
-        columns = {
-            name: np.concatenate(
-                [
-                    np.empty(0, np.int64),
-                    *(np.asarray(t.column(name).fill_null(late).combine_chunks()) for t in tables),
-                ]
-            )
-            for name in ("seq", "annotation_id", "item_id", "category_id")
-        }
-        self.items = np.unique(columns["item_id"])
-        classes = np.unique(columns["category_id"])
-        self.categories = classes[classes != late]
-        self._rows = np.lexsort((columns["annotation_id"], columns["seq"]))
-        self._starts = np.cumsum([0, *(t.num_rows for t in tables)])
-
-    def losses(self, carried: Collection[str]) -> dict[str, int]:
-        """Return how many labels say something in a column that a format does not carry."""
-        found = {}
-        for name, tables in self._tables.items():
-            for column in TABLES[name].columns("content"):
-                if column in carried or column in ALWAYS:
-                    continue
-                count = sum(t.num_rows - t.column(column).null_count for t in tables)
-                if count:
-                    found[column] = count
-        return found
-
-    def batches(self) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
-        """Yield annotations and geometries in order."""
-        for begin in range(0, self.count, CHUNK):
-            rows = self._rows[begin : begin + CHUNK]
-            part = np.searchsorted(self._starts, rows, side="right") - 1
-            by_part = np.argsort(part, kind="stable")
-            back = np.argsort(by_part, kind="stable")
-            yield tuple(self._gather(n, rows[by_part], part[by_part], back) for n in FAMILY)
-
-    def _gather(self, name: str, rows: Ids, part: Ids, back: Ids) -> pa.RecordBatch:
-        taken = []
-        for at in np.unique(part).tolist():
-            inside = pa.array(rows[part == at] - self._starts[at])
-            taken += self._tables[name][at].take(inside).combine_chunks().to_batches()
-        return pa.concat_batches(taken).take(pa.array(back))
-
-
-def _own(rows: pa.Table, dataset_id: int, with_unsourced: bool) -> pa.ChunkedArray:
-    """Return which rows belong to a data set, and to none where that is asked for."""
-    return pc.equal(rows.column("dataset_id"), dataset_id).fill_null(with_unsourced)

@@ -80,6 +80,7 @@ def import_from(
     stage: bool = True,
     commit: bool = False,
     tag: str | None = None,
+    task: str | None = None,
 ) -> ImportReport:
     """Read a source into the stage.
 
@@ -98,12 +99,13 @@ def import_from(
         stage: False only looks; nothing is staged.
         commit: publish the stage at once, with `message`, before anybody else can change it.
         tag: name of the version that this makes.
+        task: kind of content, where the format has several and the source does not say which.
 
     Raises:
         FormatError: the source breaks its format.
         InvalidInput: the data set is there already and no mode is given.
     """
-    reading = find_format(format_name).open(source)
+    reading = find_format(format_name, task).open(source)
     described = reading.dataset
     layer = workspace.default_layer if layer is None else layer
     name = (source.stem or source.name) if dataset is None else dataset

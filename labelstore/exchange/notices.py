@@ -14,7 +14,7 @@ WORDS = {
     "categories-given-ids": "classes that the data set does not list; given ids after the highest",
 }
 
-NOUNS = {"": "labels", "items": "items", "categories": "classes"}
+NOUNS = {"": "labels", "items": "items", "categories": "classes", "datasets": "data sets"}
 
 
 def words(format_name: str, code: str) -> str:

@@ -7,7 +7,7 @@ whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +87,7 @@ def reconciled(
     gone[old_of_new[~fresh]] = False
     dropped = before.filter(pa.array(gone)).select(["item_id", "annotation_id"])
     rows = {name: [TABLES[name].schema.empty_table()] for name in FAMILY}
-    for first, last, old in _old_rows(draft, layer, dataset_id):
+    for first, last, old in _old_rows(draft, layer, dataset_id, carries):
         for name, changed in delivery.changed(first, last, old).items():
             rows[name].append(changed)
     return {(name, layer): Edits(pa.concat_tables(rows[name]), dropped) for name in FAMILY}
@@ -238,7 +238,7 @@ def _ranked(codes: Ids, seqs: Ids) -> Ids:
 
 
 def _old_rows(
-    draft: Draft, layer: str, dataset_id: int
+    draft: Draft, layer: str, dataset_id: int, carries: Collection[str]
 ) -> Iterator[tuple[int, int, dict[str, pa.Table]]]:
     """Yield ranges of items that cover all ids, with the data set's rows as an export has them."""
     manifest = draft.manifest
@@ -254,7 +254,7 @@ def _old_rows(
         own = _own(tables["annotations"], dataset_id, alone=alone)
         last = parts[0][-1].last_key if i < count - 1 else np.iinfo(np.int64).max
         rows, shapes, _ = completed(
-            tables["annotations"].filter(own), tables["geometries"].filter(own), edits
+            tables["annotations"].filter(own), tables["geometries"].filter(own), edits, carries
         )
         yield first, last, {"annotations": rows, "geometries": shapes}
         first = last + 1 if i < count - 1 else last

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from labelstore.plugins import Reading, Writing
+from labelstore.plugins import Format, Reading, Writing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 NOTICES = {
     "coco-duplicate-image-id": "images with an id that another image has",
     "coco-duplicate-category-id": "classes with an id that another class has",
     "coco-annotation-without-id": "labels without an id",
+    "coco-not-in-pixels": "labels whose coordinates are not in pixels; written as they are",
+    "coco-masks-left-out": "masks of other tools' encodings; left out",
     **{
         f"coco-{key}-kept-verbatim": f"labels whose `{key}` has no usual form; kept as it is"
         for key in ("area", "score", "bbox", "segmentation", "keypoints")
@@ -18,18 +24,26 @@ NOTICES = {
 }
 
 
-class Coco:
+CARRIES = frozenset(
+    {
+        "category_id", "is_crowd", "score", "attributes", "leftovers", "box", "box_form",
+        "polygons", "mask", "keypoints", "keypoint_dims", "visibility", "text", "area",
+        "num_keypoints",
+    }
+)  # fmt: skip
+
+
+class Coco(Format):
     """COCO annotation files."""
 
     name = "coco"
     notices = NOTICES
-    carries = frozenset(
-        {
-            "category_id", "is_crowd", "score", "attributes", "leftovers", "box", "box_form",
-            "polygons", "mask", "keypoints", "keypoint_dims", "visibility", "text", "area",
-            "num_keypoints",
-        }
-    )  # fmt: skip
+    has_ids = True
+
+    @property
+    def carries(self) -> frozenset[str]:
+        """Return the content columns of `annotations` and `geometries` that it can hold."""
+        return CARRIES
 
     lists: Mapping[str, frozenset[str]] = {
         "items": frozenset({"modality", "uri", "width", "height", "labelled_state"}),
@@ -50,6 +64,12 @@ class Coco:
         from labelstore_converters.coco.writing import write
 
         return write(data, target)
+
+    def losses(self, annotations: pa.RecordBatch, geometries: pa.RecordBatch) -> Mapping[str, int]:
+        """Return how many labels have shapes that COCO cannot say."""
+        from labelstore_converters.coco.annotation_objects import foreign_shapes
+
+        return foreign_shapes(geometries)
 
 
 FORMAT = Coco()

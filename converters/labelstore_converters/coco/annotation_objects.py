@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from labelstore_converters.coco.annotation_rows import RLE_ORDER
 from labelstore_converters.coco.listed_objects import arranged
@@ -17,6 +18,10 @@ ORDER = [
     "id", "image_id", "category_id", "bbox", "area", "iscrowd", "segmentation",
     "keypoints", "num_keypoints", "caption", "score", "attributes",
 ]  # fmt: skip
+
+
+ENCODINGS = ("coco_rle", "coco_rle_list")
+"""Of masks, those that COCO has."""
 
 
 def annotation_objects(
@@ -143,9 +148,21 @@ def _segmentations(geometries: pa.RecordBatch) -> list[Any] | None:
     if polygons.null_count == none and masks.null_count == none:
         return None
     shapes: list[Any] = polygons.to_pylist() if polygons.null_count < none else [None] * none
-    for i in np.flatnonzero(np.asarray(masks.is_valid())).tolist():
+    own = pc.is_in(masks.field("encoding"), value_set=pa.array(ENCODINGS))
+    for i in np.flatnonzero(np.asarray(pc.and_(masks.is_valid(), own))).tolist():
         shapes[i] = _mask(masks[i].as_py())
     return shapes
+
+
+def foreign_shapes(geometries: pa.RecordBatch) -> dict[str, int]:
+    """Return how many labels have shapes that COCO cannot say, by code."""
+    masks, frames = geometries.column("mask"), geometries.column("frame").fill_null("pixel")
+    own = pc.is_in(masks.field("encoding"), value_set=pa.array(ENCODINGS))
+    found = {
+        "coco-not-in-pixels": pc.sum(pc.not_equal(frames, "pixel")).as_py() or 0,
+        "coco-masks-left-out": pc.sum(pc.and_(masks.is_valid(), pc.invert(own))).as_py() or 0,
+    }
+    return {code: count for code, count in found.items() if count}
 
 
 def _mask(mask: dict[str, Any]) -> dict[str, Any]:

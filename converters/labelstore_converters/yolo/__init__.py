@@ -1,0 +1,98 @@
+"""Ultralytics YOLO: `data.yaml`, and a text file of labels for each image."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labelstore.plugins import Format, Reading, Writing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NOTICES = {
+    "yolo-image-missing": "images that are not there: their sizes are unknown",
+    "yolo-image-unlisted": "label files that no subset lists; read all the same",
+    "yolo-subset-missing": "folders or lists that the YAML names and that are not there",
+    "yolo-size-unknown": "images whose header cannot be read: their sizes are unknown",
+    "yolo-keypoint-scores": "labels whose keypoints have a score in place of a visibility",
+    "yolo-crowds-alike": "crowds that stand as objects like any other",
+    "yolo-rings-apart": "labels of several rings, each a label of its own now",
+    "yolo-boxes-follow": "labels whose stated box is not that of their outline, and goes",
+    "yolo-boxes-as-outlines": "boxes that stand as outlines of four points",
+    "yolo-rotated-as-corners": "rotated boxes that stand as their corners",
+    "yolo-shapes-left-out": "labels without a shape that the task has; left out",
+}
+BOX = frozenset({"box", "box_form"})
+HOLDS = {
+    "detect": BOX,
+    "segment": BOX | {"polygons"},
+    "pose": BOX | {"keypoints", "keypoint_dims", "visibility"},
+    "obb": frozenset({"corners", "rotated_box"}),
+}
+"""Columns of `geometries` by task."""
+
+
+class Yolo(Format):
+    """Data sets of Ultralytics YOLO.
+
+    Args:
+        task: detect, segment, pose or obb; None for that of each label's shape.
+    """
+
+    name = "yolo"
+    notices = NOTICES
+    has_ids = False
+    tasks = tuple(HOLDS)
+    lists: Mapping[str, frozenset[str]] = {
+        "items": frozenset(
+            {"modality", "uri", "width", "height", "exif_orientation", "labelled_state"}
+        ),
+        "categories": frozenset({"name", "keypoint_names", "flip_pairs", "unlisted"}),
+    }
+
+    def __init__(self, task: str | None = None) -> None:
+        self._task = task
+
+    @property
+    def carries(self) -> frozenset[str]:
+        """Return the content columns of `annotations` and `geometries` that it can hold."""
+        every = {"category_id", "is_crowd", "leftovers"}
+        if self._task is not None:
+            return HOLDS[self._task] | every
+        scores = {"score", "keypoint_scores"}
+        return frozenset().union(*HOLDS.values()) | every | scores
+
+    def of_task(self, task: str) -> Format:
+        """Return the format for detect, segment, pose or obb."""
+        return Yolo(task)
+
+    def suited(self, columns: Collection[str]) -> Format:
+        """Return the format for the richest task that labels of another format can fill."""
+        for column, task in (("keypoints", "pose"), ("corners", "obb"), ("rotated_box", "obb"),
+                             ("polygons", "segment")):  # fmt: skip
+            if column in columns:
+                return Yolo(task)
+        return Yolo("detect")
+
+    def open(self, source: Path) -> Reading:
+        """Return a data set, opened: the folder with its YAML, or that file."""
+        from labelstore_converters.yolo.reading import YoloReading
+
+        return YoloReading(source, self._task)
+
+    def write(self, data: Writing, target: Path) -> Iterator[int]:
+        """Write a data set, yielding the number of annotations written so far."""
+        from labelstore_converters.yolo.writing import write
+
+        return write(data, target, self._task or "any", scores=self._task is None)
+
+    def losses(self, annotations: pa.RecordBatch, geometries: pa.RecordBatch) -> Mapping[str, int]:
+        """Return how many labels lose what a line of their task cannot say."""
+        from labelstore_converters.yolo.losses import losses
+
+        return losses(annotations, geometries, self._task or "any")
+
+
+FORMAT = Yolo()

@@ -1,0 +1,204 @@
+"""Where an Ultralytics data set keeps things: `data.yaml`, images, and their label files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from labelstore.errors import FormatError, InvalidInput, NotFound
+from labelstore_converters.yolo.description import SUBSETS, Description, described
+
+SUFFIXES = frozenset(
+    (".avif", ".bmp", ".dng", ".heic", ".heif", ".jp2", ".jpeg", ".jpg", ".mpo", ".pfm", ".png",
+     ".tif", ".tiff", ".webp")
+)  # fmt: skip
+"""Of images, as the official reader knows them."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One image.
+
+    Attributes:
+        uri: its path below the data set's folder; without a suffix where there is no image file.
+        label: path of its label file, there or not.
+        image: the file; None where there is none.
+    """
+
+    uri: str
+    label: str
+    image: Path | None
+
+
+@dataclass
+class Layout:
+    """A data set's files.
+
+    Attributes:
+        folder: what paths are below.
+        description: what its YAML says.
+        images: all images, in the order of the subsets and of their names.
+        notices: what is unusual, by code.
+    """
+
+    folder: Path
+    description: Description
+    images: list[Listed] = field(default_factory=list)
+    notices: Counter[str] = field(default_factory=Counter)
+
+
+def layout_of(source: Path) -> Layout:
+    """Return where the things of a data set are.
+
+    Args:
+        source: the folder with its YAML, or that file.
+
+    Raises:
+        NotFound: there is nothing there.
+        InvalidInput: the folder has no YAML, or several.
+        FormatError: the YAML is none of a data set; every fault is named.
+    """
+    path = _description_file(source)
+    description = described(path)
+    folder = path.parent
+    if description.path is not None and (folder / description.path).is_dir():
+        folder = folder / description.path
+    found = Layout(folder.resolve(), description)
+    for listed in _images(found):
+        found.images.append(listed)
+    if not found.images:
+        raise FormatError(str(path), ["train, val: no images and no label files are there"],
+                          code="yolo-empty")  # fmt: skip
+    return found
+
+
+def _description_file(source: Path) -> Path:
+    if not source.exists():
+        raise NotFound(f"{source}: no such file or folder", code="source-missing")
+    if source.is_file():
+        return source
+    found = sorted(p for p in source.iterdir() if p.suffix in (".yaml", ".yml"))
+    usual = [p for p in found if p.stem == "data"] or found
+    if len(usual) != 1:
+        names = ", ".join(p.name for p in usual)
+        said = f"has several YAML files ({names}); name one" if usual else "has no `data.yaml`"
+        raise InvalidInput(f"{source}: {said}", code="yolo-yaml")
+    return usual[0]
+
+
+def _images(layout: Layout) -> Iterator[Listed]:
+    """Yield images of each subset, then those that only a label file tells of."""
+    seen = set[str]()
+    for subset in SUBSETS:
+        for entry in layout.description.subsets.get(subset, []):
+            for listed in _entry(layout, entry):
+                if listed.uri not in seen:
+                    seen.add(listed.uri)
+                    yield listed
+    labels = {label_path(uri) for uri in seen}
+    for path in sorted(p.relative_to(layout.folder) for p in layout.folder.rglob("*.txt")):
+        label = path.as_posix()
+        if "labels" in path.parts[:-1] and label not in labels:
+            layout.notices["yolo-image-unlisted"] += 1
+            yield _of_label(layout, label)
+
+
+def _entry(layout: Layout, entry: str) -> Iterator[Listed]:
+    """Yield the images of a folder, or of a text file that lists them."""
+    place = layout.folder / entry
+    if not place.exists() and entry.startswith("../"):
+        place = layout.folder / entry[3:]
+    if place.is_file():
+        yield from _list_file(layout, place)
+    elif place.is_dir():
+        files = (p for p in place.rglob("*.*") if p.suffix.lower() in SUFFIXES)
+        yield from (_of_image(layout, p) for p in sorted(files))
+    else:
+        layout.notices["yolo-subset-missing"] += 1
+
+
+def _list_file(layout: Layout, path: Path) -> Iterator[Listed]:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.strip():
+            name = line.strip()
+            place = path.parent / name[2:] if name.startswith("./") else layout.folder / name
+            yield _of_image(layout, place)
+
+
+def _of_image(layout: Layout, image: Path) -> Listed:
+    inside = image.is_relative_to(layout.folder)
+    uri = (image.relative_to(layout.folder) if inside else image).as_posix()
+    there = image.is_file()
+    layout.notices["yolo-image-missing"] += not there
+    return Listed(uri, label_path(uri), image if there else None)
+
+
+def _of_label(layout: Layout, label: str) -> Listed:
+    """Return the image of a label file: the one beside which it would lie, if there is any."""
+    bare = image_path(label)
+    folder = layout.folder / PurePosixPath(bare).parent
+    stem = PurePosixPath(bare).name
+    for path in sorted(_siblings(folder, stem)):
+        return Listed(path.relative_to(layout.folder).as_posix(), label, path)
+    layout.notices["yolo-image-missing"] += 1
+    return Listed(bare, label, None)
+
+
+def _siblings(folder: Path, stem: str) -> Iterable[Path]:
+    found = folder.iterdir() if folder.is_dir() else iter(())
+    return (p for p in found if p.stem == stem and p.suffix.lower() in SUFFIXES)
+
+
+def label_path(uri: str) -> str:
+    """Return the label file of an image: the last `images` folder becomes `labels`.
+
+    Example:
+        >>> label_path("images/train/a.jpg")
+        'labels/train/a.txt'
+    """
+    suffix = PurePosixPath(uri).suffix
+    bare = uri.removesuffix(suffix) if suffix.lower() in SUFFIXES else uri
+    return _swapped(bare, "images", "labels") + ".txt"
+
+
+def image_path(label: str) -> str:
+    """Return the path of a label file's image, without the suffix that nobody knows."""
+    return _swapped(label, "labels", "images").removesuffix(".txt")
+
+
+def _swapped(path: str, old: str, new: str) -> str:
+    """Return a path whose last folder of one name has another."""
+    head, found, tail = f"/{path}".rpartition(f"/{old}/")
+    return f"{head}/{new}/{tail}".removeprefix("/") if found else path
+
+
+def sizes(image: Path) -> tuple[int, int, int] | None:
+    """Return width, height and EXIF orientation of an image, from its header; None where unread.
+
+    Width and height are the stored ones, before any turn.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(image) as opened:
+            turn = opened.getexif().get(0x0112, 1)
+            return (*opened.size, turn if turn in range(1, 9) else 1)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
+def turned(size: tuple[int, int, int], image: Path) -> tuple[int, int]:
+    """Return width and height as the official reader takes them: of JPEGs as they are shown."""
+    width, height, turn = size
+    sideways = turn in (6, 8) and image.suffix.lower() in (".jpg", ".jpeg")
+    return (height, width) if sideways else (width, height)
+
+
+def text_of(layout: Layout, listed: Listed) -> bytes | None:
+    """Return the text of an image's labels; None where there is no file."""
+    try:
+        return (layout.folder / listed.label).read_bytes()
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,185 @@
+"""Reading an Ultralytics data set, some images at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from labelstore.errors import FormatError
+from labelstore.model.tables import TABLES
+from labelstore.plugins import Piece
+from labelstore_converters.columns import batch, json_text
+from labelstore_converters.yolo.layout import layout_of, sizes, text_of, turned
+from labelstore_converters.yolo.lines import Lines, split_lines
+from labelstore_converters.yolo.numbertext import Floats
+from labelstore_converters.yolo.rows import LabelRows
+
+PIECE = 2_000
+"""Images a piece."""
+LINES = 20
+"""Bits of a place in the source that count lines; the others count images."""
+SHOWN_FAULTS = 20
+
+
+class YoloReading:
+    """A data set, opened; see `labelstore.plugins.Reading`.
+
+    Args:
+        source: its folder, or its YAML.
+        task: what lines are, where the YAML does not say it.
+    """
+
+    def __init__(self, source: Path, task: str | None) -> None:
+        self._layout = layout_of(source)
+        self._path = source
+        self._task = task or self._layout.description.task
+        self.pieces = -(-len(self._layout.images) // PIECE)
+        self._sizes = [sizes(i.image) if i.image else None for i in self._layout.images]
+        self.notices = self._notices()
+
+    def follow(self, leftovers: Mapping[str, Any], *, keep_order: bool) -> None:
+        """Tell rows as an earlier delivery told them: these have no order of keys."""
+
+    @property
+    def dataset(self) -> dict[str, Any]:
+        """Return the fields of the `datasets` row."""
+        said = self._layout.description
+        kept = {
+            "yaml": {"name": said.name, "text": said.text},
+            "final_newline": self._final_newline,
+        }
+        if self._task:
+            kept["task"] = self._task
+        data = said.text.encode()
+        file = {
+            "path": said.name,
+            "sha256": sha256(data).hexdigest(),
+            "size": len(data),
+            "newline": "crlf" if b"\r\n" in data else "lf" if b"\n" in data else "none",
+            "final_newline": data.endswith(b"\n"),
+            "bom": data.startswith(b"\xef\xbb\xbf"),
+            "json_style": None,
+        }
+        return {"info": None, "licenses": None, "files": [file], "leftovers": json_text(kept)}
+
+    def items(self) -> pa.Table:
+        """Return the images."""
+        listed = self._layout.images
+        known = [size or (None, None, None) for size in self._sizes]
+        widths, heights, turns = zip(*known, strict=True)
+        states, leftovers = zip(*map(self._file, range(len(listed))), strict=True)
+        columns = {
+            "item_id": range(len(listed)),
+            "modality": pa.repeat("image", len(listed)),
+            "uri": [i.uri for i in listed],
+            "width": widths,
+            "height": heights,
+            "exif_orientation": [None if t == 1 else t for t in turns],
+            "labelled_state": states,
+            "sources": [[_source(i, kept)] for i, kept in enumerate(leftovers)],
+        }
+        return pa.Table.from_batches([batch(TABLES["items"], columns)])
+
+    def categories(self) -> pa.Table:
+        """Return the classes."""
+        said = self._layout.description
+        count = len(said.names)
+        columns = {
+            "category_id": range(count),
+            "position": range(count),
+            "name": [name or None for name in said.names],
+            "keypoint_names": [said.keypoint_names] * count,
+            "flip_pairs": [said.flip] * count,
+            "sources": [[{**_source(i, {}), "source_id": i}] for i in range(count)],
+        }
+        return pa.Table.from_batches([batch(TABLES["categories"], columns)])
+
+    def annotations(self, piece: int) -> Piece:
+        """Return the labels of some images.
+
+        Raises:
+            FormatError: lines are no labels; every fault with its file and line.
+        """
+        begin = piece * PIECE
+        chosen = range(begin, min(begin + PIECE, len(self._layout.images)))
+        found = [(i, text) for i in chosen if (text := self._text(i))]
+        lines = split_lines(found)
+        said = self._layout.description
+        rows = LabelRows(lines, self._sides(lines), len(said.names), said.keypoints, self._task)
+        self._refuse(rows)
+        tables = rows.tables((lines.files << LINES) + lines.places)
+        return Piece(*tables, unlisted_categories=rows.unlisted, notices=dict(rows.notices))
+
+    def _refuse(self, rows: LabelRows) -> None:
+        lines = rows.lines
+        told = [
+            f"{self._layout.images[lines.files[row]].label}, line {lines.places[row] + 1}: {said}"
+            for row, said in sorted(rows.faults())
+        ]
+        if told:
+            more = [f"and {len(told) - SHOWN_FAULTS} more faults like these"]
+            shown = told[:SHOWN_FAULTS] + (more if told[SHOWN_FAULTS:] else [])
+            raise FormatError(str(self._path), shown, code="yolo-line")
+
+    def _sides(self, lines: Lines) -> Floats:
+        """Return width and height of each line's image, as labels count them; shape (n, 2)."""
+        found = np.full((len(self._sizes), 2), np.nan)
+        for i, (size, listed) in enumerate(zip(self._sizes, self._layout.images, strict=True)):
+            if size is not None and listed.image is not None:
+                found[i] = turned(size, listed.image)
+        return found[lines.files]
+
+    def _text(self, image: int) -> str | None:
+        """Return the text of an image's labels; None where there is no file.
+
+        Raises:
+            FormatError: it is no UTF-8.
+        """
+        listed = self._layout.images[image]
+        data = text_of(self._layout, listed)
+        try:
+            return None if data is None else data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            said = f"{listed.label}, byte {error.start}: is no UTF-8"
+            raise FormatError(str(self._path), [said]) from error
+
+    def _file(self, image: int) -> tuple[str, dict[str, Any]]:
+        """Return what an image's label file is, and what rows do not say of its text."""
+        text = self._text(image)
+        if text is None:
+            return "listed_no_file", {}
+        lines = text.split("\n")
+        kept: dict[str, Any] = {}
+        if text.endswith("\n") != self._final_newline and text:
+            kept["final_newline"] = text.endswith("\n")
+        blank = [i for i, line in enumerate(lines[:-1] or lines) if not line.strip() and text]
+        if blank or (lines[-1] and not lines[-1].strip()):
+            kept["text"] = text
+        if not text.strip():
+            return "empty_file", {**kept, **({"text": text} if text else {})}
+        return "labelled", kept
+
+    @cached_property
+    def _final_newline(self) -> bool:
+        """Say whether label files end with a line's end, by the first that has a line."""
+        texts = filter(None, map(self._text, range(len(self._layout.images))))
+        return next(texts, "\n").endswith("\n")
+
+    def _notices(self) -> dict[str, int]:
+        found = dict(self._layout.notices)
+        unread = sum(
+            size is None and i.image is not None
+            for size, i in zip(self._sizes, self._layout.images, strict=True)
+        )
+        found["yolo-size-unknown"] = unread
+        return {code: count for code, count in found.items() if count}
+
+
+def _source(seq: int, kept: Mapping[str, Any]) -> dict[str, Any]:
+    return {"dataset_id": 0, "seq": seq, "leftovers": json_text(kept) if kept else None}

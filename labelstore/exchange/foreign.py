@@ -1,0 +1,86 @@
+"""Labels that came in one format and go out in another, or that came in none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from labelstore.model.arrow import with_column
+from labelstore.model.tables import TABLES, Table
+
+Pair = tuple[pa.RecordBatch, pa.RecordBatch]
+SAID = ("info", "licenses")
+"""What a source says of itself as a whole."""
+BY_HAND = {"dataset_id": 0, "name": "labels", "format": "", "layer": "", "info": None,
+           "licenses": None, "files": None, "leftovers": None}  # fmt: skip
+"""The data set of labels that came from no file."""
+
+
+def described_anew(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a data set's row without what only its own format can say."""
+    return {**dataset, "files": None, "leftovers": None, **dict.fromkeys(SAID)}
+
+
+def dataset_losses(dataset: Mapping[str, Any]) -> dict[str, int]:
+    """Return what the other format does not say of the data set."""
+    return {f"datasets.{name}": 1 for name in SAID if dataset[name] is not None}
+
+
+def listed_anew(rows: pa.Table, *, ids: bool) -> pa.Table:
+    """Return items or classes as a new source lists them, in their order.
+
+    Args:
+        rows: of `items` or `categories`.
+        ids: whether the format has ids: from 1, in this order.
+    """
+    kind = rows.schema.field("sources").type
+    sources = [
+        [{"dataset_id": 0, "seq": i, "source_id": i + 1 if ids else None}]
+        for i in range(rows.num_rows)
+    ]
+    return with_column(rows, "sources", pa.array(sources, kind))
+
+
+def listed_losses(table: Table, rows: pa.Table, *, ids: bool) -> dict[str, int]:
+    """Return what the source says of items or classes that another format does not."""
+    sources = rows.column("sources").combine_chunks().flatten()
+    names = ["leftovers"] if ids else ["leftovers", "source_id", "source_key"]
+    counts = {name: len(sources) - sources.field(name).null_count for name in names}
+    return {f"{table.name}.{name}": count for name, count in counts.items() if count}
+
+
+def everything(table: Table, rows: pa.Table) -> pa.Table:
+    """Return all items or classes, in the order of their ids."""
+    return listed_anew(rows.sort_by(table.id_column), ids=True)
+
+
+def batches_anew(batches: Iterable[Pair], *, ids: bool) -> Iterator[Pair]:
+    """Yield labels as a new source has them: nothing of how another one wrote them.
+
+    Args:
+        batches: annotations and geometries, in order.
+        ids: whether the format has ids: from 1, in this order.
+    """
+    count = 0
+    for rows, shapes in batches:
+        size = len(rows)
+        numbers = pa.array(count + 1 + np.arange(size)) if ids else pa.nulls(size, pa.int64())
+        count += size
+        for name in ("number_style", "leftovers", "source_key"):
+            kind = TABLES["annotations"].schema.field(name).type
+            rows = with_column(rows, name, pa.nulls(size, kind))
+        yield with_column(rows, "source_id", numbers), shapes
+
+
+def id_losses(tables: Iterable[pa.Table]) -> dict[str, int]:
+    """Return how many labels have an id of their source."""
+    count = sum(
+        pc.sum(pc.or_(t.column("source_id").is_valid(), t.column("source_key").is_valid())).as_py()
+        or 0
+        for t in tables
+    )
+    return {"source_id": count} if count else {}

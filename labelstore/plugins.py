@@ -109,6 +109,8 @@ class Format(ABC):
     """Content columns of `items` and of `categories` that it can hold."""
     has_ids: bool
     """Whether labels, items and classes have ids of their own in it."""
+    has_tags: bool
+    """Whether labels may be without a shape."""
     tasks: tuple[str, ...] = ()
     """Kinds of content of which a source has one."""
 

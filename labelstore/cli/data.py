@@ -103,7 +103,7 @@ def import_(
             format, source, layer=layer, mode=mode, by=by, dataset=dataset, message=message,
             dry_run=dry_run, commit=message is not None, tag=tag, task=task, progress=advance,
         )  # fmt: skip
-    _warn(format, report.notices, quiet)
+    warn(format, report.notices, quiet)
     commit = report.commit
     if json:
         emit_json("import", {**report.__dict__, "tag": tag if commit else None})
@@ -186,14 +186,15 @@ def export(
     if json:
         emit_json("export", report.__dict__)
         return
-    _warn(format, report.notices, quiet)
+    warn(format, report.notices, quiet)
     typer.echo(
         f"wrote {counted(report.annotations, 'label')} on {counted(report.items, 'item')} "
         f"{'of the stage ' if at is None and opened_store.staged() else ''}to {target}"
     )
 
 
-def _warn(format: str, notices: Mapping[str, int], quiet: bool) -> None:
+def warn(format: str, notices: Mapping[str, int], quiet: bool) -> None:
+    """Print what an import or export of a format counts that is unusual."""
     from labelstore.exchange.notices import words
 
     for code, count in notices.items():

@@ -322,3 +322,23 @@ def test_what_cannot_be_written_is_told(store: Store, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="has no task 'depth'"):
         store.export_to("yolo", tmp_path / "out", task="depth")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_becomes_another_without_a_store(tmp_path: Path, cli: Run) -> None:
+    out = tmp_path / "out"
+    words = ("convert", COCO, out, "--from", "coco", "--to", "yolo", "--task", "detect")
+    refused = cli(*words, cwd=tmp_path)
+    assert (refused.returncode, out.exists()) == (1, False)
+    assert "yolo-drops-area" in refused.stderr
+    done = cli(*words, "--allow-loss", "all", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["export"]["annotations"] == 3
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_formats_say_what_they_hold(cli: Run) -> None:
+    told = json.loads(cli("formats", "--json").stdout)["formats"]
+    kinds = {(f["format"], f["task"]): set(f["kinds"]) for f in told}
+    assert kinds["coco", None] >= {"box", "polygon", "mask", "keypoints", "text"}
+    assert kinds["yolo", "obb"] == {"corners", "rotated_box"}
+    assert "polygon  " in cli("formats").stdout

@@ -39,6 +39,7 @@ class Coco(Format):
     name = "coco"
     notices = NOTICES
     has_ids = True
+    has_tags = True
 
     @property
     def carries(self) -> frozenset[str]:

@@ -17,7 +17,6 @@ NOTICES = {
     "yolo-subset-missing": "folders or lists that the YAML names and that are not there",
     "yolo-size-unknown": "images whose header cannot be read: their sizes are unknown",
     "yolo-keypoint-scores": "labels whose keypoints have a score in place of a visibility",
-    "yolo-crowds-alike": "crowds that stand as objects like any other",
     "yolo-rings-apart": "labels of several rings, each a label of its own now",
     "yolo-boxes-follow": "labels whose stated box is not that of their outline, and goes",
     "yolo-boxes-as-outlines": "boxes that stand as outlines of four points",
@@ -44,6 +43,7 @@ class Yolo(Format):
     name = "yolo"
     notices = NOTICES
     has_ids = False
+    has_tags = False
     tasks = tuple(HOLDS)
     lists: Mapping[str, frozenset[str]] = {
         "items": frozenset(
@@ -58,7 +58,7 @@ class Yolo(Format):
     @property
     def carries(self) -> frozenset[str]:
         """Return the content columns of `annotations` and `geometries` that it can hold."""
-        every = {"category_id", "is_crowd", "leftovers"}
+        every = {"category_id", "leftovers"}
         if self._task is not None:
             return HOLDS[self._task] | every
         scores = {"score", "keypoint_scores"}

@@ -27,10 +27,7 @@ def losses(
         task: detect, segment, pose, obb or any.
     """
     lines = np.bincount(line_numbers(geometries, task, None).rows, minlength=len(annotations))
-    found = {
-        "yolo-shapes-left-out": int((lines == 0).sum()),
-        "yolo-crowds-alike": pc.sum(annotations.column("is_crowd")).as_py() or 0,
-    }
+    found = {"yolo-shapes-left-out": int((lines == 0).sum())}
     outlined = geometries.column("polygons").is_valid()
     if task in ("segment", "any"):
         found["yolo-rings-apart"] = int((lines > 1).sum())

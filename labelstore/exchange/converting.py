@@ -1,0 +1,53 @@
+"""From one format to another, by way of a store that is thrown away."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from labelstore.exchange.exporting import ExportReport, export_to
+from labelstore.exchange.importing import ImportReport, import_from
+from labelstore.versions.setup import init
+from labelstore.versions.stage import open_stage
+
+
+def convert(
+    source: Path,
+    target: Path,
+    source_format: str,
+    target_format: str,
+    *,
+    source_task: str | None = None,
+    task: str | None = None,
+    allow_loss: Collection[str] = (),
+    progress: Callable[[str, int, int], None] | None = None,
+) -> tuple[ImportReport, ExportReport]:
+    """Turn labels of one format into another.
+
+    Args:
+        source: file or folder that the format's own tools take.
+        target: file or folder to write.
+        source_format: name of a converter.
+        target_format: name of a converter.
+        source_task: kind of content of the source, where its format has several.
+        task: kind of content to write, where the format has several.
+        allow_loss: codes of losses that are accepted, or `all`.
+        progress: told how far things are.
+
+    Raises:
+        FormatError: the source breaks its format.
+        LossRefused: something would be lost; nothing is written.
+    """
+    with tempfile.TemporaryDirectory(prefix="labelstore-") as folder:
+        workspace = init(Path(folder))
+        brought = import_from(
+            workspace, source_format, source, task=source_task, progress=progress
+        )
+        staged = open_stage(workspace)
+        manifest = staged.manifest if staged else workspace.manifest("HEAD")
+        report = export_to(
+            manifest, target_format, target, layer=workspace.default_layer, task=task,
+            allow_loss=allow_loss, progress=progress,
+        )  # fmt: skip
+    return brought, report

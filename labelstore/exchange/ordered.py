@@ -133,7 +133,7 @@ class OrderedRows:
             for column in TABLES[name].columns("content"):
                 if column in carried or column in ALWAYS:
                     continue
-                count = sum(_said(t.column(column)) for t in tables)
+                count = sum(_said(column, t.column(column)) for t in tables)
                 if count:
                     found[column] = count
         return found
@@ -155,11 +155,11 @@ class OrderedRows:
         return pa.concat_batches(taken).take(pa.array(back))
 
 
-def _said(column: pa.ChunkedArray) -> int:
+def _said(name: str, values: pa.ChunkedArray) -> int:
     """Return how many rows say something in a column; that a label is no crowd says nothing."""
-    if pa.types.is_boolean(column.type):
-        return pc.sum(column).as_py() or 0
-    return int(len(column) - column.null_count)
+    if name == "is_crowd":
+        return pc.sum(values).as_py() or 0
+    return int(len(values) - values.null_count)
 
 
 def _own(rows: pa.Table, dataset_id: int, with_unsourced: bool) -> pa.ChunkedArray:

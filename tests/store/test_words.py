@@ -102,7 +102,7 @@ def test_warnings_say_what_they_count(v1: Store, cli: Run, tmp_path: Path) -> No
 
 
 def test_the_shell_completes_tags_and_formats(v1: Store, cli: Run) -> None:
-    for words, number, wanted in (("diff v", "2", "v1"), ("import ", "2", "coco")):
+    for words, number, wanted in (("diff v", "2", "v1"), ("import c", "2", "coco")):
         done = cli(
             cwd=v1.workspace.folder,
             _LABELSTORE_COMPLETE="complete_bash",

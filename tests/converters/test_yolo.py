@@ -140,6 +140,23 @@ def test_without_an_image_coordinates_stay_parts_of_it(store: Store, tmp_path: P
         store.export_to("coco", tmp_path / "out.json")
 
 
+def test_a_jpeg_on_its_side_is_measured_as_it_is_shown(store: Store, tmp_path: Path) -> None:
+    source = dataset(tmp_path / "in", {})
+    (source / "labels/a.txt").write_text("0 0.500000 0.250000 0.100000 0.200000\n")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("L", (640, 480)).save(source / "images/a.jpg", exif=exif)
+    store.import_from("yolo", source)
+    (row,) = store.query(
+        "SELECT i.width, i.height, i.exif_orientation AS turn, l.box FROM labels l "
+        "JOIN items i USING (item_id)"
+    ).to_pylist()
+    assert (row["width"], row["height"], row["turn"]) == (640, 480, 6)
+    assert list(row["box"].values()) == [240, 160, 48, 128]
+    store.export_to("yolo", tmp_path / "out")
+    assert texts(tmp_path / "out") == texts(source)
+
+
 POSE = "train: images\nval: images\nnames: [person]\nkpt_shape: [2, 3]\nflip_idx: [1, 0]\n"
 
 

@@ -15,6 +15,8 @@ SUFFIXES = frozenset(
      ".tif", ".tiff", ".webp")
 )  # fmt: skip
 """Of images, as the official reader knows them."""
+ORIENTATION = 0x0112
+"""EXIF's number for how an image is turned."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +93,12 @@ def _description_file(source: Path) -> Path:
 def _images(layout: Layout) -> Iterator[Listed]:
     """Yield images of each subset, then those that only a label file tells of."""
     seen = set[str]()
-    for subset in SUBSETS:
-        for entry in layout.description.subsets.get(subset, []):
-            for listed in _entry(layout, entry):
-                if listed.uri not in seen:
-                    seen.add(listed.uri)
-                    yield listed
+    entries = [e for subset in SUBSETS for e in layout.description.subsets.get(subset, [])]
+    for entry in dict.fromkeys(entries):
+        for listed in _entry(layout, entry):
+            if listed.uri not in seen:
+                seen.add(listed.uri)
+                yield listed
     labels = {label_path(uri) for uri in seen}
     for path in sorted(p.relative_to(layout.folder) for p in layout.folder.rglob("*.txt")):
         label = path.as_posix()
@@ -183,7 +185,8 @@ def sizes(image: Path) -> tuple[int, int, int] | None:
 
     try:
         with Image.open(image) as opened:
-            turn = opened.getexif().get(0x0112, 1)
+            header = opened.format in ("JPEG", "MPO")  # others would decode their pixels for it
+            turn = opened.getexif().get(ORIENTATION, 1) if header else 1
             return (*opened.size, turn if turn in range(1, 9) else 1)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None

@@ -16,7 +16,7 @@ from labelstore.model.tables import TABLES
 from labelstore.plugins import Piece
 from labelstore_converters.columns import batch, json_text
 from labelstore_converters.yolo.layout import layout_of, sizes, text_of, turned
-from labelstore_converters.yolo.lines import Lines, split_lines
+from labelstore_converters.yolo.lines import split_lines
 from labelstore_converters.yolo.numbertext import Floats
 from labelstore_converters.yolo.rows import LabelRows
 
@@ -111,7 +111,9 @@ class YoloReading:
         found = [(i, text) for i in chosen if (text := self._text(i))]
         lines = split_lines(found)
         said = self._layout.description
-        rows = LabelRows(lines, self._sides(lines), len(said.names), said.keypoints, self._task)
+        rows = LabelRows(
+            lines, self._sides[lines.files], len(said.names), said.keypoints, self._task
+        )
         self._refuse(rows)
         tables = rows.tables((lines.files << LINES) + lines.places)
         return Piece(*tables, unlisted_categories=rows.unlisted, notices=dict(rows.notices))
@@ -127,13 +129,14 @@ class YoloReading:
             shown = told[:SHOWN_FAULTS] + (more if told[SHOWN_FAULTS:] else [])
             raise FormatError(str(self._path), shown, code="yolo-line")
 
-    def _sides(self, lines: Lines) -> Floats:
-        """Return width and height of each line's image, as labels count them; shape (n, 2)."""
+    @cached_property
+    def _sides(self) -> Floats:
+        """Return width and height of each image, as labels count them; shape (n, 2)."""
         found = np.full((len(self._sizes), 2), np.nan)
         for i, (size, listed) in enumerate(zip(self._sizes, self._layout.images, strict=True)):
             if size is not None and listed.image is not None:
                 found[i] = turned(size, listed.image)
-        return found[lines.files]
+        return found
 
     def _text(self, image: int) -> str | None:
         """Return the text of an image's labels; None where there is no file.

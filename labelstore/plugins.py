@@ -109,6 +109,8 @@ class Format(ABC):
     """Content columns of `items` and of `categories` that it can hold."""
     has_ids: bool
     """Whether labels, items and classes have ids of their own in it."""
+    keeps_words: bool
+    """Whether what its rows keep beside the columns says more than how a file was written."""
     has_tags: bool
     """Whether labels may be without a shape."""
     tasks: tuple[str, ...] = ()
@@ -147,12 +149,23 @@ class Format(ABC):
         """
         return self
 
-    def losses(self, annotations: pa.RecordBatch, geometries: pa.RecordBatch) -> Mapping[str, int]:
+    def of_source(self, leftovers: Mapping[str, Any]) -> Format:
+        """Return the format as a source of it was that was read.
+
+        Args:
+            leftovers: of its `datasets` row.
+        """
+        return self
+
+    def losses(
+        self, annotations: pa.RecordBatch, geometries: pa.RecordBatch, items: pa.Table
+    ) -> Mapping[str, int]:
         """Return how many labels lose something that a column holds and a file does not, by code.
 
         Args:
             annotations: n rows.
             geometries: the same rows' shapes.
+            items: rows of all items.
         """
         return {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -87,6 +88,8 @@ def export_to(
     foreign = described["format"] != format_name
     number = described["dataset_id"]
     converter = find_format(format_name, task)
+    if task is None and not foreign:
+        converter = converter.of_source(json.loads(described["leftovers"] or "{}"))
     rows = OrderedRows(
         manifest, layer, number, with_unsourced=alone, complete=foreign, held=converter.carries
     )
@@ -97,21 +100,23 @@ def export_to(
         name: _listed(manifest, name, number, used, notices)
         for name, used in (("items", rows.items), ("categories", rows.categories))
     }
-    losses = rows.losses(converter.carries - ({"leftovers"} if foreign else set()))
+    wordy = foreign and _keeps_words(described["format"])
+    losses = rows.losses(converter.carries - ({"leftovers"} if wordy else set()))
     for name, own in listed.items():
         losses |= _listed_losses(name, own, converter.lists[name])
     batches = rows.batches
     if foreign:
         ids = converter.has_ids
-        losses |= dataset_losses(described) | ({} if ids else id_losses(rows.tables))
+        told = ids or number == BY_HAND["dataset_id"]
+        losses |= dataset_losses(described) | ({} if told else id_losses(rows.tables))
         for name, own in listed.items():
-            losses |= listed_losses(TABLES[name], own, ids=ids)
+            losses |= listed_losses(TABLES[name], own, ids=told)
             listed[name] = listed_anew(own, ids=ids)
         described, batches = described_anew(described), partial(_anew, rows, ids=ids)
     judged: Counter[str] = Counter()
     if foreign or rows.edited:
         for pair in batches():
-            judged.update(converter.losses(*pair))
+            judged.update(converter.losses(*pair, listed["items"]))
     notices.update(_accepted(losses, judged, converter, allow_loss))
     if rows.unsourced and not foreign:
         notices["annotations-given-ids"] = rows.unsourced
@@ -123,6 +128,11 @@ def export_to(
             progress("writing", done, rows.count)
     names = [described["name"]]
     return ExportReport(str(target), names, listed["items"].num_rows, rows.count, dict(notices))
+
+
+def _keeps_words(format_name: str) -> bool:
+    """Say whether what a source's rows keep says more than how it was written."""
+    return bool(format_name) and find_format(format_name).keeps_words
 
 
 def _anew(rows: OrderedRows, *, ids: bool) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:

@@ -187,7 +187,8 @@ def _write(target: Spill, number: int, piece: Piece, numbering: Numbering) -> De
 
 def _save(path: Path, rows: pa.Table, order: Ids) -> None:
     """Write rows in an order, packed."""
-    (batch,) = rows.combine_chunks().to_batches()
+    batches = rows.combine_chunks().to_batches()
+    batch = batches[0] if batches else pa.RecordBatch.from_pylist([], rows.schema)
     packed = pack(batch).take(pa.array(order))
     with pa.ipc.new_file(str(path), packed.schema) as file:
         file.write_batch(packed)

@@ -330,8 +330,9 @@ def test_what_cannot_be_written_is_told(store: Store, tmp_path: Path) -> None:
     with store.edit() as edit:
         edit.add([{"item": u, "category": "car", "x": 1, "y": 2, "width": 3, "height": 4}
                   for u in ("a.jpg", "a.png")],
-                 items=[{"uri": "a.jpg"}, {"uri": "a.png"}],
+                 items=[{"uri": u, "width": 9, "height": 9} for u in ("a.jpg", "a.png", "b.jpg")],
                  categories=[{"name": "car"}])  # fmt: skip
+        edit.add([{"item": "a.png", "category": "car", "x": 2, "y": 2, "width": 3, "height": 4}])
     with pytest.raises(FormatError, match="would share this label file"):
         store.export_to("yolo", tmp_path / "out", allow_loss=["all"])
     with store.edit() as edit:
@@ -359,3 +360,145 @@ def test_formats_say_what_they_hold(cli: Run) -> None:
     assert kinds["coco", None] >= {"box", "polygon", "mask", "keypoints", "text"}
     assert kinds["yolo", "obb"] == {"corners", "rotated_box"}
     assert "polygon  " in cli("formats").stdout
+
+
+NAMES = "train: images\nval: images\nnames: [car, person, dog]\n"
+
+
+def exported(store: Store, target: Path, **options: Any) -> dict[str, str]:
+    store.export_to("yolo", target, allow_loss=["all"], **options)
+    return {name: text.decode() for name, text in texts(target).items()}
+
+
+def test_classes_and_lines_have_one_numbering(store: Store, tmp_path: Path) -> None:
+    lines = "".join(f"{c} 0.5 0.5 0.1 0.{c + 1}\n" for c in range(3))
+    store.import_from(
+        "yolo", dataset(tmp_path / "in", {"a": lines}, NAMES), message="in", commit=True
+    )
+    (tmp_path / "c.yaml").write_text("classes: [{name: person, merge: [car]}]")
+    store.apply_ontology(tmp_path / "c.yaml")
+    found = exported(store, tmp_path / "merged")
+    assert "0: person\n  1: dog" in found["data.yaml"]
+    assert [t[0] for t in found["labels/a.txt"].splitlines()] == ["0", "0", "1"]
+
+
+def test_an_unlisted_class_keeps_its_number_and_a_new_one_follows(
+    store: Store, tmp_path: Path
+) -> None:
+    store.import_from("yolo", dataset(tmp_path / "in", {"a": "7 0.5 0.5 0.1 0.1\n"}, NAMES))
+    with store.edit() as edit:
+        edit.add([{"uri": "images/a.png", "category": "cat", "x": 1, "y": 1, "width": 2,
+                   "height": 2}], categories=[{"name": "cat"}])  # fmt: skip
+    found = exported(store, tmp_path / "out")
+    assert "3: cat" in found["data.yaml"]
+    assert [t[0] for t in found["labels/a.txt"].splitlines()] == ["7", "3"]
+
+
+def test_a_data_set_without_labels(store: Store, tmp_path: Path) -> None:
+    source = dataset(tmp_path / "in", {"a": "", "b": None})
+    assert store.import_from("yolo", source).annotations == 0
+    assert exported(store, tmp_path / "out") == {n: t.decode() for n, t in texts(source).items()}
+
+
+def test_labels_without_class_are_told_and_left_out(store: Store, tmp_path: Path) -> None:
+    with store.edit() as edit:
+        edit.add([{"item": "a.jpg", "x": 1, "y": 2, "width": 3, "height": 4}],
+                 items=[{"uri": "a.jpg", "width": 10, "height": 10}])  # fmt: skip
+    with pytest.raises(LossRefused) as caught:
+        store.export_to("yolo", tmp_path / "out")
+    assert "yolo-without-class (1 labels of no class; left out)" in str(caught.value)
+    assert "source_id" not in str(caught.value)
+    assert exported(store, tmp_path / "out")["labels/a.txt"] == ""
+
+
+COCO_LABEL = {"id": 1, "image_id": 1, "category_id": 1, "area": 1.0, "iscrowd": 0}
+
+
+def from_coco(store: Store, path: Path, labels: list[dict[str, Any]], **category: Any) -> None:
+    told = {"images": [{"id": 1, "file_name": "a.jpg", "width": 100, "height": 50}],
+            "categories": [{"id": 1, "name": "yes", **category}, {"id": 2, "name": "1:30"}],
+            "annotations": [{**COCO_LABEL, "id": i, **a}
+                            for i, a in enumerate(labels, 1)]}  # fmt: skip
+    path.write_text(json.dumps(told))
+    store.import_from("coco", path)
+
+
+def test_names_read_back_as_they_are(store: Store, tmp_path: Path) -> None:
+    from_coco(store, tmp_path / "in.json", [{"bbox": [1, 2, 3, 4]}])
+    exported(store, tmp_path / "out")
+    names = Yolo().open(tmp_path / "out").categories().column("name").to_pylist()
+    assert names == ["yes", "1:30"]
+    assert "path" not in (tmp_path / "out/data.yaml").read_text()
+
+
+def test_what_its_reader_would_refuse_or_misread_is_told(store: Store, tmp_path: Path) -> None:
+    labels: list[dict[str, Any]] = [
+        {"bbox": [90, 40, 50, 50]},
+        {"bbox": [1, 2, 2, 2], "segmentation": [[1, 2, 3, 4]]},
+        {"bbox": [0, 0, 4, 4], "segmentation": [[0, 0, 4, 0, 4, 4], [1, 2, 3, 4]]},
+    ]
+    from_coco(store, tmp_path / "in.json", labels)
+    with pytest.raises(LossRefused) as caught:
+        store.export_to("yolo", tmp_path / "out", task="segment")
+    for code, count in (("outside-image", 1), ("rings-too-short", 2), ("shapes-left-out", 1)):
+        assert f"yolo-{code} ({count} " in str(caught.value)
+    lines = exported(store, tmp_path / "out")["labels/a.txt"].splitlines()
+    assert [len(t.split()) for t in lines] == [9, 7]
+
+
+def test_poses_have_one_number_of_points(store: Store, tmp_path: Path) -> None:
+    points = {"keypoints": [1, 2, 2, 3, 4, 0], "num_keypoints": 1, "bbox": [0, 0, 5, 5]}
+    from_coco(store, tmp_path / "in.json", [{**points, "category_id": 2}])
+    found = exported(store, tmp_path / "out")
+    assert "kpt_shape: [2, 3]" in found["data.yaml"]
+    assert len(found["labels/a.txt"].split()) == 11
+    other = init_store(tmp_path / "other")
+    from_coco(other, tmp_path / "in2.json", [points, {**points, "keypoints": [1, 2, 2]}])
+    with pytest.raises(InvalidInput, match="objects have 1, 2 keypoints"):
+        exported(other, tmp_path / "out2")
+    assert not (tmp_path / "out2").exists()
+
+
+def test_lists_of_images_come_back(store: Store, tmp_path: Path) -> None:
+    source = dataset(tmp_path / "in", {"a": None, "b": "0 0.5 0.5 0.1 0.1\n"},
+                     "train: train.txt\nval: images\nnames: [car]\n")  # fmt: skip
+    (source / "train.txt").write_text("./images/b.png\nimages/a.png\n")
+    store.import_from("yolo", source)
+    uris = store.query("SELECT uri FROM items ORDER BY sources[1].seq").to_pylist()
+    assert [r["uri"] for r in uris] == ["images/b.png", "images/a.png"]
+    assert exported(store, tmp_path / "out") == {n: t.decode() for n, t in texts(source).items()}
+
+
+@pytest.mark.parametrize("end", ["\r", "\x0c", "\r\n"])
+def test_any_end_of_a_line_ends_a_label(store: Store, tmp_path: Path, end: str) -> None:
+    text = f"0 0.5 0.5 0.1 0.1{end}1 0.3 0.3 0.1 0.1{end}"
+    source = dataset(tmp_path / "in", {"a": text})
+    assert store.import_from("yolo", source, message="in", commit=True).annotations == 2
+    assert exported(store, tmp_path / "out")["labels/a.txt"] == text
+    with store.edit() as edit:
+        edit.update(where="category = 'car'", set={"category": "'person'"})
+    edited = exported(store, tmp_path / "edited")["labels/a.txt"]
+    assert edited.startswith("1 0.5 0.5 0.1 0.1" + ("\r\n" if end == "\r\n" else "\n"))
+
+
+def test_a_folder_below_that_of_the_yaml(store: Store, tmp_path: Path) -> None:
+    dataset(tmp_path / "in/sub", {"a": "0 0.5 0.5 0.1 0.1\n"})
+    (tmp_path / "in/sub/data.yaml").rename(tmp_path / "in/data.yaml")
+    with open(tmp_path / "in/data.yaml", "a") as file:
+        file.write("path: sub\n")
+    (tmp_path / "in/sub/labels/classes.txt").write_text("car\nperson\n")
+    (tmp_path / "in/sub/images/._a.png").write_bytes(b"")
+    store.import_from("yolo", tmp_path / "in")
+    assert sorted(exported(store, tmp_path / "out")) == ["data.yaml", "sub/labels/a.txt"]
+    assert store.query("SELECT count(*) AS n FROM items").to_pylist() == [{"n": 1}]
+
+
+def test_an_obb_set_stays_one(store: Store, tmp_path: Path) -> None:
+    source = dataset(tmp_path / "in", {"a": "1 0 0 0.5 0 0.5 0.5 0 0.5\n"})
+    store.import_from("yolo", source, task="obb", message="in", commit=True)
+    assert not store.import_from("yolo", source, mode="update").changed
+    with store.edit() as edit:
+        edit.add([{"uri": "images/a.png", "category": "car", "cx": 320, "cy": 240, "width": 64,
+                   "height": 48, "angle": 0.0}])  # fmt: skip
+    lines = exported(store, tmp_path / "out")["labels/a.txt"].splitlines()
+    assert lines == ["1 0 0 0.5 0 0.5 0.5 0 0.5", "0 0.45 0.45 0.55 0.45 0.55 0.55 0.45 0.55"]

@@ -40,6 +40,7 @@ class Coco(Format):
     notices = NOTICES
     has_ids = True
     has_tags = True
+    keeps_words = True
 
     @property
     def carries(self) -> frozenset[str]:
@@ -66,7 +67,9 @@ class Coco(Format):
 
         return write(data, target)
 
-    def losses(self, annotations: pa.RecordBatch, geometries: pa.RecordBatch) -> Mapping[str, int]:
+    def losses(
+        self, annotations: pa.RecordBatch, geometries: pa.RecordBatch, items: pa.Table
+    ) -> Mapping[str, int]:
         """Return how many labels have shapes that COCO cannot say."""
         from labelstore_converters.coco.annotation_objects import foreign_shapes
 

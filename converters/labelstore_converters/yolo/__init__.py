@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labelstore.plugins import Format, Reading, Writing
 
@@ -21,6 +21,10 @@ NOTICES = {
     "yolo-boxes-follow": "labels whose stated box is not that of their outline, and goes",
     "yolo-boxes-as-outlines": "boxes that stand as outlines of four points",
     "yolo-rotated-as-corners": "rotated boxes that stand as their corners",
+    "yolo-outside-image": "labels that reach out of their image; its reader drops such images",
+    "yolo-rings-too-short": "labels with rings of fewer than three points; left out",
+    "yolo-without-class": "labels of no class; left out",
+    "yolo-path-outside": "the data set's folder lies outside that of its YAML",
     "yolo-shapes-left-out": "labels without a shape that the task has; left out",
 }
 BOX = frozenset({"box", "box_form"})
@@ -38,12 +42,14 @@ class Yolo(Format):
 
     Args:
         task: detect, segment, pose or obb; None for that of each label's shape.
+        scores: whether lines may end with one, as those of predictions do.
     """
 
     name = "yolo"
     notices = NOTICES
     has_ids = False
     has_tags = False
+    keeps_words = False
     tasks = tuple(HOLDS)
     lists: Mapping[str, frozenset[str]] = {
         "items": frozenset(
@@ -52,21 +58,25 @@ class Yolo(Format):
         "categories": frozenset({"name", "keypoint_names", "flip_pairs", "unlisted"}),
     }
 
-    def __init__(self, task: str | None = None) -> None:
+    def __init__(self, task: str | None = None, *, scores: bool = False) -> None:
         self._task = task
+        self._scores = scores or task is None
 
     @property
     def carries(self) -> frozenset[str]:
         """Return the content columns of `annotations` and `geometries` that it can hold."""
         every = {"category_id", "leftovers"}
-        if self._task is not None:
-            return HOLDS[self._task] | every
-        scores = {"score", "keypoint_scores"}
-        return frozenset().union(*HOLDS.values()) | every | scores
+        scores = {"score", "keypoint_scores"} if self._scores else set()
+        shapes = HOLDS[self._task] if self._task else frozenset().union(*HOLDS.values())
+        return shapes | every | scores
 
     def of_task(self, task: str) -> Format:
         """Return the format for detect, segment, pose or obb."""
         return Yolo(task)
+
+    def of_source(self, leftovers: Mapping[str, Any]) -> Format:
+        """Return the format of the task that the data set said, with what predictions have."""
+        return Yolo(leftovers.get("task"), scores=True)
 
     def suited(self, columns: Collection[str]) -> Format:
         """Return the format for the richest task that labels of another format can fill."""
@@ -86,13 +96,15 @@ class Yolo(Format):
         """Write a data set, yielding the number of annotations written so far."""
         from labelstore_converters.yolo.writing import write
 
-        return write(data, target, self._task or "any", scores=self._task is None)
+        return write(data, target, self._task or "any", scores=self._scores)
 
-    def losses(self, annotations: pa.RecordBatch, geometries: pa.RecordBatch) -> Mapping[str, int]:
+    def losses(
+        self, annotations: pa.RecordBatch, geometries: pa.RecordBatch, items: pa.Table
+    ) -> Mapping[str, int]:
         """Return how many labels lose what a line of their task cannot say."""
         from labelstore_converters.yolo.losses import losses
 
-        return losses(annotations, geometries, self._task or "any")
+        return losses(annotations, geometries, items, self._task or "any")
 
 
 FORMAT = Yolo()

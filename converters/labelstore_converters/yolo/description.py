@@ -109,6 +109,13 @@ def _faults(found: Mapping[str, Any]) -> Iterator[str]:
         yield "path: must be a path"
     if shape is not None and not _is_shape(shape):
         yield f"kpt_shape: must be [points, 2 or 3], is {shape!r}"
+    flip, points = found.get("flip_idx"), found.get("kpt_names")
+    if flip is not None and not (isinstance(flip, list) and all(type(n) is int for n in flip)):
+        yield "flip_idx: must be a list of whole numbers"
+    if isinstance(points, dict):
+        points = next(iter(points.values()), [])
+    if points is not None and not isinstance(points, list):
+        yield "kpt_names: must be lists of names"
     if found.get("task") not in (None, *TASKS):
         yield f"task: must be one of {', '.join(TASKS)}, is {found['task']!r}"
 

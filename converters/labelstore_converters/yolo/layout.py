@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -49,6 +50,10 @@ class Layout:
     description: Description
     images: list[Listed] = field(default_factory=list)
     notices: Counter[str] = field(default_factory=Counter)
+    lists: dict[str, str] = field(default_factory=dict)
+    """Text of each file that lists images, by its path."""
+    below: str = ""
+    """Path of the folder below that of the YAML, where it lies there."""
 
 
 def layout_of(source: Path) -> Layout:
@@ -68,6 +73,11 @@ def layout_of(source: Path) -> Layout:
     if description.path is not None and (folder / description.path).is_dir():
         folder = folder / description.path
     found = Layout(folder.resolve(), description)
+    if found.folder.is_relative_to(path.parent.resolve()):
+        found.below = found.folder.relative_to(path.parent.resolve()).as_posix()
+        found.below = "" if found.below == "." else found.below
+    else:
+        found.notices["yolo-path-outside"] = 1
     for listed in _images(found):
         found.images.append(listed)
     if not found.images:
@@ -102,7 +112,8 @@ def _images(layout: Layout) -> Iterator[Listed]:
     labels = {label_path(uri) for uri in seen}
     for path in sorted(p.relative_to(layout.folder) for p in layout.folder.rglob("*.txt")):
         label = path.as_posix()
-        if "labels" in path.parts[:-1] and label not in labels:
+        hidden = any(part.startswith(".") for part in path.parts) or path.name == "classes.txt"
+        if "labels" in path.parts[:-1] and label not in labels and not hidden:
             layout.notices["yolo-image-unlisted"] += 1
             yield _of_label(layout, label)
 
@@ -115,14 +126,22 @@ def _entry(layout: Layout, entry: str) -> Iterator[Listed]:
     if place.is_file():
         yield from _list_file(layout, place)
     elif place.is_dir():
-        files = (p for p in place.rglob("*.*") if p.suffix.lower() in SUFFIXES)
+        inside = (p.relative_to(place) for p in place.rglob("*.*"))
+        shown = (p for p in inside if not any(part.startswith(".") for part in p.parts))
+        files = (place / p for p in shown if p.suffix.lower() in SUFFIXES)
         yield from (_of_image(layout, p) for p in sorted(files))
     else:
         layout.notices["yolo-subset-missing"] += 1
 
 
 def _list_file(layout: Layout, path: Path) -> Iterator[Listed]:
-    for line in path.read_text(encoding="utf-8").splitlines():
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise FormatError(str(path), [f"byte {error.start}: is no UTF-8"]) from error
+    if path.resolve().is_relative_to(layout.folder):
+        layout.lists[path.resolve().relative_to(layout.folder).as_posix()] = text
+    for line in text.removeprefix("\ufeff").splitlines():
         if line.strip():
             name = line.strip()
             place = path.parent / name[2:] if name.startswith("./") else layout.folder / name
@@ -130,6 +149,7 @@ def _list_file(layout: Layout, path: Path) -> Iterator[Listed]:
 
 
 def _of_image(layout: Layout, image: Path) -> Listed:
+    image = Path(os.path.normpath(image))
     inside = image.is_relative_to(layout.folder)
     uri = (image.relative_to(layout.folder) if inside else image).as_posix()
     there = image.is_file()
@@ -185,18 +205,17 @@ def sizes(image: Path) -> tuple[int, int, int] | None:
 
     try:
         with Image.open(image) as opened:
-            header = opened.format in ("JPEG", "MPO")  # others would decode their pixels for it
+            header = opened.format == "JPEG"  # the reader turns no others; some would be decoded
             turn = opened.getexif().get(ORIENTATION, 1) if header else 1
             return (*opened.size, turn if turn in range(1, 9) else 1)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
 
 
-def turned(size: tuple[int, int, int], image: Path) -> tuple[int, int]:
+def turned(size: tuple[int, int, int]) -> tuple[int, int]:
     """Return width and height as the official reader takes them: of JPEGs as they are shown."""
     width, height, turn = size
-    sideways = turn in (6, 8) and image.suffix.lower() in (".jpg", ".jpeg")
-    return (height, width) if sideways else (width, height)
+    return (height, width) if turn in (6, 8) else (width, height)
 
 
 def text_of(layout: Layout, listed: Listed) -> bytes | None:

@@ -59,7 +59,7 @@ def split_lines(files: Sequence[tuple[int, str]]) -> Lines:
     """
     owners, places, texts = [], [], []
     for number, text in files:
-        for place, line in enumerate(text.split("\n")):
+        for place, line in enumerate(text.splitlines()):
             if line and not line.isspace():
                 owners.append(number)
                 places.append(place)

@@ -9,25 +9,34 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelstore.geometry.boxes import corners
+from labelstore.geometry.covering import COLUMNS as COVERING
 from labelstore.geometry.covering import covering_boxes
-from labelstore_converters.yolo.shapes import line_numbers
+from labelstore_converters.yolo.shapes import SHORTEST, line_numbers
 
+MARGIN = 0.01
+"""Part of a side by which the official reader lets coordinates leave the image."""
 CENT = 0.011
 """Pixels by which a stated box may differ from its outline's, as official files round."""
 
 
 def losses(
-    annotations: pa.RecordBatch, geometries: pa.RecordBatch, task: str
+    annotations: pa.RecordBatch, geometries: pa.RecordBatch, items: pa.Table, task: str
 ) -> Mapping[str, int]:
     """Return how many labels lose something, by code.
 
     Args:
         annotations: n rows.
         geometries: the same rows' shapes.
+        items: all items.
         task: detect, segment, pose, obb or any.
     """
     lines = np.bincount(line_numbers(geometries, task, None).rows, minlength=len(annotations))
-    found = {"yolo-shapes-left-out": int((lines == 0).sum())}
+    found = {
+        "yolo-shapes-left-out": int((lines == 0).sum()),
+        "yolo-without-class": annotations.column("category_id").null_count,
+        "yolo-outside-image": _outside(annotations, geometries, items),
+        "yolo-rings-too-short": _short(geometries) if task in ("segment", "any") else 0,
+    }
     outlined = geometries.column("polygons").is_valid()
     if task in ("segment", "any"):
         found["yolo-rings-apart"] = int((lines > 1).sum())
@@ -40,6 +49,29 @@ def losses(
                        geometries.column("rotated_box").is_valid())  # fmt: skip
         found["yolo-rotated-as-corners"] = pc.sum(bare).as_py() or 0
     return {code: count for code, count in found.items() if count}
+
+
+def _outside(annotations: pa.RecordBatch, geometries: pa.RecordBatch, items: pa.Table) -> int:
+    """Return how many covering boxes leave their image by more than the reader allows."""
+    ids = np.asarray(items.column("item_id"))
+    order = np.argsort(ids)
+    at = order[np.searchsorted(ids[order], np.asarray(annotations.column("item_id")))]
+    sides = [np.asarray(items.column(n).fill_null(0), np.float64)[at] for n in ("width", "height")]
+    if items.column("exif_orientation").null_count < items.num_rows:
+        turned = np.isin(np.asarray(items.column("exif_orientation").fill_null(1))[at], (6, 8))
+        sides = [np.where(turned, *pair) for pair in (sides[::-1], sides)]
+    unit = np.asarray(pc.equal(geometries.column("frame").fill_null("pixel"), "unit"))
+    edges = np.stack([np.asarray(annotations.column(n), np.float64) for n in COVERING], axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        parts = edges / np.where(unit[:, None], 1.0, np.stack(sides * 2, axis=1))
+    return int(((parts < -MARGIN) | (parts > 1 + MARGIN)).any(axis=1).sum())
+
+
+def _short(geometries: pa.RecordBatch) -> int:
+    """Return how many labels have a ring that is no outline."""
+    rings = geometries.column("polygons")
+    short = np.asarray(pc.list_value_length(rings.flatten())) < SHORTEST
+    return len(np.unique(np.asarray(pc.list_parent_indices(rings))[short]))
 
 
 def _strange_boxes(geometries: pa.RecordBatch) -> int:

@@ -44,18 +44,24 @@ class YoloReading:
         self.notices = self._notices()
 
     def follow(self, leftovers: Mapping[str, Any], *, keep_order: bool) -> None:
-        """Tell rows as an earlier delivery told them: these have no order of keys."""
+        """Read lines as those of an earlier delivery, where nobody says what they are."""
+        self._task = self._task or leftovers.get("task")
 
     @property
     def dataset(self) -> dict[str, Any]:
         """Return the fields of the `datasets` row."""
         said = self._layout.description
-        kept = {
+        kept: dict[str, Any] = {
             "yaml": {"name": said.name, "text": said.text},
             "final_newline": self._final_newline,
         }
-        if self._task:
-            kept["task"] = self._task
+        task = "pose" if said.keypoints else self._task
+        if task:
+            kept["task"] = task
+        if self._layout.lists:
+            kept["lists"] = self._layout.lists
+        if self._layout.below:
+            kept["below"] = self._layout.below
         data = said.text.encode()
         file = {
             "path": said.name,
@@ -133,9 +139,9 @@ class YoloReading:
     def _sides(self) -> Floats:
         """Return width and height of each image, as labels count them; shape (n, 2)."""
         found = np.full((len(self._sizes), 2), np.nan)
-        for i, (size, listed) in enumerate(zip(self._sizes, self._layout.images, strict=True)):
-            if size is not None and listed.image is not None:
-                found[i] = turned(size, listed.image)
+        for i, size in enumerate(self._sizes):
+            if size is not None:
+                found[i] = turned(size)
         return found
 
     def _text(self, image: int) -> str | None:
@@ -157,22 +163,23 @@ class YoloReading:
         text = self._text(image)
         if text is None:
             return "listed_no_file", {}
-        lines = text.split("\n")
         kept: dict[str, Any] = {}
-        if text.endswith("\n") != self._final_newline and text:
-            kept["final_newline"] = text.endswith("\n")
-        blank = [i for i, line in enumerate(lines[:-1] or lines) if not line.strip() and text]
-        if blank or (lines[-1] and not lines[-1].strip()):
+        ended = text.endswith(("\n", "\r"))
+        if ended != self._final_newline and text:
+            kept["final_newline"] = ended
+        lines = text.splitlines()
+        newline = "\r\n" if "\r\n" in text else "\n"
+        if newline == "\r\n":
+            kept["newline"] = newline
+        if newline.join(lines) + newline * ended != text or not all(map(str.strip, lines)):
             kept["text"] = text
-        if not text.strip():
-            return "empty_file", {**kept, **({"text": text} if text else {})}
-        return "labelled", kept
+        return "labelled" if text.strip() else "empty_file", kept
 
     @cached_property
     def _final_newline(self) -> bool:
         """Say whether label files end with a line's end, by the first that has a line."""
         texts = filter(None, map(self._text, range(len(self._layout.images))))
-        return next(texts, "\n").endswith("\n")
+        return next(texts, "\n").endswith(("\n", "\r"))
 
     def _notices(self) -> dict[str, int]:
         found = dict(self._layout.notices)

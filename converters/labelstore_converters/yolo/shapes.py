@@ -19,6 +19,10 @@ from labelstore_converters.yolo.numbertext import Floats, Ints
 Rows: TypeAlias = "pa.RecordBatch | pa.Table"
 
 
+SHORTEST = 6
+"""Numbers of the shortest ring that is an outline."""
+
+
 @dataclass(frozen=True)
 class Numbers:
     """The numbers of some lines.
@@ -144,7 +148,9 @@ def _rings(geometries: Rows) -> list[Block]:
     values = np.asarray(inner.flatten(), np.float64)
     axes = np.arange(len(values)) - np.repeat(np.cumsum(counts) - counts, counts)
     rows = np.repeat(np.arange(len(per_row)), per_row)
-    found: list[Block] = [(rows, counts, values, axes % 2)]
+    whole = counts >= SHORTEST
+    kept = np.repeat(whole, counts)
+    found: list[Block] = [(rows[whole], counts[whole], values[kept], axes[kept] % 2)]
     bare = np.flatnonzero(per_row == 0)
     if len(bare):
         boxes = _boxes(geometries.take(pa.array(bare)))

@@ -48,7 +48,7 @@ def write(data: Writing, target: Path, task: str, *, scores: bool) -> Iterator[i
             count += len(annotations)
             yield count
         files.write(aside, lines)
-        name, text = yaml_text(data.categories, kept, files.folders, task)
+        name, text = yaml_text(data.categories, kept, files, task)
         (aside / name).write_text(text, encoding="utf-8", newline="")
         if target.exists():
             target.rmdir()
@@ -67,23 +67,23 @@ class _Files:
         self._final_newline = kept.get("final_newline", True)
         self._own = "yaml" in kept
         self._labels = [self._label(item) for item in self._items]
-        _refuse_shared(self._items, self._labels)
         self.folders = sorted({_folder(label) for label in self._labels})
+        self.points = set[int]()
         self.place = {item["item_id"]: i for i, item in enumerate(self._items)}
         self.sides = np.array([_sides(item) for item in self._items], np.float64).reshape(-1, 2)
-        ids = data.categories.column("category_id").to_pylist()
-        sources = data.categories.column("sources").to_pylist()
-        own = [s[0]["source_id"] for s in sources] if self._own else [None]
-        numbers = range(len(ids)) if None in own else own
-        self.classes = dict(zip(ids, numbers, strict=True))
+        self._below = kept.get("below", "")
+        self._lists = kept.get("lists", {})
+        self.classes = _numbered(data.categories, own=self._own)
 
     def _label(self, item: Mapping[str, Any]) -> str:
         uri = item["uri"] or ""
         name = PurePosixPath(uri.partition("://")[2] if "://" in uri else uri.lstrip("/"))
-        if not name.parts or ".." in name.parts:
+        name = PurePosixPath(*(part for part in name.parts if part != ".."))
+        if not name.parts:
             raise InvalidInput(f"item {item['item_id']}: {uri!r} is no path below a folder",
                                code="yolo-uri")  # fmt: skip
-        if self._own or "images" in name.parts[:-1]:
+        listed = self._own and item["sources"][0]["source_id"] is None
+        if listed or "images" in name.parts[:-1]:
             return label_path(name.as_posix())
         return label_path(f"images/{name.as_posix()}")
 
@@ -93,9 +93,26 @@ class _Files:
             own = lines.get(i, [])
             if not own and item["labelled_state"] == "listed_no_file":
                 continue
-            path = folder / label
+            path = folder / self._below / label
+            text = self._text(item, own)
+            if path.exists() and path.read_bytes() != text.encode():
+                said = f"{label}: {item['uri']} and another image would share this label file"
+                raise FormatError("export", [said], code="yolo-label-shared")
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(self._text(item, own), encoding="utf-8", newline="")
+            path.write_text(text, encoding="utf-8", newline="")
+        self._write_lists(folder / self._below)
+
+    def _write_lists(self, folder: Path) -> None:
+        """Write the files that list images, without those that are gone."""
+        there = {item["uri"] for item in self._items}
+        for name, text in self._lists.items():
+            lines = text.splitlines(keepends=True)
+            inside = PurePosixPath(name).parent
+            kept = [line for line in lines if not line.strip() or _uri(line, inside) in there]
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text if len(kept) == len(lines) else "".join(kept),
+                            encoding="utf-8", newline="")  # fmt: skip
 
     def _text(self, item: Mapping[str, Any], lines: list[str]) -> str:
         """Return the text of a label file, as its source wrote it where that still holds."""
@@ -103,8 +120,9 @@ class _Files:
         given = kept.get("text")
         if given is not None and split_lines([(0, given)]).texts == lines:
             return str(given)
+        newline = kept.get("newline", "\n")
         end = kept.get("final_newline", self._final_newline)
-        return "\n".join(lines) + ("\n" if lines and end else "")
+        return newline.join(lines) + (newline if lines and end else "")
 
 
 def _folder(label: str) -> str:
@@ -117,25 +135,32 @@ def _folder(label: str) -> str:
 def _sides(item: Mapping[str, Any]) -> tuple[float, float]:
     """Return width and height as labels count them; NaN where nobody knows."""
     width, height = (item[k] or np.nan for k in ("width", "height"))
-    jpeg = (item["uri"] or "").lower().endswith((".jpg", ".jpeg"))
-    sideways = item["exif_orientation"] in (6, 8) and jpeg
+    sideways = item["exif_orientation"] in (6, 8)
     return (height, width) if sideways else (width, height)
 
 
-def _refuse_shared(items: list[dict[str, Any]], labels: list[str]) -> None:
-    """Refuse images that would share a label file.
+def _uri(line: str, inside: PurePosixPath) -> str:
+    """Return the image that a line of a list names, as items have it."""
+    name = line.strip().removeprefix("\ufeff")
+    path = inside / name[2:] if name.startswith("./") else PurePosixPath(name)
+    found: str = os.path.normpath(path.as_posix())
+    return found
 
-    Raises:
-        FormatError: with all of them.
+
+def _numbered(categories: pa.Table, *, own: bool) -> dict[int, int]:
+    """Return the number of each class: its rank among those that the YAML lists.
+
+    Args:
+        categories: in their order.
+        own: they came as YOLO, where a class that is not listed keeps its number.
     """
-    owners: dict[str, str] = {}
-    faults = []
-    for item, label in zip(items, labels, strict=True):
-        other = owners.setdefault(label, item["uri"])
-        if other != item["uri"]:
-            faults.append(f"{label}: {other} and {item['uri']} would share this label file")
-    if faults:
-        raise FormatError("export", faults, code="yolo-label-shared")
+    rows = categories.select(["category_id", "unlisted", "sources"]).to_pylist()
+    listed = [r for r in rows if not (own and r["unlisted"])]
+    found = {r["category_id"]: i for i, r in enumerate(listed)}
+    for row in (r for r in rows if own and r["unlisted"]):
+        said = row["sources"][0]["source_id"]
+        found[row["category_id"]] = max(said or 0, len(listed))
+    return found
 
 
 class _Rows:
@@ -154,17 +179,22 @@ class _Rows:
     def add_to(self, lines: dict[int, list[str]], numbers: Numbers) -> None:
         """Put lines below their images."""
         self._refuse_unsized(numbers)
+        self._files.points |= set(np.unique(np.diff(numbers.starts)).tolist())
         rows = self._annotations
         styles = rows.column("number_style").to_pylist()
         kept = rows.column("leftovers").to_pylist()
-        classes = [self._files.classes[c] for c in rows.column("category_id").to_pylist()]
+        ids = rows.column("category_id").to_pylist()
+        classes = [None if c is None else self._files.classes[c] for c in ids]
         parts = numbers.parts(self._sides)
         for i, row in enumerate(numbers.rows.tolist()):
+            category = classes[row]
+            if category is None:
+                continue
             at = slice(int(numbers.starts[i]), int(numbers.starts[i + 1]))
-            text = self._kept(kept[row], classes[row], numbers, at, row)
+            text = self._kept(kept[row], category, numbers, at, row)
             if text is None:
                 whole = numbers.axes[at] == 3
-                text = line_text(classes[row], texts(parts[at], whole, styles[row]))
+                text = line_text(category, texts(parts[at], whole, styles[row]))
             lines[int(self._items[row])].append(text)
 
     def _kept(

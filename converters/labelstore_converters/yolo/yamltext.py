@@ -3,55 +3,96 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 from ruamel.yaml import YAML
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+
+from labelstore.errors import InvalidInput
+from labelstore_converters.yolo.description import parsed_names
 
 NAME = "data.yaml"
+PLAIN = re.compile(r"[A-Za-z][A-Za-z_ -]{2,}")
+WORDS = frozenset(("yes", "true", "false", "off", "null", "none"))
+"""Which YAML 1.1, as the official reader has it, takes for something else."""
+
+
+class Files(Protocol):
+    """What an export found out while it wrote label files."""
+
+    folders: list[str]
+    points: set[int]
 
 
 def yaml_text(
-    categories: pa.Table, kept: Mapping[str, Any], folders: Sequence[str], task: str
+    categories: pa.Table, kept: Mapping[str, Any], files: Files, task: str
 ) -> tuple[str, str]:
     """Return name and text of the YAML file.
 
     Args:
         categories: the classes, in the order of their numbers.
         kept: leftovers of the data set.
-        folders: of the images.
+        files: folders of the images, and how many numbers lines have.
         task: what lines are.
+
+    Raises:
+        InvalidInput: objects have different numbers of keypoints.
     """
-    columns = ("name", "keypoint_names", "flip_pairs")
-    categories = categories.filter(categories.column("unlisted").is_null())
-    names, points, flips = (categories.column(n).to_pylist() for n in columns)
     given = kept.get("yaml")
     if given is not None:
+        listed = categories.filter(categories.column("unlisted").is_null())
+        names = [name or "" for name in listed.column("name").to_pylist()]
         return given["name"], _renamed(given["text"], names)
-    said: dict[str, Any] = {"path": ".", "train": _one(folders), "val": _one(folders)}
-    said["names"] = dict(enumerate(name or "" for name in names))
-    if task == "pose" and points and points[0]:
-        said["kpt_shape"] = [len(points[0]), 3]
-        said["kpt_names"] = {i: p for i, p in enumerate(points) if p}
-        if flips[0]:
-            said["flip_idx"] = flips[0]
+    names = [n or f"class_{i}" for i, n in enumerate(categories.column("name").to_pylist())]
+    said: dict[str, Any] = {"train": _one(files.folders), "val": _one(files.folders)}
+    said["names"] = _named(names)
+    if task == "pose":
+        said |= _keypoints(categories, files.points)
     return NAME, _dumped(said)
+
+
+def _keypoints(categories: pa.Table, lengths: set[int]) -> dict[str, Any]:
+    if len(lengths) > 1:
+        counts = ", ".join(str((n - 4) // 3) for n in sorted(lengths))
+        raise InvalidInput(
+            f"objects have {counts} keypoints, and a YOLO data set has one number: export classes "
+            "apart, or with another --task",
+            code="yolo-keypoints-differ",
+        )
+    count = (max(lengths, default=4) - 4) // 3
+    found: dict[str, Any] = {"kpt_shape": [count, 3]}
+    flips = [f for f in categories.column("flip_pairs").to_pylist() if f and len(f) == count]
+    if flips:
+        found["flip_idx"] = flips[0]
+    points = categories.column("keypoint_names").to_pylist()
+    named = {i: [_text(p) for p in own] for i, own in enumerate(points) if own}
+    return {**found, "kpt_names": named} if named else found
 
 
 def _one(folders: Sequence[str]) -> Any:
     return folders[0] if len(folders) == 1 else list(folders)
 
 
-def _renamed(text: str, names: Sequence[str | None]) -> str:
-    """Return the text with other classes; as it is, where they are the same."""
-    from labelstore_converters.yolo.description import parsed_names
+def _named(names: Sequence[str]) -> dict[int, str]:
+    return {i: _text(name) for i, name in enumerate(names)}
 
-    if parsed_names(text) == [name or "" for name in names]:
+
+def _text(name: str) -> str:
+    """Return a name that reads back as itself: quoted, where it may mean something else."""
+    plain = PLAIN.fullmatch(name) and name.lower() not in WORDS and not name.endswith(" ")
+    return name if plain else DoubleQuotedScalarString(name)
+
+
+def _renamed(text: str, names: Sequence[str]) -> str:
+    """Return the text with other classes; as it is, where they are the same."""
+    if parsed_names(text) == list(names):
         return text
     yaml = YAML()
     found = yaml.load(text)
-    found["names"] = dict(enumerate(name or "" for name in names))
+    found["names"] = _named(names)
     if "nc" in found:
         found["nc"] = len(names)
     out = io.StringIO()

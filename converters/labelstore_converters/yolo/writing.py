@@ -120,7 +120,7 @@ class _Files:
         given = kept.get("text")
         if given is not None and split_lines([(0, given)]).texts == lines:
             return str(given)
-        newline = kept.get("newline", "\n")
+        newline: str = kept.get("newline", "\n")
         end = kept.get("final_newline", self._final_newline)
         return newline.join(lines) + (newline if lines and end else "")
 

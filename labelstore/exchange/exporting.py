@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from labelstore.errors import InvalidInput, LossRefused, NotFound
 from labelstore.exchange.foreign import (
     BY_HAND,
+    as_shown,
     batches_anew,
     dataset_losses,
     described_anew,
@@ -112,9 +113,11 @@ def export_to(
         for name, own in listed.items():
             losses |= listed_losses(TABLES[name], own, ids=told)
             listed[name] = listed_anew(own, ids=ids)
+        if "exif_orientation" not in converter.lists["items"]:
+            listed["items"] = as_shown(listed["items"])
         described, batches = described_anew(described), partial(_anew, rows, ids=ids)
     judged: Counter[str] = Counter()
-    if foreign or rows.edited:
+    if foreign or rows.edited or task is not None:
         for pair in batches():
             judged.update(converter.losses(*pair, listed["items"]))
     notices.update(_accepted(losses, judged, converter, allow_loss))

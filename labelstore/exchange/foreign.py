@@ -15,6 +15,8 @@ from labelstore.model.tables import TABLES, Table
 Pair = tuple[pa.RecordBatch, pa.RecordBatch]
 SAID = ("info", "licenses")
 """What a source says of itself as a whole."""
+SIDEWAYS = pa.array([5, 6, 7, 8], pa.int8())
+"""EXIF orientations that swap width and height."""
 BY_HAND = {"dataset_id": 0, "name": "labels", "format": "", "layer": "", "info": None,
            "licenses": None, "files": None, "leftovers": None}  # fmt: skip
 """The data set of labels that came from no file."""
@@ -43,6 +45,18 @@ def listed_anew(rows: pa.Table, *, ids: bool) -> pa.Table:
         for i in range(rows.num_rows)
     ]
     return with_column(rows, "sources", pa.array(sources, kind))
+
+
+def as_shown(items: pa.Table) -> pa.Table:
+    """Return items with width and height as they are shown, for a format that knows no turns.
+
+    Coordinates of a turned image are those of what is shown.
+    """
+    turned = pc.is_in(items.column("exif_orientation"), value_set=SIDEWAYS)
+    sides = [items.column(name) for name in ("width", "height")]
+    for name, own, other in zip(("width", "height"), sides, reversed(sides), strict=True):
+        items = with_column(items, name, pc.if_else(turned, other, own))
+    return items
 
 
 def listed_losses(table: Table, rows: pa.Table, *, ids: bool) -> dict[str, int]:

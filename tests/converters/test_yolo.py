@@ -155,6 +155,12 @@ def test_a_jpeg_on_its_side_is_measured_as_it_is_shown(store: Store, tmp_path: P
     assert list(row["box"].values()) == [240, 160, 48, 128]
     store.export_to("yolo", tmp_path / "out")
     assert texts(tmp_path / "out") == texts(source)
+    store.export_to(
+        "coco", tmp_path / "out.json", allow_loss=["coco-drops-items.exif_orientation"]
+    )
+    told = json.loads((tmp_path / "out.json").read_text())
+    assert (told["images"][0]["width"], told["images"][0]["height"]) == (480, 640)
+    assert told["annotations"][0]["bbox"] == [216, 96, 48, 128]
 
 
 POSE = "train: images\nval: images\nnames: [person]\nkpt_shape: [2, 3]\nflip_idx: [1, 0]\n"
@@ -175,6 +181,12 @@ def test_keypoints_and_corners(store: Store, tmp_path: Path) -> None:
     ]
     store.export_to("yolo", tmp_path / "out")
     assert texts(tmp_path / "out") == texts(source)
+    with pytest.raises(LossRefused, match=r"coco-visibility-unknown \(1 "):
+        store.export_to("coco", tmp_path / "out.json")
+    with pytest.raises(LossRefused, match="yolo-drops-keypoints"):
+        store.export_to("yolo", tmp_path / "boxes", task="detect")
+    with pytest.raises(LossRefused, match=r"yolo-shapes-left-out \(2 "):
+        store.export_to("yolo", tmp_path / "corners", task="obb")
     corners = dataset(tmp_path / "obb", {"a": "1 0 0 0.5 0 0.5 0.5 0 0.5\n"})
     store.import_from("yolo", corners, task="obb", layer="turned")
     store.export_to("yolo", tmp_path / "turned", layer="turned")

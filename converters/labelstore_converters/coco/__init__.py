@@ -16,6 +16,7 @@ NOTICES = {
     "coco-duplicate-category-id": "classes with an id that another class has",
     "coco-annotation-without-id": "labels without an id",
     "coco-not-in-pixels": "labels whose coordinates are not in pixels; written as they are",
+    "coco-visibility-unknown": "labels whose keypoints have no visibility; written as visible",
     "coco-masks-left-out": "masks of other tools' encodings; left out",
     **{
         f"coco-{key}-kept-verbatim": f"labels whose `{key}` has no usual form; kept as it is"

@@ -154,13 +154,14 @@ def _accepted(
     refused = {c: n for c, n in found.items() if c not in allow_loss and "all" not in allow_loss}
     if refused:
         nouns = {c: NOUNS[c.removeprefix(begin).rpartition(".")[0]] for c in refused}
+        width = max(map(len, refused))
         told = [
-            f"{code} ({count:,} {converter.notices.get(code, nouns[code])})"
+            f"  {code:{width}}  {count:,} {converter.notices.get(code, nouns[code])}"
             for code, count in refused.items()
         ]
         raise LossRefused(
-            f"{converter.name} cannot hold all of this: {', '.join(told)}. Nothing was written. "
-            f"Pass --allow-loss {','.join(refused)} to leave that out."
+            "\n".join([f"{converter.name} cannot hold all of this; nothing was written:", *told])
+            + f"\nTo leave it out, pass --allow-loss {','.join(refused)} (or: all)"
         )
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -181,11 +182,11 @@ def test_keypoints_and_corners(store: Store, tmp_path: Path) -> None:
     ]
     store.export_to("yolo", tmp_path / "out")
     assert texts(tmp_path / "out") == texts(source)
-    with pytest.raises(LossRefused, match=r"coco-visibility-unknown \(1 "):
+    with pytest.raises(LossRefused, match=r"coco-visibility-unknown +1 "):
         store.export_to("coco", tmp_path / "out.json")
     with pytest.raises(LossRefused, match="yolo-drops-keypoints"):
         store.export_to("yolo", tmp_path / "boxes", task="detect")
-    with pytest.raises(LossRefused, match=r"yolo-shapes-left-out \(2 "):
+    with pytest.raises(LossRefused, match=r"yolo-shapes-left-out +2 "):
         store.export_to("yolo", tmp_path / "corners", task="obb")
     corners = dataset(tmp_path / "obb", {"a": "1 0 0 0.5 0 0.5 0.5 0 0.5\n"})
     store.import_from("yolo", corners, task="obb", layer="turned")
@@ -276,7 +277,7 @@ def read_by_the_rules(folder: Path, names: int) -> dict[str, list[list[float]]]:
 @pytest.mark.parametrize("task", ["detect", "segment"])
 def test_coco_goes_out_by_the_rules(store: Store, tmp_path: Path, task: str) -> None:
     store.import_from("coco", COCO)
-    with pytest.raises(LossRefused, match=r"yolo-drops-area .* yolo-drops-source_id"):
+    with pytest.raises(LossRefused, match=r"(?s)yolo-drops-area .*yolo-drops-source_id"):
         store.export_to("yolo", tmp_path / "out", task=task)
     assert not (tmp_path / "out").exists()
     store.export_to("yolo", tmp_path / "out", task=task, allow_loss=["all"])
@@ -418,7 +419,7 @@ def test_labels_without_class_are_told_and_left_out(store: Store, tmp_path: Path
                  items=[{"uri": "a.jpg", "width": 10, "height": 10}])  # fmt: skip
     with pytest.raises(LossRefused) as caught:
         store.export_to("yolo", tmp_path / "out")
-    assert "yolo-without-class (1 labels of no class; left out)" in str(caught.value)
+    assert "yolo-without-class  1 labels of no class; left out" in str(caught.value)
     assert "source_id" not in str(caught.value)
     assert exported(store, tmp_path / "out")["labels/a.txt"] == ""
 
@@ -453,7 +454,7 @@ def test_what_its_reader_would_refuse_or_misread_is_told(store: Store, tmp_path:
     with pytest.raises(LossRefused) as caught:
         store.export_to("yolo", tmp_path / "out", task="segment")
     for code, count in (("outside-image", 1), ("rings-too-short", 2), ("shapes-left-out", 1)):
-        assert f"yolo-{code} ({count} " in str(caught.value)
+        assert re.search(f"yolo-{code} +{count} ", str(caught.value))
     lines = exported(store, tmp_path / "out")["labels/a.txt"].splitlines()
     assert [len(t.split()) for t in lines] == [9, 7]
 

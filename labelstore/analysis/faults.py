@@ -71,6 +71,8 @@ def words() -> dict[str, str]:
 def name_items(manifest: Manifest, findings: Iterable[Finding]) -> None:
     """Give the faults that are told one by one the URIs of their items."""
     wanted = {fault.item for finding in findings for fault in finding.faults}
+    if wanted <= {None}:
+        return
     items = manifest.table(TABLES["items"], ["item_id", "uri"])
     own = items.filter(
         pc.is_in(items.column("item_id"), pa.array(sorted(n for n in wanted if n is not None)))

@@ -506,6 +506,27 @@ def test_a_folder_below_that_of_the_yaml(store: Store, tmp_path: Path) -> None:
     assert store.query("SELECT count(*) AS n FROM items").to_pylist() == [{"n": 1}]
 
 
+def test_a_set_that_says_its_task_comes_back_whatever_its_lines_are(
+    store: Store, tmp_path: Path
+) -> None:
+    lines = "0 0.5 0.5 0.1 0.1\n1 0.1 0.1 0.2 0.1 0.2 0.2\n"
+    source = dataset(tmp_path / "in", {"a": lines}, f"{NAMES}task: segment\n")
+    store.import_from("yolo", source, task="detect")
+    store.export_to("yolo", tmp_path / "out")
+    assert texts(tmp_path / "out") == texts(source)
+
+
+def test_where_no_size_is_known_nothing_is_told_to_be_outside(
+    store: Store, tmp_path: Path
+) -> None:
+    with store.edit() as edit:
+        edit.add([{"item": "a.jpg", "category": "car", "x": 1, "y": 2, "width": 3, "height": 4}],
+                 items=[{"uri": "a.jpg"}], categories=[{"name": "car"}])  # fmt: skip
+    with pytest.raises(InvalidInput, match="nobody knows width and height"):
+        store.export_to("yolo", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_obb_set_stays_one(store: Store, tmp_path: Path) -> None:
     source = dataset(tmp_path / "in", {"a": "1 0 0 0.5 0 0.5 0.5 0 0.5\n"})
     store.import_from("yolo", source, task="obb", message="in", commit=True)

@@ -180,8 +180,9 @@ def test_updates_of_another_sort_are_refused(store: Store, where: Any, values: A
         with pytest.raises(LabelstoreError):
             edit.update(where=where, set=values)
         edit.update(where="TRUE", set={"score": np.float64(0.5), "z_order": np.int64(4)})
+        numbered: Any = {1: 1}
         with pytest.raises(InvalidInput, match="name must be text"):
-            edit.update(where="TRUE", set={"score": 1}, parameters={1: 1})  # type: ignore[dict-item]
+            edit.update(where="TRUE", set={"score": 1}, parameters=numbered)
     found = store.query("SELECT score, z_order FROM labels").to_pylist()
     assert found == [{"score": 0.5, "z_order": 4}]
 

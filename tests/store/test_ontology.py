@@ -233,6 +233,15 @@ def test_an_unused_class_goes_and_a_used_one_stays(small: Store) -> None:
     assert small.staged() is None
 
 
+def test_a_change_of_classes_alone_is_a_difference(small: Store, cli: Run) -> None:
+    told(small, "classes: [{was: unused, name: spare}]")
+    small.commit("renamed", tag="v2")
+    folder = small.workspace.folder
+    done = cli("diff", "v1", "v2", "--exit-code", cwd=folder)
+    assert (done.returncode, "verdict: 1 class changed" in done.stdout) == (1, True), done.stdout
+    assert cli("diff", "v2", "v2", "--exit-code", cwd=folder).returncode == 0
+
+
 def test_a_dry_run_stages_nothing(small: Store, cli: Run) -> None:
     folder = small.workspace.folder
     (folder / "c.yaml").write_text("classes: [{name: truck, merge: [lorry]}]")

@@ -56,7 +56,8 @@ def _outside(annotations: pa.RecordBatch, geometries: pa.RecordBatch, items: pa.
     ids = np.asarray(items.column("item_id"))
     order = np.argsort(ids)
     at = order[np.searchsorted(ids[order], np.asarray(annotations.column("item_id")))]
-    sides = [np.asarray(items.column(n).fill_null(0), np.float64)[at] for n in ("width", "height")]
+    columns = (items.column(n).cast(pa.float64()) for n in ("width", "height"))
+    sides = [np.asarray(column.fill_null(np.nan))[at] for column in columns]
     if items.column("exif_orientation").null_count < items.num_rows:
         turned = np.isin(np.asarray(items.column("exif_orientation").fill_null(1))[at], (6, 8))
         sides = [np.where(turned, *pair) for pair in (sides[::-1], sides)]

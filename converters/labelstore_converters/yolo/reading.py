@@ -55,9 +55,8 @@ class YoloReading:
             "yaml": {"name": said.name, "text": said.text},
             "final_newline": self._final_newline,
         }
-        task = "pose" if said.keypoints else self._task
-        if task:
-            kept["task"] = task
+        if said.keypoints or self._task == "obb":  # of which a line alone does not say it
+            kept["task"] = "pose" if said.keypoints else "obb"
         if self._layout.lists:
             kept["lists"] = self._layout.lists
         if self._layout.below:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ from labelstore.exchange.identity import as_stated
 from labelstore.exchange.notices import NOUNS
 from labelstore.exchange.ordered import OrderedRows
 from labelstore.exchange.unsourced import is_alone
+from labelstore.model.arrow import with_column
 from labelstore.model.tables import TABLES
 from labelstore.plugins import Format, Writing, find_format
 from labelstore.versions.manifest import Manifest
@@ -116,17 +117,17 @@ def export_to(
         if "exif_orientation" not in converter.lists["items"]:
             listed["items"] = as_shown(listed["items"])
         described, batches = described_anew(described), partial(_anew, rows, ids=ids)
-    judged: Counter[str] = Counter()
+    data = Writing(described, listed["items"], listed["categories"], batches(), rows.count,
+                   _tracks(manifest, rows, foreign=foreign))  # fmt: skip
+    judged: Mapping[str, int] = {}
     if foreign or rows.edited or task is not None:
-        for pair in batches():
-            judged.update(converter.losses(*pair, listed["items"]))
+        judged = converter.losses(data)
     notices.update(_accepted(losses, judged, converter, allow_loss))
     if rows.unsourced and not foreign:
         notices["annotations-given-ids"] = rows.unsourced
     if rows.completed:
         notices["annotations-completed"] = rows.completed
-    data = Writing(described, listed["items"], listed["categories"], batches(), rows.count)
-    for done in converter.write(data, target):
+    for done in converter.write(replace(data, annotations=batches()), target):
         if progress:
             progress("writing", done, rows.count)
     names = [described["name"]]
@@ -172,6 +173,20 @@ def _listed_losses(name: str, rows: pa.Table, held: Collection[str]) -> dict[str
     columns = set(table.columns("content")) - {table.id_column, "position", *held}
     counts = {column: rows.num_rows - rows.column(column).null_count for column in columns}
     return {f"{name}.{column}": counts[column] for column in sorted(counts) if counts[column]}
+
+
+def _tracks(manifest: Manifest, rows: OrderedRows, *, foreign: bool) -> pa.Table:
+    """Return the tracks of some labels, in their order; without numbers for another format."""
+    used = [t.column("track_id").drop_null().combine_chunks() for t in rows.tables]
+    ids = pa.concat_arrays([pa.array([], pa.int64()), *used]).unique()
+    tracks = manifest.table(TABLES["tracks"])
+    found = tracks.filter(pc.is_in(tracks.column("track_id"), value_set=ids))
+    found = found.sort_by([("seq", "ascending"), ("track_id", "ascending")])
+    if foreign:
+        for name in ("source_id", "source_key"):
+            kind = found.schema.field(name).type
+            found = with_column(found, name, pa.nulls(found.num_rows, kind))
+    return found
 
 
 def _choose(

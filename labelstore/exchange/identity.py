@@ -86,6 +86,7 @@ def match(
     ids[new] = take_ids(int(new.sum()))
     if (~new).any():
         ids[~new] = np.asarray(existing.column(table.id_column).combine_chunks())[at[~new]]
+    incoming = _with_parents(incoming, ids)
     notices: Counter[str] = Counter()
     fresh = _fresh(table, existing, incoming.filter(pa.array(new)), ids[new], activity_id)
     pairs = existing.take(pa.array(at[~new])), incoming.filter(pa.array(~new))
@@ -106,6 +107,15 @@ def _with_sources(table: Table, rows: pa.Table, values: Mapping[str, Any]) -> pa
     replaced = pa.StructArray.from_arrays(fields, fields=list(entries.type))
     lists = pa.ListArray.from_arrays(column.offsets, replaced, type=column.type)
     return with_column(rows, "sources", lists)
+
+
+def _with_parents(rows: pa.Table, ids: NDArray[np.int64]) -> pa.Table:
+    """Return rows whose parents are ids, where they were local numbers."""
+    numbers = rows.column("parent_id").combine_chunks()
+    if numbers.null_count == len(numbers):
+        return rows
+    parents = ids[np.asarray(numbers.fill_null(0))]
+    return with_column(rows, "parent_id", pa.array(parents, mask=np.asarray(numbers.is_null())))
 
 
 def _last_seq(existing: pa.Table, dataset_id: int) -> int:

@@ -180,7 +180,8 @@ class _Import:
             "created_in": self.draft.activity_id,
             "changed_in": self.draft.activity_id,
         }
-        numbering = Numbering(items.ids, categories.ids, constants, self.layer)
+        tracks = self._listing.tracks(self.reading.tracks(), items.ids, categories.ids)
+        numbering = Numbering(items.ids, categories.ids, tracks, constants, self.layer)
         with _scratch(self.draft.workspace) as folder:
             decoded = self._counting("reading", 0)
             source = spill(self.reading, numbering, folder, decoded)
@@ -189,6 +190,7 @@ class _Import:
             self._describe()
             self._write(source)
         if self.mode != "add":
+            self._listing.drop_tracks(tracks)
             self._listing.drop("items", items)
             self._listing.drop("categories", categories)
         self.notices.update(self._listing.notices)

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from labelstore.exchange.identity import Matched, match, placeholder
 from labelstore.exchange.spill import Spill, resolve_unlisted
+from labelstore.exchange.tracking import match_tracks
 from labelstore.model.tables import TABLES, Table
 from labelstore.storage.rewriting import Edits
 from labelstore.versions.stage import Draft, additions, removals
@@ -63,6 +64,29 @@ class Listing:
         self.notices.update(matched.notices)
         self._draft.apply({(name, ""): additions(table, matched.rows)})
         return matched
+
+    def tracks(self, incoming: pa.Table | None, items: Ids, categories: Ids) -> Ids:
+        """Match tracks, write what is new or changed, and return their ids."""
+        if incoming is None:
+            return np.empty(0, np.int64)
+        table = TABLES["tracks"]
+        draft = self._draft
+        constants = {"dataset_id": self._dataset_id, "changed_in": draft.activity_id}
+        ids, rows = match_tracks(
+            draft.manifest.table(table), incoming, items=items, categories=categories,
+            constants=constants, take_ids=draft.ids.take,
+        )  # fmt: skip
+        draft.apply({("tracks", ""): additions(table, rows)})
+        return ids
+
+    def drop_tracks(self, listed: Ids) -> None:
+        """Drop tracks of this data set that it no longer has and no label is of."""
+        table = TABLES["tracks"]
+        rows = self._draft.manifest.table(table)
+        own = pc.equal(rows.column("dataset_id"), self._dataset_id).fill_null(False)
+        kept = np.union1d(listed, _in_use(self._draft, table.id_column))
+        gone = pc.invert(pc.is_in(rows.column("track_id"), value_set=pa.array(kept)))
+        self._draft.apply({("tracks", ""): removals(table, rows.filter(pc.and_(own, gone)))})
 
     def place_unlisted(self, source: Spill, items: Matched, categories: Matched) -> None:
         """Give items and classes that annotations use but the source does not list a place."""

@@ -123,12 +123,14 @@ class Numbering:
     Attributes:
         items: id of each listed item, by local number.
         categories: id of each listed class, by local number.
+        tracks: id of each track, by local number.
         constants: columns of `annotations` with one value for the whole import.
         layer: the layer.
     """
 
     items: Ids
     categories: Ids
+    tracks: Ids
     constants: Mapping[str, Any]
     layer: str
 
@@ -168,9 +170,9 @@ def _write(target: Spill, number: int, piece: Piece, numbering: Numbering) -> De
     seqs = _ints(annotations, "seq")
     order = np.lexsort((seqs, items))
     columns: dict[str, Any] = {**numbering.constants, "layer": numbering.layer, "item_id": items}
-    if "category_id" in annotations.column_names:
-        column = annotations.column("category_id").combine_chunks()
-        columns["category_id"] = _classes(column, numbering.categories)
+    for name, ids in (("category_id", numbering.categories), ("track_id", numbering.tracks)):
+        if name in annotations.column_names:
+            columns[name] = _renumbered(annotations.column(name).combine_chunks(), ids)
     for name, rows in zip(FAMILY, (annotations, piece.geometries), strict=True):
         filled = with_columns(rows, TABLES[name].schema, columns)
         _save(target.path(name, number), filled, order)
@@ -210,7 +212,7 @@ def _mapped(numbers: Ids, ids: Ids) -> Ids:
     return np.where(numbers >= 0, ids[np.maximum(numbers, 0)], numbers)
 
 
-def _classes(numbers: pa.Array, ids: Ids) -> pa.Array:
+def _renumbered(numbers: pa.Array, ids: Ids) -> pa.Array:
     filled = _mapped(np.asarray(numbers.fill_null(0)), ids)
     return pa.array(filled, mask=np.asarray(numbers.is_null()))
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from labelstore.plugins import Format, Reading, Writing
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from labelstore.plugins import NOTHING, Beside, Format, Reading, Writing
 
 NOTICES = {
     "coco-duplicate-image-id": "images with an id that another image has",
@@ -56,7 +53,7 @@ class Coco(Format):
         ),
     }  # fmt: skip
 
-    def open(self, source: Path) -> Reading:
+    def open(self, source: Path, beside: Beside = NOTHING) -> Reading:
         """Return a COCO file, opened; its text is mapped, not loaded."""
         from labelstore_converters.coco.reading import CocoReading
 
@@ -68,13 +65,14 @@ class Coco(Format):
 
         return write(data, target)
 
-    def losses(
-        self, annotations: pa.RecordBatch, geometries: pa.RecordBatch, items: pa.Table
-    ) -> Mapping[str, int]:
+    def losses(self, data: Writing) -> Mapping[str, int]:
         """Return how many labels have shapes that COCO cannot say."""
         from labelstore_converters.coco.annotation_objects import foreign_shapes
 
-        return foreign_shapes(geometries)
+        found: Counter[str] = Counter()
+        for _, geometries in data.annotations:
+            found.update(foreign_shapes(geometries))
+        return found
 
 
 FORMAT = Coco()

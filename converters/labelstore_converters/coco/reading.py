@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from labelstore.errors import FormatError
-from labelstore.plugins import Piece
+from labelstore.plugins import Piece, Reading
 from labelstore_converters.coco import fast
 from labelstore_converters.coco.annotation_rows import AnnotationRows
 from labelstore_converters.coco.document import WORDS, Document
@@ -28,7 +28,7 @@ ORDER_SAMPLE = 64
 SHOWN_FAULTS = 20
 
 
-class CocoReading:
+class CocoReading(Reading):
     """A COCO file, opened; see `labelstore.plugins.Reading`."""
 
     def __init__(self, path: Path) -> None:

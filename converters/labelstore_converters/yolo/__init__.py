@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from labelstore.plugins import Format, Reading, Writing
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from labelstore.plugins import NOTHING, Beside, Format, Reading, Writing
 
 NOTICES = {
     "yolo-image-missing": "images that are not there: their sizes are unknown",
@@ -86,11 +84,11 @@ class Yolo(Format):
                 return Yolo(task)
         return Yolo("detect")
 
-    def open(self, source: Path) -> Reading:
+    def open(self, source: Path, beside: Beside = NOTHING) -> Reading:
         """Return a data set, opened: the folder with its YAML, or that file."""
         from labelstore_converters.yolo.reading import YoloReading
 
-        return YoloReading(source, self._task)
+        return YoloReading(source, self._task, beside)
 
     def write(self, data: Writing, target: Path) -> Iterator[int]:
         """Write a data set, yielding the number of annotations written so far."""
@@ -98,13 +96,14 @@ class Yolo(Format):
 
         return write(data, target, self._task or "any", scores=self._scores)
 
-    def losses(
-        self, annotations: pa.RecordBatch, geometries: pa.RecordBatch, items: pa.Table
-    ) -> Mapping[str, int]:
+    def losses(self, data: Writing) -> Mapping[str, int]:
         """Return how many labels lose what a line of their task cannot say."""
         from labelstore_converters.yolo.losses import losses
 
-        return losses(annotations, geometries, items, self._task or "any")
+        found: Counter[str] = Counter()
+        for annotations, geometries in data.annotations:
+            found.update(losses(annotations, geometries, data.items, self._task or "any"))
+        return found
 
 
 FORMAT = Yolo()

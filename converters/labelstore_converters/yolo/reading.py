@@ -13,8 +13,9 @@ import pyarrow as pa
 
 from labelstore.errors import FormatError
 from labelstore.model.tables import TABLES
-from labelstore.plugins import Piece
+from labelstore.plugins import NOTHING, Beside, Piece, Reading
 from labelstore_converters.columns import batch, json_text
+from labelstore_converters.lined.filetext import is_ended, text_style
 from labelstore_converters.yolo.layout import layout_of, sizes, text_of, turned
 from labelstore_converters.yolo.lines import split_lines
 from labelstore_converters.yolo.numbertext import Floats
@@ -27,7 +28,7 @@ LINES = 20
 SHOWN_FAULTS = 20
 
 
-class YoloReading:
+class YoloReading(Reading):
     """A data set, opened; see `labelstore.plugins.Reading`.
 
     Args:
@@ -35,7 +36,7 @@ class YoloReading:
         task: what lines are, where the YAML does not say it.
     """
 
-    def __init__(self, source: Path, task: str | None) -> None:
+    def __init__(self, source: Path, task: str | None, beside: Beside = NOTHING) -> None:
         self._layout = layout_of(source)
         self._path = source
         self._task = task or self._layout.description.task
@@ -162,23 +163,14 @@ class YoloReading:
         text = self._text(image)
         if text is None:
             return "listed_no_file", {}
-        kept: dict[str, Any] = {}
-        ended = text.endswith(("\n", "\r"))
-        if ended != self._final_newline and text:
-            kept["final_newline"] = ended
-        lines = text.splitlines()
-        newline = "\r\n" if "\r\n" in text else "\n"
-        if newline == "\r\n":
-            kept["newline"] = newline
-        if newline.join(lines) + newline * ended != text or not all(map(str.strip, lines)):
-            kept["text"] = text
+        kept = text_style(text, self._final_newline)
         return "labelled" if text.strip() else "empty_file", kept
 
     @cached_property
     def _final_newline(self) -> bool:
         """Say whether label files end with a line's end, by the first that has a line."""
         texts = filter(None, map(self._text, range(len(self._layout.images))))
-        return next(texts, "\n").endswith(("\n", "\r"))
+        return is_ended(next(texts, "\n"))
 
     def _notices(self) -> dict[str, int]:
         found = dict(self._layout.notices)

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from labelstore.errors import FormatError, InvalidInput
 from labelstore.plugins import Writing, target_folder
+from labelstore_converters.lined.filetext import text_of
 from labelstore_converters.yolo.layout import label_path
 from labelstore_converters.yolo.lines import split_lines
 from labelstore_converters.yolo.numbertext import Floats, line_text, texts
@@ -117,12 +118,7 @@ class _Files:
     def _text(self, item: Mapping[str, Any], lines: list[str]) -> str:
         """Return the text of a label file, as its source wrote it where that still holds."""
         kept = json.loads(item["sources"][0]["leftovers"] or "{}")
-        given = kept.get("text")
-        if given is not None and split_lines([(0, given)]).texts == lines:
-            return str(given)
-        newline: str = kept.get("newline", "\n")
-        end = kept.get("final_newline", self._final_newline)
-        return newline.join(lines) + (newline if lines and end else "")
+        return text_of(lines, kept, self._final_newline)
 
 
 def _folder(label: str) -> str:

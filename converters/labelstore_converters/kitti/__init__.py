@@ -1,0 +1,76 @@
+"""KITTI: object labels, an image a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from labelstore.plugins import NOTHING, Beside, Format, Reading, Writing
+
+NOTICES = {
+    "kitti-image-missing": "images that are not there: their sizes are unknown",
+    "kitti-calibration-unread": "calibration files that are not as usual; kept as they are",
+    "kitti-without-class": "labels of no class; left out",
+    "kitti-shapes-left-out": "labels without a box and without a cuboid; left out",
+    "kitti-misread": "labels whose class or numbers a line cannot say; they would read otherwise",
+    "kitti-other-frame": "cuboids whose frame has no known way to the camera's; left out",
+    "kitti-tilted": "cuboids that do not stand upright; their tilt is left out",
+    "kitti-moved": "cuboids in another frame, now in the camera's",
+    "kitti-occluded-anew": "labels whose occlusion is no level of 0 to 3; written as it is",
+    "kitti-ignored": "labels to be ignored that are no `DontCare`; read as labels like others",
+    "kitti-sensors-left-out": "items with sensors that a calibration file cannot hold",
+    "kitti-renamed": "images that go by another name in it",
+}
+CARRIES = frozenset(
+    {"category_id", "truncated", "occluded", "occluded_scale", "ignore", "score", "leftovers",
+     "frame", "box", "box_form", "cuboid3d", "yaw_stated", "alpha"}
+)  # fmt: skip
+CLASSES = frozenset({"name"})
+
+
+class Kitti(Format):
+    """Folders with `label_2`, or folders of such label files."""
+
+    name = "kitti"
+    notices = NOTICES
+    has_ids = False
+    has_tags = False
+    keeps_words = False
+    lists: Mapping[str, frozenset[str]] = {
+        "items": frozenset({"modality", "uri", "width", "height", "sensors", "labelled_state"}),
+        "categories": CLASSES,
+    }
+
+    @property
+    def carries(self) -> frozenset[str]:
+        """Return the content columns of `annotations` and `geometries` that it can hold."""
+        return CARRIES
+
+    def open(self, source: Path, beside: Beside = NOTHING) -> Reading:
+        """Return a folder, opened and read once."""
+        from labelstore_converters.kitti.columns import KittiLayout
+        from labelstore_converters.kitti.objects import LABELS, label_folders, object_documents
+        from labelstore_converters.lined.reading import LinedReading
+
+        documents, notices = object_documents(source, beside)
+        kept = {"labels": label_folders(source, LABELS)}
+        return LinedReading(source, documents, KittiLayout(), kept, notices)
+
+    def write(self, data: Writing, target: Path) -> Iterator[int]:
+        """Write a folder, yielding the number of annotations written so far."""
+        from labelstore_converters.kitti.columns import KittiLayout
+        from labelstore_converters.kitti.objects import ObjectTarget
+        from labelstore_converters.lined.writing import write
+
+        return write(data, target, KittiLayout(), ObjectTarget(data))
+
+    def losses(self, data: Writing) -> Mapping[str, int]:
+        """Return how many labels lose what a line cannot say."""
+        from labelstore_converters.kitti.columns import KittiLayout
+        from labelstore_converters.kitti.losses import losses
+        from labelstore_converters.kitti.objects import ObjectTarget
+
+        return losses(data, KittiLayout(), ObjectTarget(data))
+
+
+FORMAT = Kitti()

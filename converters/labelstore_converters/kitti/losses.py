@@ -1,0 +1,69 @@
+"""What KITTI's lines do not say of labels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from labelstore.geometry.boxes import is_equal, members
+from labelstore.geometry.columns import column
+from labelstore.geometry.cuboids import UPRIGHT, rotations
+from labelstore.plugins import Writing
+from labelstore_converters.kitti.calibration import held
+from labelstore_converters.kitti.columns import REGION, KittiLayout
+from labelstore_converters.kitti.frames import in_camera
+from labelstore_converters.lined.losses import misread
+from labelstore_converters.lined.writing import Target
+
+
+def losses(data: Writing, layout: KittiLayout, to: Target) -> Mapping[str, int]:
+    """Return how many labels, items and classes lose something, by code.
+
+    Args:
+        data: what is to be written.
+        layout: of object or of tracking labels.
+        to: which classes, items and tracks there are.
+    """
+    found: Counter[str] = Counter()
+    for annotations, geometries in data.annotations:
+        shapes, moved, lost = in_camera(geometries, to)
+        found["kitti-moved"] += moved
+        found["kitti-other-frame"] += lost
+        classed = np.asarray(annotations.column("category_id").is_valid())
+        held_ = layout.holds(annotations, shapes)
+        found["kitti-without-class"] += int((~classed).sum())
+        found["kitti-shapes-left-out"] += int((classed & ~held_).sum())
+        rows, own = (b.filter(pa.array(held_)) for b in (annotations, shapes))
+        found["kitti-misread"] += misread(rows, own, layout, to)
+        found["kitti-tilted"] += _tilted(own)
+        found["kitti-occluded-anew"] += _unlike_levels(rows)
+        found["kitti-ignored"] += _ignored(rows, to)
+    found["kitti-sensors-left-out"] = sum(not held(item["sensors"]) for item in to.items)
+    return {code: count for code, count in found.items() if count}
+
+
+def _tilted(shapes: pa.RecordBatch) -> int:
+    """Return how many cuboids are not upright in a camera's axes."""
+    cuboids = column(shapes, "cuboid3d").drop_null()
+    if not len(cuboids):
+        return 0
+    upwards = rotations(members(cuboids)[:, 6:10])[:, :, 2]
+    return int((-upwards[:, 1] < UPRIGHT).sum())
+
+
+def _unlike_levels(rows: pa.RecordBatch) -> int:
+    said = np.asarray(rows.column("occluded").is_valid())
+    return int((said & ~is_equal(rows.column("occluded_scale"), "level")).sum())
+
+
+def _ignored(rows: pa.RecordBatch, to: Target) -> int:
+    """Return how many labels are to be ignored, or not, and their class says the opposite."""
+    names = pa.array(
+        [to.classes.get(c) for c in rows.column("category_id").to_pylist()], pa.string()
+    )
+    ignored = np.asarray(pc.fill_null(rows.column("ignore"), False))
+    return int((ignored != is_equal(names, REGION)).sum())

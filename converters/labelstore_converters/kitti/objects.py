@@ -1,0 +1,128 @@
+"""KITTI object labels: `label_2`, a file an image, with `image_2` and `calib` beside it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+
+from labelstore.errors import FormatError, InvalidInput, NotFound
+from labelstore.plugins import Beside, Writing
+from labelstore_converters.kitti.calibration import calibration_text, sensors_of
+from labelstore_converters.kitti.frames import in_camera
+from labelstore_converters.lined.documents import Document, images_in, size_of
+from labelstore_converters.lined.writing import Row, Target
+
+LABELS, IMAGES, CALIBRATION = "label_2", "image_2", "calib"
+
+
+def label_folders(source: Path, name: str) -> list[str]:
+    """Return the folders of label files below a folder; itself, where there is none of that name.
+
+    Raises:
+        NotFound: there is no such folder.
+        InvalidInput: it holds no label files.
+    """
+    if not source.is_dir():
+        raise NotFound(f"{source}: no such folder", code="source-missing")
+    found = sorted(p.relative_to(source).as_posix() for p in source.rglob(name) if p.is_dir())
+    if found:
+        return found
+    if any(source.glob("*.txt")):
+        return ["."]
+    raise InvalidInput(f"{source}: has no folder `{name}` and no label files", code="kitti-empty")
+
+
+def object_documents(source: Path, beside: Beside) -> tuple[list[Document], Counter[str]]:
+    """Return the label files of a data set, and what is unusual, by code."""
+    documents: list[Document] = []
+    notices: Counter[str] = Counter()
+    for folder in label_folders(source, LABELS):
+        documents += _documents(source, folder, beside, notices)
+    if not documents:
+        raise FormatError(str(source), [f"{LABELS}: no label files and no images are there"],
+                          code="kitti-empty")  # fmt: skip
+    return documents, notices
+
+
+def _documents(
+    source: Path, folder: str, beside: Beside, notices: Counter[str]
+) -> Iterator[Document]:
+    place = source / folder
+    inner = PurePosixPath(folder).parent if folder != "." else PurePosixPath(".")
+    media = inner / IMAGES if folder != "." else inner
+    images = images_in(beside.images or source / media)
+    labels = {p.relative_to(place).with_suffix("").as_posix(): p for p in place.rglob("*.txt")}
+    for name in sorted({*labels, *images}):
+        image = images.get(name)
+        uri = (media / f"{name}{image.suffix if image else '.png'}").as_posix()
+        width, height = size_of(image)
+        if width is None:
+            width, height = beside.sizes.get(uri, (None, None))
+        notices["kitti-image-missing"] += image is None
+        kept, sensors = _calibration(source / inner / CALIBRATION / f"{name}.txt", notices)
+        item = {"modality": "image", "uri": uri, "width": width, "height": height,
+                "sensors": sensors}  # fmt: skip
+        path = PurePosixPath(folder) / f"{name}.txt"
+        yield Document(path.as_posix(), labels.get(name), item, kept)
+
+
+def _calibration(
+    path: Path, notices: Counter[str]
+) -> tuple[dict[str, Any], list[dict[str, Any]] | None]:
+    """Return a calibration's text, to be kept, and the sensors that it tells of."""
+    if not path.is_file():
+        return {}, None
+    text = path.read_bytes().decode("utf-8", "surrogateescape")
+    if not text.isprintable() and any("\ud800" <= c <= "\udfff" for c in text):
+        raise FormatError(str(path), ["is no UTF-8"], code="kitti-calibration")
+    sensors = sensors_of(text)
+    notices["kitti-calibration-unread"] += sensors is None
+    kept = {} if sensors is not None and calibration_text(sensors) == text else {"calib": text}
+    return kept, sensors
+
+
+class ObjectTarget(Target):
+    """Label files beside calibrations, where the images' own folder would be."""
+
+    def __init__(self, data: Writing) -> None:
+        super().__init__(data)
+        self._own = "labels" in self.kept
+
+    def path(self, item: Row) -> str:
+        """Return the label file of an image, below the folder."""
+        bare = PurePosixPath(item["uri"] or str(item["item_id"])).with_suffix("")
+        if self._own and self.kept["labels"] == ["."]:
+            return f"{bare}.txt"
+        return f"{_beside(bare, LABELS)}.txt"
+
+    def prepared(self, geometries: pa.RecordBatch) -> pa.RecordBatch:
+        """Return shapes whose cuboids are in the camera's axes."""
+        return in_camera(geometries, self)[0]
+
+    def finish(self, folder: Path) -> None:
+        """Write the calibrations."""
+        for item in self.items:
+            kept = json.loads(item["sources"][0]["leftovers"] or "{}")
+            text = kept.get("calib")
+            if text is None and item["sensors"]:
+                text = calibration_text(item["sensors"])
+            if text:
+                bare = PurePosixPath(item["uri"] or str(item["item_id"])).with_suffix("")
+                path = folder / f"{_beside(bare, CALIBRATION)}.txt"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8", newline="")
+
+
+def _beside(bare: PurePosixPath, name: str) -> str:
+    """Return a path whose last folder of images is another one; in that one, where there is none."""
+    parts = [part for part in bare.parts if part not in ("..", "/")]
+    inside = [i for i, part in enumerate(parts[:-1]) if part == IMAGES]
+    if inside:
+        parts[inside[-1]] = name
+        return "/".join(parts)
+    return "/".join([name, *parts])

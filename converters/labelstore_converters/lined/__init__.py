@@ -1,0 +1,1 @@
+"""Formats of text files whose lines are labels: columns between blanks or commas."""

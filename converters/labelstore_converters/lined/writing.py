@@ -1,0 +1,187 @@
+"""Writing folders of label files whose lines are labels."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from labelstore.errors import InvalidInput
+from labelstore.plugins import Writing, target_folder
+from labelstore_converters.lined.cells import (
+    Cells,
+    Fields,
+    Layout,
+    line_texts,
+    style_numbers,
+)
+from labelstore_converters.lined.filetext import text_of
+from labelstore_converters.lined.tokens import Ints, Mask, split_lines
+
+Row = Mapping[str, Any]
+
+
+class Target(ABC):
+    """Where the labels of each item go, and what stands beside them.
+
+    Args:
+        data: what is written.
+
+    Attributes:
+        items: all rows of `items`.
+        kept: what the data set keeps of its source.
+    """
+
+    def __init__(self, data: Writing) -> None:
+        self.items: list[dict[str, Any]] = data.items.to_pylist()
+        self.kept: dict[str, Any] = json.loads(data.dataset["leftovers"] or "{}")
+        self.classes = _names(data.categories)
+        self.tracks = {} if data.tracks is None else _track_numbers(data.tracks)
+        self.place = {item["item_id"]: i for i, item in enumerate(self.items)}
+        self.parents = [self.place.get(item["parent_id"]) for item in self.items]
+
+    @abstractmethod
+    def path(self, item: Row) -> str:
+        """Return the label file of an image or a sequence, below the folder."""
+
+    def frame(self, item: Row) -> int:
+        """Return the number of a frame, as files have it."""
+        return int(item["frame_index"])
+
+    def prepared(self, geometries: pa.RecordBatch) -> pa.RecordBatch:
+        """Return shapes as lines say them."""
+        return geometries
+
+    def finish(self, folder: Path) -> None:  # noqa: B027
+        """Write what stands beside the label files."""
+
+
+def write(data: Writing, target: Path, layout: Layout, to: Target) -> Iterator[int]:
+    """Write label files, yielding the number of annotations written so far.
+
+    The folder appears whole or not at all.
+
+    Args:
+        data: what to write.
+        target: a folder that is not there yet, or is empty.
+        layout: what lines are.
+        to: which file each item's labels go to.
+    """
+    target = target_folder(target)
+    aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        aside.mkdir(parents=True)
+        count = 0
+        lines: dict[int, list[str]] = defaultdict(list)
+        for annotations, geometries in data.annotations:
+            shapes = to.prepared(geometries)
+            own = layout.holds(annotations, shapes)
+            rows, shapes = (b.filter(pa.array(own)) for b in (annotations, shapes))
+            for at, text in zip(*_lines(rows, shapes, layout, to), strict=True):
+                lines[at].append(text)
+            count += len(annotations)
+            yield count
+        _write_files(aside, to, lines)
+        to.finish(aside)
+        if target.exists():
+            target.rmdir()
+        os.replace(aside, target)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def fields_of(rows: pa.RecordBatch, shapes: pa.RecordBatch, to: Target) -> Fields:
+    """Return labels as what their lines say."""
+    names = pa.array(
+        [to.classes.get(c) for c in rows.column("category_id").to_pylist()], pa.string()
+    )
+    own = {name: rows.column(name) for name in rows.schema.names}
+    forms = {name: shapes.column(name) for name in shapes.schema.names}
+    places = [to.place[i] for i in rows.column("item_id").to_pylist()]
+    frames = None
+    if any(to.parents[at] is not None for at in set(places)):
+        frames = np.array([to.frame(to.items[at]) for at in places], np.int64)
+    tracks = [to.tracks.get(t) for t in rows.column("track_id").to_pylist()]
+    return Fields(own, forms, names, frames, pa.array(tracks, pa.int64()))
+
+
+def _lines(
+    rows: pa.RecordBatch, shapes: pa.RecordBatch, layout: Layout, to: Target
+) -> tuple[list[int], list[str]]:
+    """Return the item whose file each label goes to, and its line."""
+    cells = layout.lines(fields_of(rows, shapes, to))
+    how = style_numbers(rows.column("number_style"), cells, layout)
+    texts = line_texts(cells, how, layout.separator)
+    for at, line in _kept(rows, cells, layout):
+        texts[at] = line
+    places = [to.place[i] for i in rows.column("item_id").to_pylist()]
+    parents = [to.parents[at] for at in places]
+    return [at if up is None else up for at, up in zip(places, parents, strict=True)], texts
+
+
+def _kept(rows: pa.RecordBatch, cells: Cells, layout: Layout) -> Iterator[tuple[int, str]]:
+    """Yield lines as their source wrote them, where they still say the same."""
+    leftovers = rows.column("leftovers")
+    own = np.flatnonzero(np.asarray(leftovers.is_valid()))
+    said = [json.loads(text).get("line") for text in leftovers.take(pa.array(own)).to_pylist()]
+    given = [(int(at), line) for at, line in zip(own, said, strict=True) if line is not None]
+    if not given:
+        return
+    found = layout.canonical(split_lines(given, layout.separator))
+    there = np.array([at for at, _ in given])
+    same = found.alike(part(cells, there))
+    yield from (pair for pair, alike in zip(given, same.tolist(), strict=True) if alike)
+
+
+def part(cells: Cells, rows: Ints | Mask) -> Cells:
+    """Return some lines."""
+    at = pa.array(np.flatnonzero(rows) if rows.dtype == bool else rows)
+    return Cells(cells.values[rows], {k: words.take(at) for k, words in cells.words.items()})
+
+
+def _write_files(folder: Path, to: Target, lines: Mapping[int, list[str]]) -> None:
+    seen: dict[str, int] = {}
+    for at, item in enumerate(to.items):
+        if to.parents[at] is not None:
+            continue
+        own = lines.get(at, [])
+        if not own and item["labelled_state"] == "listed_no_file":
+            continue
+        path = to.path(item)
+        if path in seen:
+            other = to.items[seen[path]]["uri"]
+            raise InvalidInput(
+                f"{path}: {item['uri']} and {other} would share this label file",
+                code="label-file-shared",
+            )
+        seen[path] = at
+        kept = json.loads(item["sources"][0]["leftovers"] or "{}")
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        text = text_of(own, kept, to.kept.get("final_newline", True))
+        place.write_text(text, encoding="utf-8", newline="")
+
+
+def _names(categories: pa.Table) -> dict[int, str | None]:
+    ids = categories.column("category_id").to_pylist()
+    return dict(zip(ids, categories.column("name").to_pylist(), strict=True))
+
+
+def _track_numbers(tracks: pa.Table) -> dict[int, int]:
+    """Return the number of each track: its source's own, else the next of its sequence."""
+    given = pc.max(tracks.column("source_id")).as_py()
+    found, after = {}, 0 if given is None else given + 1
+    names = ("track_id", "source_id")
+    for track, own in zip(*(tracks.column(n).to_pylist() for n in names), strict=True):
+        found[track] = after if own is None else own
+        after += own is None
+    return found

@@ -1,0 +1,55 @@
+"""Files and folders that are there, and where new ones may be written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labelstore.errors import InvalidInput, NotFound
+
+
+def source_file(path: Path) -> Path:
+    """Return a path that is a readable, non-empty file.
+
+    Raises:
+        NotFound: there is nothing there.
+        InvalidInput: it is a folder, or empty.
+    """
+    if not path.exists():
+        raise NotFound(f"{path}: no such file", code="source-missing")
+    if path.is_dir():
+        raise InvalidInput(f"{path}: is a folder; name the file", code="source-folder")
+    if path.stat().st_size == 0:
+        raise InvalidInput(f"{path}: the file is empty (0 bytes)", code="source-empty")
+    return path
+
+
+def target_file(path: Path) -> Path:
+    """Return where a file may be written: a new name, or a file; links are followed.
+
+    Raises:
+        NotFound: its folder is not there.
+        InvalidInput: something else is there: a folder, a device, a pipe.
+    """
+    target = path.resolve() if path.is_symlink() else path.absolute()
+    if not target.parent.is_dir():
+        raise NotFound(f"{path}: there is no folder {target.parent}", code="target-folder")
+    if target.exists() and not target.is_file():
+        what = "a folder" if target.is_dir() else "no regular file"
+        raise InvalidInput(f"{path}: is {what}; name a file to write", code="target-kind")
+    return target
+
+
+def target_folder(path: Path) -> Path:
+    """Return where a folder may be written: a new name, or an empty folder.
+
+    Raises:
+        NotFound: the folder around it is not there.
+        InvalidInput: something else is there.
+    """
+    target = path.absolute()
+    if not target.parent.is_dir():
+        raise NotFound(f"{path}: there is no folder {target.parent}", code="target-folder")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        what = "is a folder with files in it" if target.is_dir() else "is no folder"
+        raise InvalidInput(f"{path}: {what}; name a new folder", code="target-kind")
+    return target

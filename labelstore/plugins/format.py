@@ -1,0 +1,107 @@
+"""A format that a converter reads and writes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labelstore.errors import InvalidInput
+from labelstore.plugins.reading import NOTHING, Beside, Reading
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Writing:
+    """What a converter is given to write.
+
+    Attributes:
+        dataset: the `datasets` row.
+        items: rows of `items` in the order to write, with one entry in `sources`.
+        categories: rows of `categories` in the order to write, with one entry in `sources`.
+        annotations: pairs of batches of `annotations` and `geometries` in the order to write.
+        annotation_count: how many rows these have together.
+        tracks: rows of `tracks` that the annotations use, by `track_id`.
+    """
+
+    dataset: Mapping[str, Any]
+    items: pa.Table
+    categories: pa.Table
+    annotations: Iterable[tuple[pa.RecordBatch, pa.RecordBatch]]
+    annotation_count: int
+    tracks: pa.Table | None = None
+
+
+class Format(ABC):
+    """One format."""
+
+    name: str
+    notices: Mapping[str, str]
+    """What its notices and losses mean, by code: words for that which is counted."""
+    lists: Mapping[str, frozenset[str]]
+    """Content columns of `items` and of `categories` that it can hold."""
+    has_ids: bool
+    """Whether labels, items and classes have ids of their own in it."""
+    keeps_words: bool
+    """Whether what its rows keep beside the columns says more than how a file was written."""
+    has_tags: bool
+    """Whether labels may be without a shape."""
+    tasks: tuple[str, ...] = ()
+    """Kinds of content of which a source has one."""
+
+    @property
+    @abstractmethod
+    def carries(self) -> frozenset[str]:
+        """Return the content columns of `annotations` and `geometries` that it can hold."""
+
+    @abstractmethod
+    def open(self, source: Path, beside: Beside = NOTHING) -> Reading:
+        """Return a source, opened and with its structure checked.
+
+        Args:
+            source: file or folder that the format's own tools take.
+            beside: what is known of the media.
+
+        Raises:
+            FormatError: it breaks the format; every fault is named.
+        """
+
+    @abstractmethod
+    def write(self, data: Writing, target: Path) -> Iterator[int]:
+        """Write a file or folder, yielding the number of annotations written so far."""
+
+    def of_task(self, task: str) -> Format:
+        """Return the format for one kind of content.
+
+        Raises:
+            InvalidInput: it has no such.
+        """
+        raise InvalidInput(f"{self.name} has no tasks to choose from", code="format-task")
+
+    def suited(self, columns: Collection[str]) -> Format:
+        """Return the format for labels of another one.
+
+        Args:
+            columns: those of `geometries` that any label fills.
+        """
+        return self
+
+    def of_source(self, leftovers: Mapping[str, Any]) -> Format:
+        """Return the format as a source of it was that was read.
+
+        Args:
+            leftovers: of its `datasets` row.
+        """
+        return self
+
+    def losses(self, data: Writing) -> Mapping[str, int]:
+        """Return how many labels lose something that a column holds and a file does not, by code.
+
+        Args:
+            data: what is to be written; its annotations are read through.
+        """
+        return {}

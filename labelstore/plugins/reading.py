@@ -1,0 +1,96 @@
+"""A source that a converter reads."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is known of a source's media and does not stand in it.
+
+    Attributes:
+        images: folder in which the media are looked for; else beside the labels.
+        sizes: width and height of images, as stored, by their URI.
+    """
+
+    images: Path | None = None
+    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+NOTHING = Beside()
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some annotations of a source, in any order; `seq` says their place in it.
+
+    Columns that no row fills may be left out.
+
+    Attributes:
+        annotations: rows of `annotations` with local numbers; an item or class that the source
+            does not list has the number -1 - i, where i is its place in the lists below.
+        geometries: the same rows' shapes, in the same order.
+        unlisted_items: JSON text of the ids of items that are not listed.
+        unlisted_categories: JSON text of the ids of classes that are not listed.
+        notices: counts of what is unusual, by stable code.
+    """
+
+    annotations: pa.Table
+    geometries: pa.Table
+    unlisted_items: list[str] = field(default_factory=list)
+    unlisted_categories: list[str] = field(default_factory=list)
+    notices: Mapping[str, int] = field(default_factory=dict)
+
+
+class Reading(ABC):
+    """A source, opened. Pieces may be read in any order and in several processes.
+
+    Attributes:
+        pieces: how many pieces of annotations there are.
+        notices: counts of what is unusual about items and classes, by stable code.
+    """
+
+    pieces: int
+    notices: Mapping[str, int]
+
+    @property
+    @abstractmethod
+    def dataset(self) -> Mapping[str, Any]:
+        """Return fields of the `datasets` row: info, licenses, leftovers, files."""
+
+    def follow(self, leftovers: Mapping[str, Any], *, keep_order: bool) -> None:  # noqa: B027
+        """Tell rows as an earlier delivery told them, so that what is the same reads the same.
+
+        Called before items, classes and annotations are read, if at all.
+
+        Args:
+            leftovers: of the earlier delivery's `datasets` row.
+            keep_order: the order of keys may differ from this source's own.
+        """
+
+    @abstractmethod
+    def items(self) -> pa.Table:
+        """Return rows of `items`, `item_id` counting from 0, one entry in `sources`.
+
+        `parent_id` is the local number of another item.
+        """
+
+    @abstractmethod
+    def categories(self) -> pa.Table:
+        """Return the rows of `categories`, `category_id` counting from 0."""
+
+    def tracks(self) -> pa.Table | None:
+        """Return rows of `tracks`, `track_id` counting from 0, items and classes by number."""
+        return None
+
+    @abstractmethod
+    def annotations(self, piece: int) -> Piece:
+        """Return one piece of the annotations."""

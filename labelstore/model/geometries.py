@@ -143,7 +143,11 @@ class Geometry(Row):
     item_id: Annotated[Id, Column(2)]
     annotation_id: Annotated[Id, Column(3)]
     frame: Annotated[str, Field(min_length=1), Column(4)] | None = None
-    """pixel, unit, camera, lidar, ego, world or a sensor's name; null means pixel."""
+    """pixel, unit, camera, lidar, ego, world or a sensor's name; null means pixel.
+
+    A frame in space is that of cuboids, meshes and points; beside them boxes and other shapes of
+    the plane are in pixels.
+    """
     box: Annotated[Box, Column(5)] | None = None
     box_form: Annotated[BoxForm, Column(6)] | None = None
     rotated_box: Annotated[RotatedBox, Column(7)] | None = None

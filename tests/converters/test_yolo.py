@@ -10,17 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from conftest import Run
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from trips import there_and_back
 
 from labelstore.errors import FormatError, InvalidInput, LossRefused
-from labelstore.model.tables import TABLES
-from labelstore.plugins import Writing
-from labelstore.storage.parquet import conform
 from labelstore.store import Store, init_store
 from labelstore_converters.yolo import Yolo
 
@@ -59,27 +56,6 @@ def test_real_data_sets_come_back_byte_for_byte(store: Store, tmp_path: Path, na
     assert not [f for f in store.check(at="v1") if f.severity == "error"]
 
 
-def whole_batch(rows: pa.Table, name: str) -> pa.RecordBatch:
-    """Return rows with all columns of their table, in one batch."""
-    return conform(rows, TABLES[name]).combine_chunks().to_batches()[0]
-
-
-def there_and_back(source: Path, target: Path) -> None:
-    """Read a data set and write it, without a store."""
-    reading = Yolo().open(source)
-    pieces = [reading.annotations(i) for i in range(reading.pieces)]
-    batches = [
-        tuple(whole_batch(getattr(p, name), name) for name in ("annotations", "geometries"))
-        for p in pieces
-        if p.annotations.num_rows
-    ]
-    described = {"format": "yolo", **reading.dataset}
-    items = conform(reading.items(), TABLES["items"])
-    classes = conform(reading.categories(), TABLES["categories"])
-    for _ in Yolo().write(Writing(described, items, classes, batches, 0), target):
-        pass
-
-
 NUMBER = st.floats(0, 1)
 STYLE = st.sampled_from(["%.6f", "%g", "%r", "%.4f", "%.17g", "%.16f", "%.6e"])
 GAP = st.sampled_from([" ", " ", " ", "  ", "\t"])
@@ -111,7 +87,7 @@ def test_any_lines_come_back_byte_for_byte(
     folder = tmp_path_factory.mktemp("yolo")
     labels = {f"i{i}": text for i, text in enumerate(given_)}
     source = dataset(folder / "in", labels, size=(width, height))
-    there_and_back(source, folder / "out")
+    there_and_back(Yolo(), source, folder / "out")
     assert texts(folder / "out") == texts(source)
     shutil.rmtree(folder)
 

@@ -160,7 +160,7 @@ def foreign_shapes(geometries: pa.RecordBatch) -> dict[str, int]:
     points = geometries.column("keypoints")
     own = pc.is_in(masks.field("encoding"), value_set=pa.array(ENCODINGS))
     found = {
-        "coco-not-in-pixels": pc.sum(pc.not_equal(frames, "pixel")).as_py() or 0,
+        "coco-not-in-pixels": pc.sum(pc.equal(frames, "unit")).as_py() or 0,
         "coco-visibility-unknown": pc.sum(
             pc.and_(points.is_valid(), geometries.column("visibility").is_null())
         ).as_py()

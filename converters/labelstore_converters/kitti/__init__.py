@@ -1,4 +1,4 @@
-"""KITTI: object labels, an image a file."""
+"""KITTI: object labels, an image a file; tracking labels, a sequence a file."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ NOTICES = {
     "kitti-occluded-anew": "labels whose occlusion is no level of 0 to 3; written as it is",
     "kitti-ignored": "labels to be ignored that are no `DontCare`; read as labels like others",
     "kitti-sensors-left-out": "items with sensors that a calibration file cannot hold",
+    "kitti-no-frame": "labels on items that are no frame of a sequence; left out",
     "kitti-renamed": "images that go by another name in it",
 }
 CARRIES = frozenset(
@@ -73,4 +74,48 @@ class Kitti(Format):
         return losses(data, KittiLayout(), ObjectTarget(data))
 
 
+class KittiTracking(Kitti):
+    """Folders with `label_02`, or folders of such label files."""
+
+    name = "kitti-tracking"
+    lists: Mapping[str, frozenset[str]] = {
+        "items": frozenset(
+            {"modality", "uri", "width", "height", "parent_id", "frame_index", "labelled_state"}
+        ),
+        "categories": CLASSES,
+    }
+
+    @property
+    def carries(self) -> frozenset[str]:
+        """Return the content columns of `annotations` and `geometries` that it can hold."""
+        return CARRIES | {"track_id"}
+
+    def open(self, source: Path, beside: Beside = NOTHING) -> Reading:
+        """Return a folder, opened and read once."""
+        from labelstore_converters.kitti.columns import KittiLayout
+        from labelstore_converters.kitti.sequences import sequence_documents
+        from labelstore_converters.lined.reading import LinedReading
+
+        documents, kept, notices = sequence_documents(source, beside)
+        layout = KittiLayout(tracking=True)
+        return LinedReading(source, documents, layout, kept, notices)
+
+    def write(self, data: Writing, target: Path) -> Iterator[int]:
+        """Write a folder, yielding the number of annotations written so far."""
+        from labelstore_converters.kitti.columns import KittiLayout
+        from labelstore_converters.kitti.sequences import SequenceTarget
+        from labelstore_converters.lined.writing import write
+
+        return write(data, target, KittiLayout(tracking=True), SequenceTarget(data))
+
+    def losses(self, data: Writing) -> Mapping[str, int]:
+        """Return how many labels lose what a line cannot say."""
+        from labelstore_converters.kitti.columns import KittiLayout
+        from labelstore_converters.kitti.losses import losses
+        from labelstore_converters.kitti.sequences import SequenceTarget
+
+        return losses(data, KittiLayout(tracking=True), SequenceTarget(data))
+
+
 FORMAT = Kitti()
+TRACKING = KittiTracking()

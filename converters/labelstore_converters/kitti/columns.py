@@ -25,11 +25,15 @@ TRUNCATED, OCCLUDED, ALPHA, BOX, SIZE, PLACE, YAW, SCORE = 1, 2, 3, 4, 8, 11, 14
 """Places of the columns after the class, which is 0."""
 NUMBERS = 14
 """Of a line without a score."""
-UNKNOWN = {TRUNCATED: -1.0, OCCLUDED: -1.0, ALPHA: -10.0, **dict.fromkeys(range(SIZE, PLACE), -1.0),
-           **dict.fromkeys(range(PLACE, YAW), -1000.0), YAW: -10.0}  # fmt: skip
+UNKNOWN = {
+    TRUNCATED: -1.0, OCCLUDED: -1.0, ALPHA: -10.0, YAW: -10.0,
+    **dict.fromkeys(range(SIZE, PLACE), -1.0), **dict.fromkeys(range(PLACE, YAW), -1000.0),
+}  # fmt: skip
 """What stands where nothing is known."""
 REGION = "DontCare"
 """The class of regions that are not labelled; detections there count for nothing."""
+TRACKING_REGION = (-1000.0, -1000.0, -1000.0, -10.0, -1.0, -1.0, -1.0)
+"""What official tracking labels have there for regions: the fillers in another order."""
 SHAPE = {name: TABLES["geometries"].schema.field(name).type for name in ("box", "cuboid3d")}
 SAME_TURN = 1e-12
 
@@ -103,25 +107,29 @@ class KittiLayout(Layout):
         classes = cells.words[self.lead]
         region = np.asarray(pc.equal(classes, REGION))
         solid = ~(_all(v, range(SIZE, PLACE)) | _all(v, range(PLACE, YAW)) | _all(v, [YAW]))
+        odd = (v[:, SIZE:SCORE] == TRACKING_REGION).all(axis=1)
+        solid &= ~odd
         boxed = ~(v[:, BOX:SIZE] == -1).all(axis=1)
         occluded = _known(v, OCCLUDED)
         annotations: dict[str, Any] = {
-            "kind": pa.array(np.where(solid, "cuboid3d", np.where(boxed, "box", "tag"))),
+            "kind": pa.array(
+                np.where(solid, "cuboid3d", np.where(boxed, "box", "tag")), pa.string()
+            ),
             "truncated": _known(v, TRUNCATED),
             "occluded": occluded,
-            "occluded_scale": pa.array(["level"] * len(v), mask=np.asarray(occluded.is_null())),
+            "occluded_scale": _word("level", ~np.asarray(occluded.is_null())),
             "ignore": pa.array(region, mask=~region),
             "score": pa.array(v[:, SCORE], mask=np.isnan(v[:, SCORE])),
         }
         geometries = {
-            "frame": pa.array(["camera"] * len(v), mask=~solid),
+            "frame": _word("camera", solid),
             "box": pa.StructArray.from_arrays(
                 [pa.array(v[:, at]) for at in range(BOX, SIZE)], fields=list(SHAPE["box"]),
                 mask=pa.array(~boxed),
             ),
-            "box_form": pa.array(["xyxy"] * len(v), mask=~boxed),
+            "box_form": _word("xyxy", boxed),
             "cuboid3d": _cuboids(v, solid),
-            "yaw_stated": _known(v, YAW),
+            "yaw_stated": pa.array(v[:, YAW], mask=odd | (v[:, YAW] == UNKNOWN[YAW])),
             "alpha": _known(v, ALPHA),
         }  # fmt: skip
         if not self.lead:
@@ -137,8 +145,8 @@ class KittiLayout(Layout):
         shaped = pc.or_(
             column(geometries, "box").is_valid(), column(geometries, "cuboid3d").is_valid()
         )
-        untold = pc.and_(annotations.column("leftovers").is_valid(), True)  # a line that says less
-        found = pc.and_(pc.or_(shaped, untold), annotations.column("category_id").is_valid())
+        told = pc.or_(shaped, annotations.column("leftovers").is_valid())  # a line, kept whole
+        found = pc.and_(told, annotations.column("category_id").is_valid())
         return np.asarray(found)
 
     def lines(self, fields: Fields) -> Cells:
@@ -154,7 +162,7 @@ class KittiLayout(Layout):
         v[:, BOX:SIZE] = np.where(np.isnan(boxes), -1.0, boxes)
         v[:, SIZE:SCORE] = _solids(column(shapes, "cuboid3d"), column(shapes, "yaw_stated"))
         v[:, SCORE] = _floats(rows["score"], np.nan)
-        if fields.frames is not None and fields.tracks is not None:
+        if self.lead and fields.frames is not None and fields.tracks is not None:
             found[:, 0] = fields.frames
             found[:, 1] = _floats(fields.tracks, -1.0)
         return Cells(found, {self.lead: fields.classes})
@@ -188,6 +196,11 @@ def _known(v: Floats, at: int) -> pa.Array:
     return pa.array(v[:, at], mask=v[:, at] == UNKNOWN[at])
 
 
+def _word(word: str, there: Mask) -> pa.StringArray:
+    """Return a word for some lines, and null for the others."""
+    return pa.array([word] * len(there), pa.string(), mask=~there)
+
+
 def _floats(values: Any, missing: float) -> Floats:
     return np.asarray(pc.fill_null(values, pa.scalar(missing, values.type)), np.float64)
 
@@ -208,7 +221,7 @@ def _cuboids(v: Floats, solid: Mask) -> pa.Array:
     columns = [*v[:, PLACE:YAW].T, length, w, h, *turns(v[:, YAW]).T]
     arrays = [pa.array(np.where(solid, values, 0.0)) for values in columns]
     return pa.StructArray.from_arrays(
-        [*arrays, pa.array(["bottom"] * len(v))], fields=list(SHAPE["cuboid3d"]),
+        [*arrays, _word("bottom", np.ones(len(v), bool))], fields=list(SHAPE["cuboid3d"]),
         mask=pa.array(~solid),
     )  # fmt: skip
 

@@ -17,8 +17,8 @@ from labelstore_converters.lined.writing import Target
 def in_camera(geometries: pa.RecordBatch, to: Target) -> tuple[pa.RecordBatch, int, int]:
     """Return shapes whose cuboids are all in the camera's axes.
 
-    A cuboid in the axes of a sensor, such as `lidar`, is moved by that sensor's `to_ego`; one whose
-    frame is unknown goes.
+    A cuboid in the axes of a sensor, such as `lidar`, is moved by that sensor's `to_ego`; one
+    whose frame is unknown goes.
 
     Args:
         geometries: n rows.

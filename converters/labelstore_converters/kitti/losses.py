@@ -17,7 +17,7 @@ from labelstore_converters.kitti.calibration import held
 from labelstore_converters.kitti.columns import REGION, KittiLayout
 from labelstore_converters.kitti.frames import in_camera
 from labelstore_converters.lined.losses import misread
-from labelstore_converters.lined.writing import Target
+from labelstore_converters.lined.writing import Target, class_names
 
 
 def losses(data: Writing, layout: KittiLayout, to: Target) -> Mapping[str, int]:
@@ -29,15 +29,17 @@ def losses(data: Writing, layout: KittiLayout, to: Target) -> Mapping[str, int]:
         to: which classes, items and tracks there are.
     """
     found: Counter[str] = Counter()
-    for annotations, geometries in data.annotations:
+    for labels, geometries in data.annotations:
         shapes, moved, lost = in_camera(geometries, to)
         found["kitti-moved"] += moved
         found["kitti-other-frame"] += lost
-        classed = np.asarray(annotations.column("category_id").is_valid())
-        held_ = layout.holds(annotations, shapes)
+        classed = np.asarray(labels.column("category_id").is_valid())
+        placed = to.placed(labels)
+        found["kitti-no-frame"] += int((~placed).sum())
+        held_ = layout.holds(labels, shapes) & placed
         found["kitti-without-class"] += int((~classed).sum())
-        found["kitti-shapes-left-out"] += int((classed & ~held_).sum())
-        rows, own = (b.filter(pa.array(held_)) for b in (annotations, shapes))
+        found["kitti-shapes-left-out"] += int((classed & placed & ~held_).sum())
+        rows, own = (b.filter(pa.array(held_)) for b in (labels, shapes))
         found["kitti-misread"] += misread(rows, own, layout, to)
         found["kitti-tilted"] += _tilted(own)
         found["kitti-occluded-anew"] += _unlike_levels(rows)
@@ -62,8 +64,5 @@ def _unlike_levels(rows: pa.RecordBatch) -> int:
 
 def _ignored(rows: pa.RecordBatch, to: Target) -> int:
     """Return how many labels are to be ignored, or not, and their class says the opposite."""
-    names = pa.array(
-        [to.classes.get(c) for c in rows.column("category_id").to_pylist()], pa.string()
-    )
     ignored = np.asarray(pc.fill_null(rows.column("ignore"), False))
-    return int((ignored != is_equal(names, REGION)).sum())
+    return int((ignored != is_equal(class_names(rows, to), REGION)).sum())

@@ -119,7 +119,7 @@ class ObjectTarget(Target):
 
 
 def _beside(bare: PurePosixPath, name: str) -> str:
-    """Return a path whose last folder of images is another one; in that one, where there is none."""
+    """Return a path whose last folder of images is another; one in that, where there is none."""
     parts = [part for part in bare.parts if part not in ("..", "/")]
     inside = [i for i, part in enumerate(parts[:-1]) if part == IMAGES]
     if inside:

@@ -41,7 +41,7 @@ class Cells:
 
     def alike(self, other: Cells) -> Mask:
         """Return which lines say the same, shape (n,); 0 and -0 do not."""
-        same = (self.values.view(np.int64) == other.values.view(np.int64)).all(axis=1)
+        same: Mask = (self.values.view(np.int64) == other.values.view(np.int64)).all(axis=1)
         for at, own in self.words.items():
             same &= np.asarray(pc.equal(own, other.words[at]).fill_null(False))
         return same
@@ -99,7 +99,7 @@ class Layout(ABC):
         """Return lines that say it."""
 
     def holds(self, annotations: pa.RecordBatch, geometries: pa.RecordBatch) -> Mask:
-        """Return which labels a line can say, shape (n,)."""
+        """Return which labels a line can say, shape (n,); each on an item that has lines."""
         return np.asarray(annotations.column("category_id").is_valid())
 
     def canonical(self, lines: Lines) -> Cells:
@@ -135,10 +135,9 @@ def style_numbers(words: pa.StringArray, cells: Cells, layout: Layout) -> Styles
     if len(own):
         given = np.array(words.take(pa.array(own)).to_pylist(), f"S{len(columns)}")
         letters = given.view(np.uint8).reshape(len(own), len(columns))
-        there = letters > 0
-        block = found[np.ix_(own, columns)]
-        block[there] = back[np.minimum(letters, 127)][there]
-        found[np.ix_(own, columns)] = block
+        block = found[own[:, None], np.array(columns)]
+        written = np.where(letters > 0, back[np.minimum(letters, 127)], block)
+        found[own[:, None], np.array(columns)] = written
     return found
 
 

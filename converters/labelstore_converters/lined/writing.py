@@ -53,9 +53,17 @@ class Target(ABC):
     def path(self, item: Row) -> str:
         """Return the label file of an image or a sequence, below the folder."""
 
+    def is_file(self, item: Row) -> bool:
+        """Say whether an item that is no frame has a label file."""
+        return True
+
     def frame(self, item: Row) -> int:
         """Return the number of a frame, as files have it."""
         return int(item["frame_index"])
+
+    def placed(self, annotations: pa.RecordBatch) -> Mask:
+        """Return which labels are on items that a line can be about, shape (n,)."""
+        return np.ones(len(annotations), bool)
 
     def prepared(self, geometries: pa.RecordBatch) -> pa.RecordBatch:
         """Return shapes as lines say them."""
@@ -84,7 +92,7 @@ def write(data: Writing, target: Path, layout: Layout, to: Target) -> Iterator[i
         lines: dict[int, list[str]] = defaultdict(list)
         for annotations, geometries in data.annotations:
             shapes = to.prepared(geometries)
-            own = layout.holds(annotations, shapes)
+            own = layout.holds(annotations, shapes) & to.placed(annotations)
             rows, shapes = (b.filter(pa.array(own)) for b in (annotations, shapes))
             for at, text in zip(*_lines(rows, shapes, layout, to), strict=True):
                 lines[at].append(text)
@@ -101,9 +109,6 @@ def write(data: Writing, target: Path, layout: Layout, to: Target) -> Iterator[i
 
 def fields_of(rows: pa.RecordBatch, shapes: pa.RecordBatch, to: Target) -> Fields:
     """Return labels as what their lines say."""
-    names = pa.array(
-        [to.classes.get(c) for c in rows.column("category_id").to_pylist()], pa.string()
-    )
     own = {name: rows.column(name) for name in rows.schema.names}
     forms = {name: shapes.column(name) for name in shapes.schema.names}
     places = [to.place[i] for i in rows.column("item_id").to_pylist()]
@@ -111,7 +116,12 @@ def fields_of(rows: pa.RecordBatch, shapes: pa.RecordBatch, to: Target) -> Field
     if any(to.parents[at] is not None for at in set(places)):
         frames = np.array([to.frame(to.items[at]) for at in places], np.int64)
     tracks = [to.tracks.get(t) for t in rows.column("track_id").to_pylist()]
-    return Fields(own, forms, names, frames, pa.array(tracks, pa.int64()))
+    return Fields(own, forms, class_names(rows, to), frames, pa.array(tracks, pa.int64()))
+
+
+def class_names(rows: pa.RecordBatch, to: Target) -> pa.StringArray:
+    """Return the name of each label's class."""
+    return pa.array(map(to.classes.get, rows.column("category_id").to_pylist()), pa.string())
 
 
 def _lines(
@@ -151,7 +161,7 @@ def part(cells: Cells, rows: Ints | Mask) -> Cells:
 def _write_files(folder: Path, to: Target, lines: Mapping[int, list[str]]) -> None:
     seen: dict[str, int] = {}
     for at, item in enumerate(to.items):
-        if to.parents[at] is not None:
+        if to.parents[at] is not None or not to.is_file(item):
             continue
         own = lines.get(at, [])
         if not own and item["labelled_state"] == "listed_no_file":

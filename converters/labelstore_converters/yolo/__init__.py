@@ -101,8 +101,8 @@ class Yolo(Format):
         from labelstore_converters.yolo.losses import losses
 
         found: Counter[str] = Counter()
-        for annotations, geometries in data.annotations:
-            found.update(losses(annotations, geometries, data.items, self._task or "any"))
+        for labels, geometries in data.annotations:
+            found.update(losses(labels, geometries, data.items, self._task or "any"))
         return found
 
 

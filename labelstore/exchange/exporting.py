@@ -29,6 +29,7 @@ from labelstore.exchange.foreign import (
 from labelstore.exchange.identity import as_stated
 from labelstore.exchange.notices import NOUNS
 from labelstore.exchange.ordered import OrderedRows
+from labelstore.exchange.sidecar.writing import write_sidecar
 from labelstore.exchange.unsourced import is_alone
 from labelstore.model.arrow import with_column
 from labelstore.model.tables import TABLES
@@ -67,6 +68,7 @@ def export_to(
     dataset: str | None = None,
     task: str | None = None,
     allow_loss: Collection[str] = (),
+    sidecar: bool = True,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> ExportReport:
     """Write one data set of a layer, in the order and words of its source.
@@ -79,6 +81,7 @@ def export_to(
         dataset: which data set; may be left out where the layer has one of this format, or one.
         task: kind of content, where the format has several; else what suits the labels.
         allow_loss: codes of losses that are accepted, or `all`.
+        sidecar: whether to write beside it what is left out, for an import to put back.
         progress: told how far things are.
 
     Raises:
@@ -86,9 +89,10 @@ def export_to(
         InvalidInput: there are several and none is named.
         LossRefused: something that the format cannot hold would be lost; nothing is written.
     """
-    described, alone = _choose(manifest, format_name, layer, dataset)
-    foreign = described["format"] != format_name
-    number = described["dataset_id"]
+    own, alone = _choose(manifest, format_name, layer, dataset)
+    described = own
+    foreign = own["format"] != format_name
+    number = own["dataset_id"]
     converter = find_format(format_name, task)
     if task is None and not foreign:
         converter = converter.of_source(json.loads(described["leftovers"] or "{}"))
@@ -104,16 +108,17 @@ def export_to(
     }
     wordy = foreign and _keeps_words(described["format"])
     losses = rows.losses(converter.carries - ({"leftovers"} if wordy else set()))
-    for name, own in listed.items():
-        losses |= _listed_losses(name, own, converter.lists[name])
+    kept = dict(listed)
+    for name, shown in listed.items():
+        losses |= _listed_losses(name, shown, converter.lists[name])
     batches = rows.batches
     if foreign:
         ids = converter.has_ids
         told = ids or number == BY_HAND["dataset_id"]
         losses |= dataset_losses(described) | ({} if told else id_losses(rows.tables))
-        for name, own in listed.items():
-            losses |= listed_losses(TABLES[name], own, ids=told)
-            listed[name] = listed_anew(own, ids=ids)
+        for name, shown in listed.items():
+            losses |= listed_losses(TABLES[name], shown, ids=told)
+            listed[name] = listed_anew(shown, ids=ids)
         if "exif_orientation" not in converter.lists["items"]:
             listed["items"] = as_shown(listed["items"])
         described, batches = described_anew(described), partial(_anew, rows, ids=ids)
@@ -130,6 +135,14 @@ def export_to(
     for done in converter.write(replace(data, annotations=batches()), target):
         if progress:
             progress("writing", done, rows.count)
+    if sidecar and (foreign or losses or judged):
+        raw = OrderedRows(
+            manifest, layer, number, with_unsourced=alone, complete=None, held=converter.carries
+        )
+        before = Writing(own, kept["items"], kept["categories"], (), rows.count,
+                         _tracks(manifest, rows, foreign=False))  # fmt: skip
+        again = replace(data, annotations=batches())
+        write_sidecar(target, converter, again, before, raw.batches())
     names = [described["name"]]
     return ExportReport(str(target), names, listed["items"].num_rows, rows.count, dict(notices))
 

@@ -75,13 +75,13 @@ def match(
         holds: content columns that the format can hold; others are left as the store has them.
     """
     incoming = conform(incoming, table)
-    incoming = _with_sources(table, incoming, {"dataset_id": dataset_id})
+    incoming = with_sources(table, incoming, {"dataset_id": dataset_id})
     at = _positions(table, existing, incoming, dataset_id)
     new = at < 0
     if keep_origin:
         after = 1 + _last_seq(existing, dataset_id)
         seqs = np.where(new, after + np.arange(len(at)), np.arange(len(at)))
-        incoming = _with_sources(table, incoming, {"seq": seqs})
+        incoming = with_sources(table, incoming, {"seq": seqs})
     ids = np.empty(len(at), np.int64)
     ids[new] = take_ids(int(new.sum()))
     if (~new).any():
@@ -94,7 +94,7 @@ def match(
     return Matched(ids, new, pa.concat_tables([fresh, changed]), notices)
 
 
-def _with_sources(table: Table, rows: pa.Table, values: Mapping[str, Any]) -> pa.Table:
+def with_sources(table: Table, rows: pa.Table, values: Mapping[str, Any]) -> pa.Table:
     """Return rows, each with one entry in `sources`, with members of the entries set."""
     column = rows.column("sources").combine_chunks()
     entries = column.values

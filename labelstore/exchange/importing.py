@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +19,11 @@ from labelstore.changes.summary import verdict
 from labelstore.exchange.bulk import write_layer
 from labelstore.exchange.datasets import MODES, Mode, is_known, known_dataset
 from labelstore.exchange.listing import Listing
+from labelstore.exchange.opening import Opened, opened
 from labelstore.exchange.reconcile import added, reconciled
 from labelstore.exchange.spill import Numbering, Spill, spill
 from labelstore.model.tables import TABLES
-from labelstore.plugins import Reading, find_format
+from labelstore.plugins import NOTHING, Beside
 from labelstore.versions.publish import publish_stage
 from labelstore.versions.stage import Draft, additions, drafting
 from labelstore.versions.workspace import Workspace
@@ -81,6 +82,8 @@ def import_from(
     commit: bool = False,
     tag: str | None = None,
     task: str | None = None,
+    beside: Beside = NOTHING,
+    sidecar: bool = True,
 ) -> ImportReport:
     """Read a source into the stage.
 
@@ -100,23 +103,24 @@ def import_from(
         commit: publish the stage at once, with `message`, before anybody else can change it.
         tag: name of the version that this makes.
         task: kind of content, where the format has several and the source does not say which.
+        beside: what is known of the media and does not stand in the source.
+        sidecar: whether to restore what an export left out, where it left a sidecar.
 
     Raises:
         FormatError: the source breaks its format.
         InvalidInput: the data set is there already and no mode is given.
     """
-    reading = find_format(format_name, task).open(source)
-    described = reading.dataset
+    found = opened(source, format_name, task, beside, sidecar=sidecar)
     layer = workspace.default_layer if layer is None else layer
-    name = (source.stem or source.name) if dataset is None else dataset
+    name = found.name if dataset is None else dataset
     with drafting(
         workspace,
         "import",
         by=by,
         parameters={"format": format_name, "layer": layer, "mode": mode, "dataset": name},
-        inputs=_inputs(source, described),
+        inputs=_inputs(source, found.files),
     ) as draft:
-        run = _Import(draft, reading, layer, format_name, name, mode, progress)
+        run = _Import(draft, found, layer, name, mode, progress)
         rows = run.run()
         draft.inputs[0]["rows"] = rows
         before, after = draft.before, draft.manifest
@@ -128,8 +132,7 @@ def import_from(
     )
 
 
-def _inputs(source: Path, described: Mapping[str, Any]) -> list[dict[str, Any]]:
-    files = described["files"]
+def _inputs(source: Path, files: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     if len(files) == 1:
         return [{"path": str(source), "sha256": files[0]["sha256"], "size": files[0]["size"]}]
     return [
@@ -143,30 +146,29 @@ class _Import:
     def __init__(
         self,
         draft: Draft,
-        reading: Reading,
+        source: Opened,
         layer: str,
-        format_name: str,
         name: str,
         mode: Mode | None,
         progress: Progress | None,
     ) -> None:
-        self.draft, self.reading, self.layer = draft, reading, layer
-        self.format_name, self.name = format_name, name
-        self.notices: Counter[str] = Counter(reading.notices)
+        self.draft, self.reading, self.layer, self.name = draft, source.reading, layer, name
+        self._source = source
+        self.notices: Counter[str] = Counter(source.reading.notices)
         self._progress = progress
         self.mode = mode or "add"
-        self._known = known_dataset(draft.manifest, format_name, layer, name, mode)
+        self._known = known_dataset(draft.manifest, source.format, layer, name, mode)
         if self._known is None:
             self.dataset_id = int(draft.ids.take(1)[0])
         else:
             self.dataset_id = int(self._known["dataset_id"])
             said = json.loads(self._known["leftovers"] or "{}")
-            reading.follow(said, keep_order=self.mode == "update")
+            self.reading.follow(said, keep_order=self.mode == "update")
         self._listing = Listing(
             draft,
             self.dataset_id,
             keep_origin=self.mode == "update",
-            holds=find_format(format_name).lists,
+            holds=source.converter.lists,
         )
         self.item_count = 0
 
@@ -202,7 +204,7 @@ class _Import:
             **self.reading.dataset,
             "dataset_id": self.dataset_id,
             "name": self.name,
-            "format": self.format_name,
+            "format": self._source.format,
             "layer": self.layer,
             "changed_in": self.draft.activity_id,
             "row_hash": 0,
@@ -226,7 +228,7 @@ class _Import:
                 self.layer,
                 source,
                 dataset_id=self.dataset_id,
-                carries=find_format(self.format_name).carries,
+                carries=self._source.converter.carries,
                 keep_origin=self.mode == "update",
             )
             self.draft.apply(edits)

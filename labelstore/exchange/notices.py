@@ -10,6 +10,8 @@ WORDS = {
     "value-differs-between-sources": "values in which two sources differ; each keeps its own",
     "annotations-given-ids": "labels that came from no file; given ids after the highest",
     "annotations-completed": "labels set by hand; box, area and crowd flag follow from the shape",
+    "labels-restored": "labels are as they were before the export; its sidecar has them",
+    "labels-as-read": "labels the sidecar does not have; taken as they are read",
     "items-given-ids": "items that the data set does not list; given ids after the highest",
     "categories-given-ids": "classes that the data set does not list; given ids after the highest",
 }

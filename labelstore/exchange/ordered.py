@@ -38,7 +38,8 @@ class OrderedRows:
         layer: the layer.
         dataset_id: the data set.
         with_unsourced: take rows that belong to no data set too.
-        complete: give boxes, areas and crowd flags to all rows, not only to edited ones.
+        complete: give boxes, areas and crowd flags to all rows, not only to edited ones; None
+            gives them to none.
         held: columns that the format has.
 
     Attributes:
@@ -56,12 +57,12 @@ class OrderedRows:
         dataset_id: int,
         *,
         with_unsourced: bool,
-        complete: bool,
+        complete: bool | None,
         held: Collection[str],
     ) -> None:
         self._tables: dict[str, list[pa.Table]] = {name: [] for name in FAMILY}
         pairs = (manifest.parts_of(name, layer) for name in FAMILY)
-        edits = edit_activities(manifest, every=complete)
+        edits = edit_activities(manifest, every=bool(complete))
         self.completed = 0
         self.edited = False
         for parts in zip(*pairs, strict=True):
@@ -70,8 +71,9 @@ class OrderedRows:
             both = [rows.filter(own).combine_chunks() for rows in both]
             by_hand = pc.is_in(both[0].column("changed_in"), value_set=edits)
             self.edited |= bool(pc.any(by_hand, min_count=0).as_py())
-            *both, count = completed(both[0], both[1], edits, held)
-            self.completed += count
+            if complete is not None:
+                *both, count = completed(both[0], both[1], edits, held)
+                self.completed += count
             for name, rows in zip(FAMILY, both, strict=True):
                 self._tables[name].append(rows)
         self._number()

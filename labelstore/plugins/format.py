@@ -52,6 +52,8 @@ class Format(ABC):
     """Whether labels may be without a shape."""
     tasks: tuple[str, ...] = ()
     """Kinds of content of which a source has one."""
+    task: str | None = None
+    """The kind of content that this is for, where there are several."""
 
     @property
     @abstractmethod
@@ -97,6 +99,21 @@ class Format(ABC):
             leftovers: of its `datasets` row.
         """
         return self
+
+    def item_key(self, uri: str) -> str:
+        """Return what two names of one item in it have in common."""
+        return uri
+
+    def uris(self, data: Writing) -> list[str]:
+        """Return the URI under which each item comes back when its file is read."""
+        return [uri or "" for uri in data.items.column("uri").to_pylist()]
+
+    def records(self, data: Writing) -> Iterator[tuple[pa.RecordBatch, Any]]:
+        """Yield annotations, and how many labels a file has for each row, shape (n,)."""
+        import numpy as np
+
+        for rows, _ in data.annotations:
+            yield rows, np.ones(len(rows), np.int64)
 
     def losses(self, data: Writing) -> Mapping[str, int]:
         """Return how many labels lose something that a column holds and a file does not, by code.

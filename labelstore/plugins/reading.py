@@ -5,11 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,43 @@ class Beside:
 
     images: Path | None = None
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    def size(self, uri: str) -> tuple[int, int] | None:
+        """Return the size of an image by its URI or the end of it, with or without suffix."""
+        return _ending(uri, self.sizes) or _ending(_bare(uri), self._bare_sizes)
+
+    def image(self, uri: str) -> Path | None:
+        """Return the image of a URI or the end of it, with or without suffix."""
+        return _ending(uri, self._images) or _ending(_bare(uri), self._bare_images)
+
+    @cached_property
+    def _bare_sizes(self) -> dict[str, tuple[int, int]]:
+        return {_bare(uri): size for uri, size in self.sizes.items()}
+
+    @cached_property
+    def _images(self) -> dict[str, Path]:
+        if self.images is None:
+            return {}
+        found = (p for p in sorted(self.images.rglob("*")) if p.suffix and p.is_file())
+        return {p.relative_to(self.images).as_posix(): p for p in found}
+
+    @cached_property
+    def _bare_images(self) -> dict[str, Path]:
+        return {_bare(uri): path for uri, path in self._images.items()}
+
+
+def _bare(uri: str) -> str:
+    """Return a path without its suffix."""
+    return str(PurePosixPath(uri).with_suffix("")) if PurePosixPath(uri).name else uri
+
+
+def _ending(uri: str, known: Mapping[str, Value]) -> Value | None:
+    """Return the value of a path or else of the longest end of it that is known."""
+    if not known:
+        return None
+    parts = uri.split("/")
+    ends = ("/".join(parts[i:]) for i in range(len(parts)))
+    return next((known[end] for end in ends if end in known), None)
 
 
 NOTHING = Beside()

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 from labelstore.plugins import NOTHING, Beside, Format, Reading, Writing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from labelstore_converters.kitti.columns import KittiLayout
+    from labelstore_converters.lined.writing import Target
 
 NOTICES = {
     "kitti-image-missing": "images that are not there: their sizes are unknown",
@@ -49,29 +56,49 @@ class Kitti(Format):
 
     def open(self, source: Path, beside: Beside = NOTHING) -> Reading:
         """Return a folder, opened and read once."""
-        from labelstore_converters.kitti.columns import KittiLayout
         from labelstore_converters.kitti.objects import LABELS, label_folders, object_documents
         from labelstore_converters.lined.reading import LinedReading
 
         documents, notices = object_documents(source, beside)
         kept = {"labels": label_folders(source, LABELS)}
-        return LinedReading(source, documents, KittiLayout(), kept, notices)
+        return LinedReading(source, documents, self._layout(), kept, notices)
 
     def write(self, data: Writing, target: Path) -> Iterator[int]:
         """Write a folder, yielding the number of annotations written so far."""
-        from labelstore_converters.kitti.columns import KittiLayout
-        from labelstore_converters.kitti.objects import ObjectTarget
         from labelstore_converters.lined.writing import write
 
-        return write(data, target, KittiLayout(), ObjectTarget(data))
+        return write(data, target, self._layout(), self._target(data))
+
+    def item_key(self, uri: str) -> str:
+        """Return an image's path without its suffix, by which it and its labels are one."""
+        return str(PurePosixPath(uri).with_suffix("")) if uri else uri
+
+    def uris(self, data: Writing) -> list[str]:
+        """Return the paths of images, as their label files tell them."""
+        return self._target(data).uris()
+
+    def records(self, data: Writing) -> Iterator[tuple[pa.RecordBatch, Any]]:
+        """Yield annotations, and how many lines each row has, shape (n,)."""
+        to = self._target(data)
+        for labels, geometries in data.annotations:
+            held = self._layout().holds(labels, to.prepared(geometries)) & to.placed(labels)
+            yield labels, held.astype(int)
 
     def losses(self, data: Writing) -> Mapping[str, int]:
         """Return how many labels lose what a line cannot say."""
-        from labelstore_converters.kitti.columns import KittiLayout
         from labelstore_converters.kitti.losses import losses
+
+        return losses(data, self._layout(), self._target(data))
+
+    def _layout(self) -> KittiLayout:
+        from labelstore_converters.kitti.columns import KittiLayout
+
+        return KittiLayout()
+
+    def _target(self, data: Writing) -> Target:
         from labelstore_converters.kitti.objects import ObjectTarget
 
-        return losses(data, KittiLayout(), ObjectTarget(data))
+        return ObjectTarget(data)
 
 
 class KittiTracking(Kitti):
@@ -92,29 +119,21 @@ class KittiTracking(Kitti):
 
     def open(self, source: Path, beside: Beside = NOTHING) -> Reading:
         """Return a folder, opened and read once."""
-        from labelstore_converters.kitti.columns import KittiLayout
         from labelstore_converters.kitti.sequences import sequence_documents
         from labelstore_converters.lined.reading import LinedReading
 
         documents, kept, notices = sequence_documents(source, beside)
-        layout = KittiLayout(tracking=True)
-        return LinedReading(source, documents, layout, kept, notices)
+        return LinedReading(source, documents, self._layout(), kept, notices)
 
-    def write(self, data: Writing, target: Path) -> Iterator[int]:
-        """Write a folder, yielding the number of annotations written so far."""
+    def _layout(self) -> KittiLayout:
         from labelstore_converters.kitti.columns import KittiLayout
-        from labelstore_converters.kitti.sequences import SequenceTarget
-        from labelstore_converters.lined.writing import write
 
-        return write(data, target, KittiLayout(tracking=True), SequenceTarget(data))
+        return KittiLayout(tracking=True)
 
-    def losses(self, data: Writing) -> Mapping[str, int]:
-        """Return how many labels lose what a line cannot say."""
-        from labelstore_converters.kitti.columns import KittiLayout
-        from labelstore_converters.kitti.losses import losses
+    def _target(self, data: Writing) -> Target:
         from labelstore_converters.kitti.sequences import SequenceTarget
 
-        return losses(data, KittiLayout(tracking=True), SequenceTarget(data))
+        return SequenceTarget(data)
 
 
 FORMAT = Kitti()

@@ -55,15 +55,14 @@ def _documents(
     place = source / folder
     inner = PurePosixPath(folder).parent if folder != "." else PurePosixPath(".")
     media = inner / IMAGES if folder != "." else inner
-    images = images_in(beside.images or source / media)
+    images = images_in(source / media)
     labels = {p.relative_to(place).with_suffix("").as_posix(): p for p in place.rglob("*.txt")}
     for name in sorted({*labels, *images}):
         image = images.get(name)
         uri = (media / f"{name}{image.suffix if image else '.png'}").as_posix()
-        width, height = size_of(image)
-        if width is None:
-            width, height = beside.sizes.get(uri, (None, None))
-        notices["kitti-image-missing"] += image is None
+        shown = image or beside.image(uri)
+        width, height = size_of(shown) if shown else beside.size(uri) or (None, None)
+        notices["kitti-image-missing"] += shown is None
         kept, sensors = _calibration(source / inner / CALIBRATION / f"{name}.txt", notices)
         item = {"modality": "image", "uri": uri, "width": width, "height": height,
                 "sensors": sensors}  # fmt: skip
@@ -100,6 +99,10 @@ class ObjectTarget(Target):
             return f"{bare}.txt"
         return f"{_beside(bare, LABELS)}.txt"
 
+    def uri(self, path: str) -> str:
+        """Return what an image is called by the path of its label file."""
+        return image_of(path, LABELS, IMAGES, ".png")
+
     def prepared(self, geometries: pa.RecordBatch) -> pa.RecordBatch:
         """Return shapes whose cuboids are in the camera's axes."""
         return in_camera(geometries, self)[0]
@@ -116,6 +119,15 @@ class ObjectTarget(Target):
                 path = folder / f"{_beside(bare, CALIBRATION)}.txt"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, encoding="utf-8", newline="")
+
+
+def image_of(path: str, labels: str, images: str, suffix: str) -> str:
+    """Return the image, or the sequence, of a label file: in the folder beside its own."""
+    parts = list(PurePosixPath(path).with_suffix("").parts)
+    inside = [i for i, part in enumerate(parts[:-1]) if part == labels]
+    if inside:
+        parts[inside[0]] = images
+    return "/".join(parts) + suffix
 
 
 def _beside(bare: PurePosixPath, name: str) -> str:

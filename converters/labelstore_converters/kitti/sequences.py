@@ -18,7 +18,7 @@ import pyarrow as pa
 from labelstore.errors import FormatError
 from labelstore.plugins import Beside, Writing
 from labelstore_converters.kitti.frames import in_camera
-from labelstore_converters.kitti.objects import label_folders
+from labelstore_converters.kitti.objects import image_of, label_folders
 from labelstore_converters.lined.documents import Document, Frames, images_in, size_of
 from labelstore_converters.lined.tokens import Mask
 from labelstore_converters.lined.writing import Row, Target
@@ -66,12 +66,13 @@ def _documents(
     inner = PurePosixPath(folder).parent if folder != "." else PurePosixPath(".")
     media = inner / IMAGES if folder != "." else inner
     for path in sorted(place.glob("*.txt")):
-        images = images_in((beside.images or source / media) / path.stem)
+        below = beside.images / path.stem if beside.images else source / media / path.stem
+        images = images_in(below)
         uri = (media / path.stem).as_posix()
         notices["kitti-image-missing"] += not images
         first = next(iter(images.values()), None)
         suffix = first.suffix if first else ".png"
-        known = beside.sizes.get(uri, (None, None))
+        known = beside.size(uri) or (None, None)
         numbers = [int(name) for name in images if name.isdigit()]
         length = max(numbers) + 1 if numbers else lengths.get(path.stem)
         frames = Frames(
@@ -104,6 +105,10 @@ class SequenceTarget(Target):
             parts[inside[-1]] = LABELS
             return "/".join(parts) + ".txt"
         return "/".join([LABELS, *parts]) + ".txt"
+
+    def uri(self, path: str) -> str:
+        """Return what a sequence is called by the path of its label file."""
+        return image_of(path, LABELS, IMAGES, "")
 
     def is_file(self, item: Row) -> bool:
         """Say whether an item is a sequence."""

@@ -57,6 +57,25 @@ class Target(ABC):
         """Say whether an item that is no frame has a label file."""
         return True
 
+    @abstractmethod
+    def uri(self, path: str) -> str:
+        """Return what an image or a sequence is called by the path of its label file."""
+
+    def uris(self) -> list[str]:
+        """Return what each item is called when the files are read."""
+        found = []
+        for item, up in zip(self.items, self.parents, strict=True):
+            if up is None:
+                found.append(self.uri(self.path(item)) if self.is_file(item) else "")
+            else:
+                name = self.uri(self.path(self.items[up]))
+                found.append(self.frame_uri(name, self.frame(item)))
+        return found
+
+    def frame_uri(self, sequence: str, number: int) -> str:
+        """Return what a frame of a sequence is called."""
+        return f"{sequence}/{number:06d}.png"
+
     def frame(self, item: Row) -> int:
         """Return the number of a frame, as files have it."""
         return int(item["frame_index"])

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labelstore.plugins import NOTHING, Beside, Format, Reading, Writing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 NOTICES = {
     "yolo-image-missing": "images that are not there: their sizes are unknown",
@@ -57,7 +60,7 @@ class Yolo(Format):
     }
 
     def __init__(self, task: str | None = None, *, scores: bool = False) -> None:
-        self._task = task
+        self.task = task
         self._scores = scores or task is None
 
     @property
@@ -65,7 +68,7 @@ class Yolo(Format):
         """Return the content columns of `annotations` and `geometries` that it can hold."""
         every = {"category_id", "leftovers"}
         scores = {"score", "keypoint_scores"} if self._scores else set()
-        shapes = HOLDS[self._task] if self._task else frozenset().union(*HOLDS.values())
+        shapes = HOLDS[self.task] if self.task else frozenset().union(*HOLDS.values())
         return shapes | every | scores
 
     def of_task(self, task: str) -> Format:
@@ -88,13 +91,32 @@ class Yolo(Format):
         """Return a data set, opened: the folder with its YAML, or that file."""
         from labelstore_converters.yolo.reading import YoloReading
 
-        return YoloReading(source, self._task, beside)
+        return YoloReading(source, self.task, beside)
 
     def write(self, data: Writing, target: Path) -> Iterator[int]:
         """Write a data set, yielding the number of annotations written so far."""
         from labelstore_converters.yolo.writing import write
 
-        return write(data, target, self._task or "any", scores=self._scores)
+        return write(data, target, self.task or "any", scores=self._scores)
+
+    def item_key(self, uri: str) -> str:
+        """Return an image's path without its suffix, by which it and its labels are one."""
+        from labelstore_converters.yolo.layout import bare_path
+
+        return bare_path(uri)
+
+    def uris(self, data: Writing) -> list[str]:
+        """Return the paths of images, as their label files tell them."""
+        from labelstore_converters.yolo.writing import image_paths
+
+        return image_paths(data)
+
+    def records(self, data: Writing) -> Iterator[tuple[pa.RecordBatch, Any]]:
+        """Yield annotations, and how many lines each row has, shape (n,)."""
+        from labelstore_converters.yolo.losses import line_counts
+
+        for labels, geometries in data.annotations:
+            yield labels, line_counts(labels, geometries, self.task or "any")
 
     def losses(self, data: Writing) -> Mapping[str, int]:
         """Return how many labels lose what a line of their task cannot say."""
@@ -102,7 +124,7 @@ class Yolo(Format):
 
         found: Counter[str] = Counter()
         for labels, geometries in data.annotations:
-            found.update(losses(labels, geometries, data.items, self._task or "any"))
+            found.update(losses(labels, geometries, data.items, self.task or "any"))
         return found
 
 

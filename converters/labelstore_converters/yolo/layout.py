@@ -180,14 +180,18 @@ def label_path(uri: str) -> str:
         >>> label_path("images/train/a.jpg")
         'labels/train/a.txt'
     """
-    suffix = PurePosixPath(uri).suffix
-    bare = uri.removesuffix(suffix) if suffix.lower() in SUFFIXES else uri
-    return _swapped(bare, "images", "labels") + ".txt"
+    return _swapped(bare_path(uri), "images", "labels") + ".txt"
 
 
 def image_path(label: str) -> str:
     """Return the path of a label file's image, without the suffix that nobody knows."""
     return _swapped(label, "labels", "images").removesuffix(".txt")
+
+
+def bare_path(uri: str) -> str:
+    """Return an image's path without its suffix."""
+    suffix = PurePosixPath(uri).suffix
+    return uri.removesuffix(suffix) if suffix.lower() in SUFFIXES else uri
 
 
 def _swapped(path: str, old: str, new: str) -> str:

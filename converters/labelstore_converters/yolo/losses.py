@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,9 @@ from labelstore.geometry.boxes import corners
 from labelstore.geometry.covering import COLUMNS as COVERING
 from labelstore.geometry.covering import covering_boxes
 from labelstore_converters.yolo.shapes import SHORTEST, line_numbers
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MARGIN = 0.01
 """Part of a side by which the official reader lets coordinates leave the image."""
@@ -49,6 +53,14 @@ def losses(
                        geometries.column("rotated_box").is_valid())  # fmt: skip
         found["yolo-rotated-as-corners"] = pc.sum(bare).as_py() or 0
     return {code: count for code, count in found.items() if count}
+
+
+def line_counts(
+    annotations: pa.RecordBatch, geometries: pa.RecordBatch, task: str
+) -> NDArray[np.int64]:
+    """Return how many lines each label has, shape (n,)."""
+    found = np.bincount(line_numbers(geometries, task, None).rows, minlength=len(annotations))
+    return np.where(np.asarray(annotations.column("category_id").is_valid()), found, 0)
 
 
 def _outside(annotations: pa.RecordBatch, geometries: pa.RecordBatch, items: pa.Table) -> int:

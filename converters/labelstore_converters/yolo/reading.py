@@ -16,7 +16,7 @@ from labelstore.model.tables import TABLES
 from labelstore.plugins import NOTHING, Beside, Piece, Reading
 from labelstore_converters.columns import batch, json_text
 from labelstore_converters.lined.filetext import is_ended, text_style
-from labelstore_converters.yolo.layout import layout_of, sizes, text_of, turned
+from labelstore_converters.yolo.layout import Listed, layout_of, sizes, text_of, turned
 from labelstore_converters.yolo.lines import split_lines
 from labelstore_converters.yolo.numbertext import Floats
 from labelstore_converters.yolo.rows import LabelRows
@@ -41,7 +41,7 @@ class YoloReading(Reading):
         self._path = source
         self._task = task or self._layout.description.task
         self.pieces = -(-len(self._layout.images) // PIECE)
-        self._sizes = [sizes(i.image) if i.image else None for i in self._layout.images]
+        self._sizes = [_size(listed, beside) for listed in self._layout.images]
         self.notices = self._notices()
 
     def follow(self, leftovers: Mapping[str, Any], *, keep_order: bool) -> None:
@@ -180,6 +180,13 @@ class YoloReading(Reading):
         )
         found["yolo-size-unknown"] = unread
         return {code: count for code, count in found.items() if count}
+
+
+def _size(listed: Listed, beside: Beside) -> tuple[int, int, int] | None:
+    """Return width, height and EXIF orientation of an image; None where nobody knows them."""
+    image = listed.image or beside.image(listed.uri)
+    known = beside.size(listed.uri)
+    return (sizes(image) if image else None) or (known and (*known, 1))
 
 
 def _source(seq: int, kept: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from labelstore.errors import FormatError, InvalidInput
 from labelstore.plugins import Writing, target_folder
 from labelstore_converters.lined.filetext import text_of
-from labelstore_converters.yolo.layout import label_path
+from labelstore_converters.yolo.layout import image_path, label_path
 from labelstore_converters.yolo.lines import split_lines
 from labelstore_converters.yolo.numbertext import Floats, line_text, texts
 from labelstore_converters.yolo.shapes import Numbers, line_numbers
@@ -67,8 +67,8 @@ class _Files:
         self._items = data.items.select(names).to_pylist()
         self._final_newline = kept.get("final_newline", True)
         self._own = "yaml" in kept
-        self._labels = [self._label(item) for item in self._items]
-        self.folders = sorted({_folder(label) for label in self._labels})
+        self.labels = [self._label(item) for item in self._items]
+        self.folders = sorted({_folder(label) for label in self.labels})
         self.points = set[int]()
         self.place = {item["item_id"]: i for i, item in enumerate(self._items)}
         self.sides = np.array([_sides(item) for item in self._items], np.float64).reshape(-1, 2)
@@ -90,7 +90,7 @@ class _Files:
 
     def write(self, folder: Path, lines: Mapping[int, list[str]]) -> None:
         """Write the label files of all images."""
-        for i, (item, label) in enumerate(zip(self._items, self._labels, strict=True)):
+        for i, (item, label) in enumerate(zip(self._items, self.labels, strict=True)):
             own = lines.get(i, [])
             if not own and item["labelled_state"] == "listed_no_file":
                 continue
@@ -119,6 +119,12 @@ class _Files:
         """Return the text of a label file, as its source wrote it where that still holds."""
         kept = json.loads(item["sources"][0]["leftovers"] or "{}")
         return text_of(lines, kept, self._final_newline)
+
+
+def image_paths(data: Writing) -> list[str]:
+    """Return the path of each image without its suffix, as its label file tells it."""
+    files = _Files(data, json.loads(data.dataset["leftovers"] or "{}"))
+    return [image_path(label) for label in files.labels]
 
 
 def _folder(label: str) -> str:

@@ -1,0 +1,61 @@
+"""A source, opened: by its own format, and with the sidecar that an export may have left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labelstore.exchange.sidecar.file import Sidecar, sidecar_path
+from labelstore.exchange.sidecar.restoring import Restored
+from labelstore.plugins import Beside, Format, Reading, find_format
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A source, opened.
+
+    Attributes:
+        reading: what is read.
+        converter: what reads it.
+        format: name of the format that the data set first came in.
+        name: of the data set.
+        files: what was read.
+    """
+
+    reading: Reading
+    converter: Format
+    format: str
+    name: str
+    files: Sequence[Mapping[str, Any]]
+
+
+def opened(
+    source: Path, format_name: str, task: str | None, beside: Beside, *, sidecar: bool
+) -> Opened:
+    """Return a source, opened.
+
+    Args:
+        source: file or folder that the format's own tools take.
+        format_name: name of a converter.
+        task: kind of content, where the format has several.
+        beside: what is known of the media.
+        sidecar: whether to restore what an export left out, where it left a sidecar.
+
+    Raises:
+        FormatError: the source breaks its format.
+    """
+    converter = find_format(format_name, task)
+    path = sidecar_path(source)
+    known = Sidecar(path) if sidecar and path.is_file() else None
+    if known is not None and known.written_as == format_name:
+        converter = known.converter()
+        reading = converter.open(source, known.beside(converter, beside))
+        restored = Restored(reading, known, converter)
+        name = known.dataset["name"]
+        kept = known.dataset["format"] or format_name
+        return Opened(restored, converter, kept, name, reading.dataset["files"])
+    reading = converter.open(source, beside)
+    name = source.stem or source.name
+    return Opened(reading, converter, format_name, name, reading.dataset["files"])

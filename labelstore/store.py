@@ -24,6 +24,7 @@ from labelstore.errors import NotFound
 from labelstore.exchange.datasets import Mode
 from labelstore.exchange.exporting import ExportReport, export_to
 from labelstore.exchange.importing import ImportReport, import_from
+from labelstore.exchange.sizes import beside
 from labelstore.lineage.trace import Trace, trace
 from labelstore.query.sandbox import Limits, query
 from labelstore.training.pin import Pin, check_pin, make_pin, write_pin
@@ -92,9 +93,13 @@ class Store:
         commit: bool = False,
         tag: str | None = None,
         task: str | None = None,
+        images: str | Path | None = None,
+        sizes: str | Path | None = None,
+        sidecar: bool = True,
         progress: Progress | None = None,
     ) -> ImportReport:
         """Read a file or folder of some format into the stage; with `commit` publish that."""
+        known = beside(Path(images) if images else None, Path(sizes) if sizes else None)
         return import_from(
             self.workspace,
             format_name,
@@ -109,6 +114,8 @@ class Store:
             commit=commit and not dry_run,
             tag=tag,
             task=task,
+            beside=known,
+            sidecar=sidecar,
         )
 
     @contextmanager
@@ -249,6 +256,7 @@ class Store:
         dataset: str | None = None,
         task: str | None = None,
         allow_loss: Collection[str] = (),
+        sidecar: bool = True,
         progress: Progress | None = None,
     ) -> ExportReport:
         """Write a version's labels as a file or folder of some format."""
@@ -260,6 +268,7 @@ class Store:
             dataset=dataset,
             task=task,
             allow_loss=allow_loss,
+            sidecar=sidecar,
             progress=progress,
         )
 

@@ -13,10 +13,13 @@ from labelstore.cli.options import (
     At,
     By,
     Format,
+    Images,
     Json,
     Layer,
     Message,
     Quiet,
+    Sidecar,
+    Sizes,
     StoreDir,
     Tag,
     opened,
@@ -77,6 +80,9 @@ def import_(
     by: By = None,
     message: Message = None,
     tag: Tag = None,
+    images: Images = None,
+    sizes: Sizes = None,
+    sidecar: Sidecar = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and compare only.")] = False,
     store: StoreDir = HERE,
     json: Json = False,
@@ -88,6 +94,7 @@ def import_(
     Examples:
       labelstore import coco instances.json -m "first delivery" --tag v1
       labelstore import coco instances.json --mode update --by vendor-a
+      labelstore import darknet obj/ --sizes sizes.csv
     """
     from labelstore.versions.publish import check_publishable
 
@@ -101,7 +108,8 @@ def import_(
     with progress(quiet=quiet) as advance:
         report = opened_store.import_from(
             format, source, layer=layer, mode=mode, by=by, dataset=dataset, message=message,
-            dry_run=dry_run, commit=message is not None, tag=tag, task=task, progress=advance,
+            dry_run=dry_run, commit=message is not None, tag=tag, task=task, images=images,
+            sizes=sizes, sidecar=sidecar, progress=advance,
         )  # fmt: skip
     warn(format, report.notices, quiet)
     commit = report.commit
@@ -166,11 +174,14 @@ def export(
     allow_loss: Annotated[
         str, typer.Option(metavar="CODE,…", help="Losses that are accepted, or `all`.")
     ] = "",
+    sidecar: Sidecar = True,
     store: StoreDir = HERE,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Write a version's labels, in the words of their source.
+
+    What another format cannot hold stands beside it in a sidecar; importing both brings all back.
 
     \b
     Example:
@@ -181,7 +192,7 @@ def export(
     with progress(quiet=quiet) as advance:
         report = opened_store.export_to(
             format, target, at=at, layer=layer, dataset=dataset, task=task,
-            allow_loss=allow_loss.split(","), progress=advance,
+            allow_loss=allow_loss.split(","), sidecar=sidecar, progress=advance,
         )  # fmt: skip
     if json:
         emit_json("export", report.__dict__)

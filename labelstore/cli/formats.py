@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from labelstore.cli.options import Json, Quiet
+from labelstore.cli.options import Images, Json, Quiet, Sidecar, Sizes
 from labelstore.cli.output import counted, emit_json, progress, table
 
 
@@ -49,6 +49,9 @@ def convert(
     allow_loss: Annotated[
         str, typer.Option(metavar="CODE,…", help="Losses that are accepted, or `all`.")
     ] = "",
+    images: Images = None,
+    sizes: Sizes = None,
+    sidecar: Sidecar = True,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -66,7 +69,8 @@ def convert(
     with progress(quiet=quiet) as advance:
         brought, report = run(
             source, target, source_format, target_format, source_task=source_task, task=task,
-            allow_loss=allow_loss.split(","), progress=advance,
+            allow_loss=allow_loss.split(","), images=images, sizes=sizes, sidecar=sidecar,
+            progress=advance,
         )  # fmt: skip
     if json:
         emit_json("convert", {"import": vars(brought), "export": vars(report)})

@@ -53,6 +53,19 @@ By = Annotated[
 ]
 Message = Annotated[str | None, typer.Option("-m", "--message", help="What this is.")]
 Tag = Annotated[str | None, typer.Option("--tag", metavar="TAG", help="Name of the new version.")]
+Images = Annotated[
+    Path | None,
+    typer.Option("--images", metavar="DIR", help="Where the images are, to read their sizes."),
+]
+Sizes = Annotated[
+    Path | None,
+    typer.Option("--sizes", metavar="FILE", help="CSV of uri,width,height, or a COCO file."),
+]
+Sidecar = Annotated[
+    bool,
+    typer.Option("--sidecar/--no-sidecar", help="Keep beside an export what it leaves out, and "
+                 "put it back on import."),
+]  # fmt: skip
 
 HERE = Path()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from labelstore.exchange.exporting import ExportReport, export_to
 from labelstore.exchange.importing import ImportReport, import_from
+from labelstore.exchange.sizes import beside
 from labelstore.versions.setup import init
 from labelstore.versions.stage import open_stage
 
@@ -21,6 +22,9 @@ def convert(
     source_task: str | None = None,
     task: str | None = None,
     allow_loss: Collection[str] = (),
+    images: Path | None = None,
+    sizes: Path | None = None,
+    sidecar: bool = True,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> tuple[ImportReport, ExportReport]:
     """Turn labels of one format into another.
@@ -33,6 +37,10 @@ def convert(
         source_task: kind of content of the source, where its format has several.
         task: kind of content to write, where the format has several.
         allow_loss: codes of losses that are accepted, or `all`.
+        images: where the images are, to read their sizes.
+        sizes: file that says the sizes; see `labelstore.exchange.sizes`.
+        sidecar: whether to write what is left out beside the target, and to put back what was left
+            out of the source.
         progress: told how far things are.
 
     Raises:
@@ -42,12 +50,13 @@ def convert(
     with tempfile.TemporaryDirectory(prefix="labelstore-") as folder:
         workspace = init(Path(folder))
         brought = import_from(
-            workspace, source_format, source, task=source_task, progress=progress
-        )
+            workspace, source_format, source, task=source_task, sidecar=sidecar,
+            beside=beside(images, sizes), progress=progress,
+        )  # fmt: skip
         staged = open_stage(workspace)
         manifest = staged.manifest if staged else workspace.manifest("HEAD")
         report = export_to(
             manifest, target_format, target, layer=workspace.default_layer, task=task,
-            allow_loss=allow_loss, progress=progress,
+            allow_loss=allow_loss, sidecar=sidecar, progress=progress,
         )  # fmt: skip
     return brought, report

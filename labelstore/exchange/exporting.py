@@ -124,6 +124,8 @@ def export_to(
         described, batches = described_anew(described), partial(_anew, rows, ids=ids)
     data = Writing(described, listed["items"], listed["categories"], batches(), rows.count,
                    _tracks(manifest, rows, foreign=foreign))  # fmt: skip
+    if foreign and (renamed := _renamed(converter, data)):
+        losses["items.uri"] = renamed
     judged: Mapping[str, int] = {}
     if foreign or rows.edited or task is not None:
         judged = converter.losses(data)
@@ -145,6 +147,13 @@ def export_to(
         write_sidecar(target, converter, again, before, raw.batches())
     names = [described["name"]]
     return ExportReport(str(target), names, listed["items"].num_rows, rows.count, dict(notices))
+
+
+def _renamed(converter: Format, data: Writing) -> int:
+    """Return how many items come back under another name."""
+    before = data.items.column("uri").to_pylist()
+    pairs = zip(before, converter.uris(data), strict=True)
+    return sum(converter.item_key(a or "") != converter.item_key(b) for a, b in pairs)
 
 
 def _keeps_words(format_name: str) -> bool:

@@ -126,7 +126,7 @@ class OrderedRows:
         """Return the columns of `geometries` that any row fills."""
         shapes = self._tables["geometries"]
         names = TABLES["geometries"].columns("content")
-        return {n for n in names if any(t.column(n).null_count < t.num_rows for t in shapes)}
+        return {n for n in names if any(_is_filled(t.column(n)) for t in shapes)}
 
     def losses(self, carried: Collection[str]) -> dict[str, int]:
         """Return how many labels say something in a column that a format does not carry."""
@@ -162,6 +162,13 @@ def _said(name: str, values: pa.ChunkedArray) -> int:
     if name == "is_crowd":
         return pc.sum(values).as_py() or 0
     return int(len(values) - values.null_count)
+
+
+def _is_filled(values: pa.ChunkedArray) -> bool:
+    """Say whether any value is there; an empty list is none."""
+    if pa.types.is_list(values.type):
+        return bool(pc.max(pc.list_value_length(values)).as_py())
+    return bool(values.null_count < len(values))
 
 
 def _own(rows: pa.Table, dataset_id: int, with_unsourced: bool) -> pa.ChunkedArray:

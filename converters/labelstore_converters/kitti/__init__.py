@@ -27,7 +27,6 @@ NOTICES = {
     "kitti-ignored": "labels to be ignored that are no `DontCare`; read as labels like others",
     "kitti-sensors-left-out": "items with sensors that a calibration file cannot hold",
     "kitti-no-frame": "labels on items that are no frame of a sequence; left out",
-    "kitti-renamed": "images that go by another name in it",
 }
 CARRIES = frozenset(
     {"category_id", "truncated", "occluded", "occluded_scale", "ignore", "score", "leftovers",

@@ -34,9 +34,10 @@ def losses(
         items: all items.
         task: detect, segment, pose, obb or any.
     """
+    classed = np.asarray(annotations.column("category_id").is_valid())
     lines = np.bincount(line_numbers(geometries, task, None).rows, minlength=len(annotations))
     found = {
-        "yolo-shapes-left-out": int((lines == 0).sum()),
+        "yolo-shapes-left-out": int(((lines == 0) & classed).sum()),
         "yolo-without-class": annotations.column("category_id").null_count,
         "yolo-outside-image": _outside(annotations, geometries, items),
         "yolo-rings-too-short": _short(geometries) if task in ("segment", "any") else 0,
@@ -47,7 +48,9 @@ def losses(
     if task == "segment":
         boxed = np.asarray(pc.and_(pc.invert(outlined), geometries.column("box").is_valid()))
         found["yolo-boxes-as-outlines"] = int(boxed.sum())
-        found["yolo-boxes-follow"] = _strange_boxes(geometries.filter(outlined))
+        boxes = pc.and_(outlined, geometries.column("box").is_valid())
+        found["yolo-boxes-follow"] = pc.sum(boxes).as_py() or 0
+        found["yolo-boxes-differ"] = _strange_boxes(geometries.filter(outlined))
     if task == "obb":
         bare = pc.and_(geometries.column("corners").is_null(),
                        geometries.column("rotated_box").is_valid())  # fmt: skip

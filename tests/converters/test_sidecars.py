@@ -1,0 +1,172 @@
+"""What another format left out comes back, and what it is told to leave out is what it leaves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from labelstore.errors import Corrupt, FormatError
+from labelstore.exchange.sidecar.file import NAME
+from labelstore.model.tables import FAMILY, TABLES
+from labelstore.store import Store, init_store
+
+DATA = Path(__file__).parents[1] / "data"
+TINY = DATA / "coco/tiny_coco"
+COCO = {
+    "instances": TINY / "instances_val2017.json",
+    "keypoints": TINY / "person_keypoints_val2017.json",
+    "captions": TINY / "captions_val2017.json",
+    "voc100": DATA / "cross/voc100/instances_default.json",
+    "masks": next((DATA / "coco/labelformat_masks").glob("*.json")),
+}
+
+
+def read(folder: Path, name: str, source: Path, **options: object) -> Store:
+    """Return a store that has read a source."""
+    store = init_store(folder)
+    store.import_from(name, source, message="in", commit=True, **options)  # type: ignore[arg-type]
+    return store
+
+
+@pytest.mark.parametrize("through", ["yolo", "kitti"])
+@pytest.mark.parametrize("name", COCO)
+def test_coco_comes_back_through_another_format(tmp_path: Path, name: str, through: str) -> None:
+    first = read(tmp_path / "first", "coco", COCO[name])
+    first.export_to(through, tmp_path / "mid", allow_loss=["all"])
+    second = read(tmp_path / "second", through, tmp_path / "mid")
+    second.export_to("coco", tmp_path / "out.json")
+    assert (tmp_path / "out.json").read_bytes() == COCO[name].read_bytes()
+
+
+@pytest.mark.parametrize("name", ["lgsvl_object", "datumaro_3d"])
+def test_kitti_comes_back_through_coco(tmp_path: Path, name: str) -> None:
+    source = DATA / "kitti" / name
+    first = read(tmp_path / "first", "kitti", source)
+    first.export_to("coco", tmp_path / "mid.json", allow_loss=["all"])
+    second = read(tmp_path / "second", "coco", tmp_path / "mid.json")
+    second.export_to("kitti", tmp_path / "out")
+    for path in source.rglob("*.txt"):
+        assert (tmp_path / "out" / path.relative_to(source)).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("through", ["yolo", "kitti"])
+@pytest.mark.parametrize("name", COCO)
+def test_losses_are_those_that_are_told(tmp_path: Path, name: str, through: str) -> None:
+    """Without the sidecar a column that is told to go is gone, in so many labels; others stay."""
+    first = read(tmp_path / "first", "coco", COCO[name])
+    report = first.export_to(through, tmp_path / "mid", allow_loss=["all"], sidecar=False)
+    sizes = {"sizes": COCO[name]}
+    second = read(tmp_path / "second", through, tmp_path / "mid", **sizes)
+    codes = [f"{through}-{reason}" for reason in ("shapes-left-out", "without-class")]
+    left_out = sum(report.notices.get(code, 0) for code in codes)
+    more = report.notices.get("yolo-rings-apart", 0)
+    assert (second.query("SELECT * FROM annotations").num_rows == _count(first) - left_out) or more
+    before, after = filled(first), filled(second)
+    for column, count in before.items():
+        told = report.notices.get(f"{through}-drops-{column}", 0)
+        assert told in (0, count), column
+        if column in ("box", "box_form"):
+            told = report.notices.get("yolo-boxes-follow", 0)
+        assert after.get(column, 0) == 0 if told else column in after, column
+    made = {c for c in after if c not in before} - {"box", "box_form", "number_style"}
+    assert not made - {"polygons", "frame", "leftovers"}
+
+
+def _count(store: Store) -> int:
+    return int(store.query("SELECT * FROM annotations").num_rows)
+
+
+def filled(store: Store) -> dict[str, int]:
+    """Return how many labels say something in each content column; no crowd says nothing."""
+    found: dict[str, int] = {}
+    manifest = store.manifest()
+    for name in FAMILY:
+        for part in manifest.parts_of(name):
+            rows = manifest.read(part)
+            for column in TABLES[name].columns("content"):
+                values = rows.column(column)
+                if column == "is_crowd":
+                    values = pc.if_else(values, values, pa.scalar(None, pa.bool_()))
+                count = len(values) - values.null_count
+                found[column] = found.get(column, 0) + count
+    follows = {"layer", "item_id", "annotation_id", "kind", "xmin", "ymin", "xmax", "ymax"}
+    return {column: n for column, n in found.items() if n and column not in follows}
+
+
+def test_labels_that_somebody_changed_are_taken_as_they_are_read(tmp_path: Path) -> None:
+    first = read(tmp_path / "first", "coco", COCO["instances"])
+    first.export_to("yolo", tmp_path / "mid", allow_loss=["all"], task="detect")
+    label = sorted((tmp_path / "mid/labels").rglob("*.txt"))[0]
+    lines = label.read_text().splitlines()
+    lines[0] = "0 0.5 0.5 0.25 0.25"
+    label.write_text("\n".join([*lines, "79 0.1 0.1 0.1 0.1"]) + "\n")
+    second = read(tmp_path / "second", "yolo", tmp_path / "mid")
+    report = second.import_from("yolo", tmp_path / "mid", mode="update", dry_run=True)
+    assert (report.notices["labels-restored"], report.notices["labels-as-read"]) == (381, 2)
+    fresh = second.query(
+        "SELECT xmax - xmin AS w, i.width FROM annotations a JOIN items i USING (item_id) "
+        "WHERE source_id IS NULL ORDER BY w DESC"
+    ).to_pylist()
+    assert [round(row["w"] / row["width"], 9) for row in fresh] == [0.25, 0.1]
+    second.export_to("coco", tmp_path / "out.json")
+    before, after = (json.loads(p.read_text()) for p in (COCO["instances"], tmp_path / "out.json"))
+    kept = {json.dumps(a) for a in after["annotations"]}
+    assert sum(json.dumps(a) in kept for a in before["annotations"]) == 381
+
+
+def test_items_that_somebody_took_away_are_gone(tmp_path: Path) -> None:
+    first = read(tmp_path / "first", "coco", COCO["instances"])
+    first.export_to("yolo", tmp_path / "mid", allow_loss=["all"])
+    label = max((tmp_path / "mid/labels").rglob("*.txt"), key=lambda p: p.stat().st_size)
+    label.unlink()
+    second = read(tmp_path / "second", "yolo", tmp_path / "mid")
+    assert second.query("SELECT count(*) AS n FROM items").to_pylist() == [{"n": 49}]
+
+
+def test_a_sidecar_can_be_left_out_and_a_broken_one_is_told(tmp_path: Path) -> None:
+    first = read(tmp_path / "first", "coco", COCO["voc100"])
+    first.export_to("yolo", tmp_path / "bare", allow_loss=["all"], sidecar=False)
+    assert not list((tmp_path / "bare").rglob("*.parquet"))
+    first.export_to("yolo", tmp_path / "mid", allow_loss=["all"])
+    plain = read(tmp_path / "plain", "yolo", tmp_path / "mid", sidecar=False)
+    assert plain.query("SELECT DISTINCT format FROM datasets").to_pylist() == [{"format": "yolo"}]
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "mid" / NAME)
+    with pytest.raises(Corrupt, match="--no-sidecar"):
+        plain.import_from("yolo", tmp_path / "mid", mode="update")
+
+
+def test_sizes_that_come_later_turn_parts_into_pixels(tmp_path: Path) -> None:
+    first = read(tmp_path / "first", "coco", COCO["voc100"])
+    first.export_to("yolo", tmp_path / "mid", allow_loss=["all"], task="detect", sidecar=False)
+    second = read(tmp_path / "second", "yolo", tmp_path / "mid")
+    units = "SELECT count(*) AS n FROM geometries WHERE frame = 'unit'"
+    assert second.query(units).to_pylist() == [{"n": 273}]
+    second.import_from("yolo", tmp_path / "mid", mode="update", sizes=COCO["voc100"],
+                       message="sizes", commit=True)  # fmt: skip
+    assert second.query(units).to_pylist() == [{"n": 0}]
+    second.export_to("yolo", tmp_path / "again")
+    for path in (tmp_path / "mid").rglob("*.txt"):
+        again = tmp_path / "again" / path.relative_to(tmp_path / "mid")
+        assert again.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("s.csv", "uri,height\na,1\n", "needs the columns uri, width and height"),
+        ("s.csv", "uri,width,height\na,0,1\nb,x,2\n", "line 3: 'b' has no width and height"),
+        ("s.csv", "uri,width,height\na,1,1\na,2,1\n", "'a' has two sizes"),
+        ("s.json", "[1]", "is no COCO file"),
+        ("s.json", '{"a": [1, 2', "truncated"),
+    ],
+)
+def test_files_of_sizes_with_faults(tmp_path: Path, name: str, text: str, told: str) -> None:
+    (tmp_path / name).write_text(text)
+    store = init_store(tmp_path / "store")
+    with pytest.raises(FormatError, match=told):
+        store.import_from("kitti", DATA / "kitti/lgsvl_object", sizes=tmp_path / name)

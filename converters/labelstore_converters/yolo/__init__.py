@@ -90,15 +90,17 @@ class Yolo(Format):
 
     def open(self, source: Path, beside: Beside = NOTHING) -> Reading:
         """Return a data set, opened: the folder with its YAML, or that file."""
+        from labelstore_converters.yolo.layout import layout_of
         from labelstore_converters.yolo.reading import YoloReading
 
-        return YoloReading(source, self.task, beside)
+        return YoloReading(source, layout_of(source), self.task, beside)
 
     def write(self, data: Writing, target: Path) -> Iterator[int]:
         """Write a data set, yielding the number of annotations written so far."""
+        from labelstore_converters.yolo.files import LabelFiles
         from labelstore_converters.yolo.writing import write
 
-        return write(data, target, self.task or "any", scores=self._scores)
+        return write(data, target, LabelFiles(data), self.task or "any", scores=self._scores)
 
     def item_key(self, uri: str) -> str:
         """Return an image's path without its suffix, by which it and its labels are one."""
@@ -108,9 +110,9 @@ class Yolo(Format):
 
     def uris(self, data: Writing) -> list[str]:
         """Return the paths of images, as their label files tell them."""
-        from labelstore_converters.yolo.writing import image_paths
+        from labelstore_converters.yolo.files import LabelFiles
 
-        return image_paths(data)
+        return LabelFiles(data).images()
 
     def records(self, data: Writing) -> Iterator[tuple[pa.RecordBatch, Any]]:
         """Yield annotations, and how many lines each row has, shape (n,)."""

@@ -16,7 +16,7 @@ from labelstore.model.tables import TABLES
 from labelstore.plugins import NOTHING, Beside, Piece, Reading
 from labelstore_converters.columns import batch, json_text
 from labelstore_converters.lined.filetext import is_ended, text_style
-from labelstore_converters.yolo.layout import Listed, layout_of, sizes, text_of, turned
+from labelstore_converters.yolo.layout import Layout, Listed, sizes, text_of, turned
 from labelstore_converters.yolo.lines import split_lines
 from labelstore_converters.yolo.numbertext import Floats
 from labelstore_converters.yolo.rows import LabelRows
@@ -33,11 +33,15 @@ class YoloReading(Reading):
 
     Args:
         source: its folder, or its YAML.
+        layout: where its files are.
         task: what lines are, where the YAML does not say it.
+        beside: what is known of the images.
     """
 
-    def __init__(self, source: Path, task: str | None, beside: Beside = NOTHING) -> None:
-        self._layout = layout_of(source)
+    def __init__(
+        self, source: Path, layout: Layout, task: str | None, beside: Beside = NOTHING
+    ) -> None:
+        self._layout = layout
         self._path = source
         self._task = task or self._layout.description.task
         self.pieces = -(-len(self._layout.images) // PIECE)
@@ -52,10 +56,7 @@ class YoloReading(Reading):
     def dataset(self) -> dict[str, Any]:
         """Return the fields of the `datasets` row."""
         said = self._layout.description
-        kept: dict[str, Any] = {
-            "yaml": {"name": said.name, "text": said.text},
-            "final_newline": self._final_newline,
-        }
+        kept = {**self._kept(), "final_newline": self._final_newline}
         if said.keypoints or self._task == "obb":  # of which a line alone does not say it
             kept["task"] = "pose" if said.keypoints else "obb"
         if self._layout.lists:
@@ -73,6 +74,11 @@ class YoloReading(Reading):
             "json_style": None,
         }
         return {"info": None, "licenses": None, "files": [file], "leftovers": json_text(kept)}
+
+    def _kept(self) -> dict[str, Any]:
+        """Return what is to be kept of the files beside the labels."""
+        said = self._layout.description
+        return {"yaml": {"name": said.name, "text": said.text}}
 
     def items(self) -> pa.Table:
         """Return the images."""

@@ -30,7 +30,7 @@ class LabelRows:
         sizes: shape (n, 2), width and height of each line's image; NaN where nobody knows.
         classes: how many the data set lists.
         keypoints: points and numbers of each, of a pose data set.
-        task: `obb` where four points are corners.
+        task: `obb` where four points are corners, `plain` where lines are boxes and nothing else.
 
     Attributes:
         unlisted: classes that lines use and the data set does not list, as JSON text.
@@ -87,6 +87,8 @@ class LabelRows:
         if self.keypoints is not None:
             wanted = 4 + self.keypoints[0] * self.keypoints[1]
             return np.where((counts == wanted) | (counts == wanted + 1), "keypoints", "")
+        if self.task == "plain":
+            return np.where(counts == 4, "box", "")
         if self.task == "obb":
             return np.where((counts == 8) | (counts == 9), "corners", "")
         return np.select([(counts == 4) | (counts == 5), counts >= 6], ["box", "polygon"], "")

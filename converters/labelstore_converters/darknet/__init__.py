@@ -1,0 +1,73 @@
+"""Darknet YOLO: `obj.data`, `obj.names`, lists of images, and a text file of boxes for each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from labelstore.plugins import NOTHING, Beside, Format, Reading, Writing
+from labelstore_converters.yolo import BOX, NOTICES, Yolo
+
+SHARED = ("image-missing", "size-unknown", "outside-image", "without-class", "shapes-left-out")
+"""What it has in common with the data sets of Ultralytics, by code."""
+
+
+class Darknet(Yolo):
+    """Data sets of darknet; boxes alone."""
+
+    name = "darknet"
+    tasks = ()
+    notices: Mapping[str, str] = {
+        **{f"darknet-{code}": NOTICES[f"yolo-{code}"] for code in SHARED},
+        "darknet-list-missing": "lists of images that the data file names and that are not there",
+        "darknet-names-missing": "files of class names that are not there",
+    }
+    lists: Mapping[str, frozenset[str]] = {
+        "items": Yolo.lists["items"],
+        "categories": frozenset({"name", "unlisted"}),
+    }
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    @property
+    def carries(self) -> frozenset[str]:
+        """Return the content columns of `annotations` and `geometries` that it can hold."""
+        return BOX | {"category_id", "leftovers"}
+
+    def of_source(self, leftovers: Mapping[str, Any]) -> Format:
+        """Return the format, which has one task."""
+        return self
+
+    def suited(self, columns: Collection[str]) -> Format:
+        """Return the format, which has one task."""
+        return self
+
+    def open(self, source: Path, beside: Beside = NOTHING) -> Reading:
+        """Return a data set, opened: the folder with its data file, or that file."""
+        from labelstore_converters.darknet.reading import DarknetReading
+        from labelstore_converters.darknet.sources import layout_of
+
+        return DarknetReading(source, layout_of(source), None, beside)
+
+    def write(self, data: Writing, target: Path) -> Iterator[int]:
+        """Write a data set, yielding the number of annotations written so far."""
+        from labelstore_converters.darknet.writing import DarknetFiles
+        from labelstore_converters.yolo.writing import write
+
+        return write(data, target, DarknetFiles(data), "detect", scores=False)
+
+    def uris(self, data: Writing) -> list[str]:
+        """Return the paths of images, as lists tell them."""
+        from labelstore_converters.darknet.writing import DarknetFiles
+
+        return DarknetFiles(data).images()
+
+    def losses(self, data: Writing) -> Mapping[str, int]:
+        """Return how many labels lose what a line cannot say."""
+        found = super().losses(data)
+        return {code.replace("yolo-", "darknet-", 1): count for code, count in found.items()}
+
+
+FORMAT = Darknet()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelstore.errors import InvalidInput, LossRefused, NotFound
+from labelstore.errors import InvalidInput, NotFound
 from labelstore.exchange.foreign import (
     BY_HAND,
     as_shown,
@@ -25,13 +23,13 @@ from labelstore.exchange.foreign import (
     id_losses,
     listed_anew,
     listed_losses,
+    without_ids,
 )
 from labelstore.exchange.identity import as_stated
-from labelstore.exchange.notices import NOUNS
+from labelstore.exchange.losses import accepted, column_losses
 from labelstore.exchange.ordered import OrderedRows
 from labelstore.exchange.sidecar.writing import write_sidecar
 from labelstore.exchange.unsourced import is_alone
-from labelstore.model.arrow import with_column
 from labelstore.model.tables import TABLES
 from labelstore.plugins import Format, Writing, find_format
 from labelstore.versions.manifest import Manifest
@@ -89,64 +87,124 @@ def export_to(
         InvalidInput: there are several and none is named.
         LossRefused: something that the format cannot hold would be lost; nothing is written.
     """
-    own, alone = _choose(manifest, format_name, layer, dataset)
-    described = own
-    foreign = own["format"] != format_name
-    number = own["dataset_id"]
-    converter = find_format(format_name, task)
-    if task is None and not foreign:
-        converter = converter.of_source(json.loads(described["leftovers"] or "{}"))
-    rows = OrderedRows(
-        manifest, layer, number, with_unsourced=alone, complete=foreign, held=converter.carries
-    )
-    if foreign and task is None:
-        converter = converter.suited(rows.filled)
-    notices: Counter[str] = Counter()
-    listed = {
-        name: _listed(manifest, name, number, used, notices)
-        for name, used in (("items", rows.items), ("categories", rows.categories))
-    }
-    wordy = foreign and _keeps_words(described["format"])
-    losses = rows.losses(converter.carries - ({"leftovers"} if wordy else set()))
-    kept = dict(listed)
-    for name, shown in listed.items():
-        losses |= _listed_losses(name, shown, converter.lists[name])
-    batches = rows.batches
-    if foreign:
-        ids = converter.has_ids
-        told = ids or number == BY_HAND["dataset_id"]
-        losses |= dataset_losses(described) | ({} if told else id_losses(rows.tables))
-        for name, shown in listed.items():
-            losses |= listed_losses(TABLES[name], shown, ids=told)
-            listed[name] = listed_anew(shown, ids=ids)
-        if "exif_orientation" not in converter.lists["items"]:
-            listed["items"] = as_shown(listed["items"])
-        described, batches = described_anew(described), partial(_anew, rows, ids=ids)
-    data = Writing(described, listed["items"], listed["categories"], batches(), rows.count,
-                   _tracks(manifest, rows, foreign=foreign))  # fmt: skip
-    if foreign and (renamed := _renamed(converter, data)):
-        losses["items.uri"] = renamed
-    judged: Mapping[str, int] = {}
-    if foreign or rows.edited or task is not None:
-        judged = converter.losses(data)
-    notices.update(_accepted(losses, judged, converter, allow_loss))
-    if rows.unsourced and not foreign:
-        notices["annotations-given-ids"] = rows.unsourced
-    if rows.completed:
-        notices["annotations-completed"] = rows.completed
-    for done in converter.write(replace(data, annotations=batches()), target):
+    export = _Export(manifest, format_name, layer, dataset, task)
+    found = export.losses()
+    notices = export.notices | accepted(found, export.converter, allow_loss)
+    for done in export.converter.write(export.data(), target):
         if progress:
-            progress("writing", done, rows.count)
-    if sidecar and (foreign or losses or judged):
-        raw = OrderedRows(
-            manifest, layer, number, with_unsourced=alone, complete=None, held=converter.carries
-        )
-        before = Writing(own, kept["items"], kept["categories"], (), rows.count,
-                         _tracks(manifest, rows, foreign=False))  # fmt: skip
-        again = replace(data, annotations=batches())
-        write_sidecar(target, converter, again, before, raw.batches())
-    names = [described["name"]]
-    return ExportReport(str(target), names, listed["items"].num_rows, rows.count, dict(notices))
+            progress("writing", done, export.rows.count)
+    if sidecar and (export.foreign or found):
+        write_sidecar(target, export.converter, export.data(), export.kept(), export.raw())
+    names = [export.described["name"]]
+    return ExportReport(str(target), names, export.items.num_rows, export.rows.count, notices)
+
+
+class _Export:
+    """One export under way.
+
+    Attributes:
+        converter: for the labels at hand.
+        described: the data set's row.
+        foreign: whether the data set came in another format.
+        rows: its labels.
+        items, categories: as they are to be written.
+        notices: what was changed on the way, by stable code.
+    """
+
+    def __init__(
+        self, manifest: Manifest, format_name: str, layer: str, dataset: str | None,
+        task: str | None,
+    ) -> None:  # fmt: skip
+        self._manifest, self._layer, self._task = manifest, layer, task
+        self.described, self._alone = _choose(manifest, format_name, layer, dataset)
+        self.foreign = self.described["format"] != format_name
+        self.converter = find_format(format_name, task)
+        if task is None and not self.foreign:
+            kept = json.loads(self.described["leftovers"] or "{}")
+            self.converter = self.converter.of_source(kept)
+        self.rows = self._rows(complete=self.foreign)
+        if task is None and self.foreign:
+            self.converter = self.converter.suited(self.rows.filled)
+        self.notices: dict[str, int] = {}
+        self._listed = {name: self._list(name) for name in ("items", "categories")}
+        self.items, self.categories = (self._as_written(n) for n in ("items", "categories"))
+        if self.rows.unsourced and not self.foreign:
+            self.notices["annotations-given-ids"] = self.rows.unsourced
+        if self.rows.completed:
+            self.notices["annotations-completed"] = self.rows.completed
+
+    def _rows(self, *, complete: bool | None) -> OrderedRows:
+        return OrderedRows(
+            self._manifest, self._layer, self.described["dataset_id"], with_unsourced=self._alone,
+            complete=complete, held=self.converter.carries,
+        )  # fmt: skip
+
+    def _list(self, name: str) -> pa.Table:
+        used = {"items": self.rows.items, "categories": self.rows.categories}[name]
+        rows, given = _listed(self._manifest, name, self.described["dataset_id"], used)
+        if given:
+            self.notices[f"{name}-given-ids"] = given
+        return rows
+
+    def _as_written(self, name: str) -> pa.Table:
+        rows = self._listed[name]
+        if not self.foreign:
+            return rows
+        rows = listed_anew(rows, ids=self.converter.has_ids)
+        turns = name == "items" and "exif_orientation" not in self.converter.lists["items"]
+        return as_shown(rows) if turns else rows
+
+    def data(self) -> Writing:
+        """Return what the converter is given to write."""
+        described, batches = self.described, self.rows.batches()
+        if self.foreign:
+            described = described_anew(described, self.converter.says)
+            batches = batches_anew(batches, ids=self.converter.has_ids)
+        tracks = self._tracks()
+        return Writing(
+            described, self.items, self.categories, batches, self.rows.count,
+            without_ids(tracks) if self.foreign else tracks,
+        )  # fmt: skip
+
+    def kept(self) -> Writing:
+        """Return data set, items, classes and tracks as the store has them."""
+        listed = self._listed["items"], self._listed["categories"]
+        return Writing(self.described, *listed, (), self.rows.count, self._tracks())
+
+    def raw(self) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
+        """Return the labels as the store has them, in the order in which they are written."""
+        return self._rows(complete=None).batches()
+
+    def _tracks(self) -> pa.Table:
+        used = [t.column("track_id").drop_null().combine_chunks() for t in self.rows.tables]
+        ids = pa.concat_arrays([pa.array([], pa.int64()), *used]).unique()
+        tracks = self._manifest.table(TABLES["tracks"])
+        found = tracks.filter(pc.is_in(tracks.column("track_id"), value_set=ids))
+        return found.sort_by([("seq", "ascending"), ("track_id", "ascending")])
+
+    def losses(self) -> dict[str, int]:
+        """Return how much the format cannot hold, by code."""
+        wordy = self.foreign and _keeps_words(self.described["format"])
+        found = self.rows.losses(self.converter.carries - ({"leftovers"} if wordy else set()))
+        for name, rows in self._listed.items():
+            found |= column_losses(name, rows, self.converter.lists[name])
+        if self.foreign:
+            found |= self._foreign_losses()
+        begin = f"{self.converter.name}-drops-"
+        told = {f"{begin}{column}": count for column, count in found.items()}
+        if self.foreign or self.rows.edited or self._task is not None:
+            told |= self.converter.losses(self.data())
+        return told
+
+    def _foreign_losses(self) -> dict[str, int]:
+        """Return what another format does not say of the source."""
+        ids = self.converter.has_ids or self.described["dataset_id"] == BY_HAND["dataset_id"]
+        found = dataset_losses(self.described, self.converter.says)
+        found |= {} if ids else id_losses(self.rows.tables)
+        for name, rows in self._listed.items():
+            found |= listed_losses(TABLES[name], rows, ids=ids)
+        renamed = _renamed(self.converter, self.data())
+        return found | ({"items.uri": renamed} if renamed else {})
 
 
 def _renamed(converter: Format, data: Writing) -> int:
@@ -159,56 +217,6 @@ def _renamed(converter: Format, data: Writing) -> int:
 def _keeps_words(format_name: str) -> bool:
     """Say whether what a source's rows keep says more than how it was written."""
     return bool(format_name) and find_format(format_name).keeps_words
-
-
-def _anew(rows: OrderedRows, *, ids: bool) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
-    return batches_anew(rows.batches(), ids=ids)
-
-
-def _accepted(
-    losses: Mapping[str, int],
-    judged: Mapping[str, int],
-    converter: Format,
-    allow_loss: Collection[str],
-) -> dict[str, int]:
-    """Return the losses by code, all of them accepted."""
-    begin = f"{converter.name}-drops-"
-    found = {f"{begin}{column}": count for column, count in losses.items()} | dict(judged)
-    refused = {c: n for c, n in found.items() if c not in allow_loss and "all" not in allow_loss}
-    if refused:
-        nouns = {c: NOUNS[c.removeprefix(begin).rpartition(".")[0]] for c in refused}
-        width = max(map(len, refused))
-        told = [
-            f"  {code:{width}}  {count:,} {converter.notices.get(code, nouns[code])}"
-            for code, count in refused.items()
-        ]
-        raise LossRefused(
-            "\n".join([f"{converter.name} cannot hold all of this; nothing was written:", *told])
-            + f"\nTo leave it out, pass --allow-loss {','.join(refused)} (or: all)"
-        )
-    return found
-
-
-def _listed_losses(name: str, rows: pa.Table, held: Collection[str]) -> dict[str, int]:
-    """Return how many items or classes say something in a column that a format does not hold."""
-    table = TABLES[name]
-    columns = set(table.columns("content")) - {table.id_column, "position", *held}
-    counts = {column: rows.num_rows - rows.column(column).null_count for column in columns}
-    return {f"{name}.{column}": counts[column] for column in sorted(counts) if counts[column]}
-
-
-def _tracks(manifest: Manifest, rows: OrderedRows, *, foreign: bool) -> pa.Table:
-    """Return the tracks of some labels, in their order; without numbers for another format."""
-    used = [t.column("track_id").drop_null().combine_chunks() for t in rows.tables]
-    ids = pa.concat_arrays([pa.array([], pa.int64()), *used]).unique()
-    tracks = manifest.table(TABLES["tracks"])
-    found = tracks.filter(pc.is_in(tracks.column("track_id"), value_set=ids))
-    found = found.sort_by([("seq", "ascending"), ("track_id", "ascending")])
-    if foreign:
-        for name in ("source_id", "source_key"):
-            kind = found.schema.field(name).type
-            found = with_column(found, name, pa.nulls(found.num_rows, kind))
-    return found
 
 
 def _choose(
@@ -236,24 +244,22 @@ def _choose(
     return named[0], is_alone(manifest, layer)
 
 
-def _listed(
-    manifest: Manifest, name: str, dataset_id: int, used: Ids, notices: Counter[str]
-) -> pa.Table:
-    """Return the rows that a data set lists, and after them others that its annotations use."""
+def _listed(manifest: Manifest, name: str, dataset_id: int, used: Ids) -> tuple[pa.Table, int]:
+    """Return the rows that a data set lists and then others that its labels use, and how many."""
     table = TABLES[name]
     rows = manifest.table(table)
     if dataset_id == BY_HAND["dataset_id"]:
-        return everything(table, rows)
+        return everything(table, rows), 0
     listed = as_stated(table, rows, dataset_id)
     known = np.asarray(listed.column(table.id_column).combine_chunks())
     missing = pa.array(np.setdiff1d(used, known))
     if not len(missing):
-        return listed
-    notices[f"{name}-given-ids"] = len(missing)
+        return listed, 0
     others = rows.filter(pc.is_in(rows.column(table.id_column), value_set=missing)).to_pylist()
     entries = listed.column("sources").combine_chunks().flatten()
     first_id = 1 + max(pc.max(entries.field("source_id")).as_py() or 0, 0)
     for i, row in enumerate(others):
         source = {"dataset_id": dataset_id, "seq": listed.num_rows + i, "source_id": first_id + i}
         row["sources"] = [source]
-    return pa.concat_tables([listed, pa.Table.from_pylist(others, schema=table.schema)])
+    given = pa.Table.from_pylist(others, schema=table.schema)
+    return pa.concat_tables([listed, given]), len(missing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,14 +22,21 @@ BY_HAND = {"dataset_id": 0, "name": "labels", "format": "", "layer": "", "info":
 """The data set of labels that came from no file."""
 
 
-def described_anew(dataset: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a data set's row without what only its own format can say."""
-    return {**dataset, "files": None, "leftovers": None, **dict.fromkeys(SAID)}
+def described_anew(dataset: Mapping[str, Any], held: Collection[str]) -> dict[str, Any]:
+    """Return a data set's row without what another format cannot say.
+
+    Args:
+        dataset: the row.
+        held: columns that the other format can hold.
+    """
+    gone = [name for name in SAID if name not in held]
+    return {**dataset, "files": None, "leftovers": None, **dict.fromkeys(gone)}
 
 
-def dataset_losses(dataset: Mapping[str, Any]) -> dict[str, int]:
+def dataset_losses(dataset: Mapping[str, Any], held: Collection[str]) -> dict[str, int]:
     """Return what the other format does not say of the data set."""
-    return {f"datasets.{name}": 1 for name in SAID if dataset[name] is not None}
+    said = [name for name in SAID if name not in held and dataset[name] is not None]
+    return {f"datasets.{name}": 1 for name in said}
 
 
 def listed_anew(rows: pa.Table, *, ids: bool) -> pa.Table:
@@ -65,6 +72,14 @@ def listed_losses(table: Table, rows: pa.Table, *, ids: bool) -> dict[str, int]:
     names = ["leftovers"] if ids else ["leftovers", "source_id", "source_key"]
     counts = {name: len(sources) - sources.field(name).null_count for name in names}
     return {f"{table.name}.{name}": count for name, count in counts.items() if count}
+
+
+def without_ids(tracks: pa.Table) -> pa.Table:
+    """Return tracks without what their source calls them."""
+    for name in ("source_id", "source_key"):
+        kind = tracks.schema.field(name).type
+        tracks = with_column(tracks, name, pa.nulls(tracks.num_rows, kind))
+    return tracks
 
 
 def everything(table: Table, rows: pa.Table) -> pa.Table:

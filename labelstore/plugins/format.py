@@ -46,6 +46,8 @@ class Format(ABC):
     """Content columns of `items` and of `categories` that it can hold."""
     has_ids: bool
     """Whether labels, items and classes have ids of their own in it."""
+    says: frozenset[str] = frozenset()
+    """Columns of `datasets` that it can hold."""
     keeps_words: bool
     """Whether what its rows keep beside the columns says more than how a file was written."""
     has_tags: bool

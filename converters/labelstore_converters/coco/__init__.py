@@ -39,6 +39,7 @@ class Coco(Format):
     has_ids = True
     has_tags = True
     keeps_words = True
+    says = frozenset({"info", "licenses"})
 
     @property
     def carries(self) -> frozenset[str]:

@@ -169,7 +169,7 @@ def _annotation_fault(found: Any) -> str | None:
         return f": must be an object, is {_word(found)}"
     if "image_id" not in found:
         if "segments_info" in found:
-            return ", segments_info: this is a panoptic file, not instances"
+            return ", segments_info: this is a panoptic file; read it as `coco-panoptic`"
         return ", image_id: missing"
     if isinstance(found["image_id"], UNHASHABLE):
         return f", image_id: must be a plain value, is {_word(found['image_id'])}"

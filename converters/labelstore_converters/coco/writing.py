@@ -34,13 +34,13 @@ def write(data: Writing, target: Path) -> Iterator[int]:
     aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with open(aside, "wb") as file:
-            yield from _Text(file.write, style).document(data, described, files[0])
+            yield from JsonText(file.write, style).document(data, described, files[0])
         os.replace(aside, target)
     finally:
         aside.unlink(missing_ok=True)
 
 
-class _Text:
+class JsonText:
     """JSON text in one style.
 
     Args:
@@ -72,7 +72,7 @@ class _Text:
         for i, key in enumerate(top):
             self._out((self._gap(1, first=i == 0) + json.dumps(key) + self._colon).encode())
             if key == "annotations":
-                yield from self._annotations(data, orders.get(key))
+                yield from self.annotations(data, orders.get(key))
             elif key == "images":
                 order = orders.get(key)
                 self._list([image_object(r, order) for r in _listed(data.items)])
@@ -86,7 +86,8 @@ class _Text:
         if file.get("final_newline"):
             self._out(b"\n")
 
-    def _annotations(self, data: Writing, order: Sequence[str] | None) -> Iterator[int]:
+    def annotations(self, data: Writing, order: Sequence[str] | None) -> Iterator[int]:
+        """Write the list of annotations, yielding how many there are so far."""
         images = {r["item_id"]: source_key(r) for r in _with_sources(data.items, "item_id")}
         classes = {
             r["category_id"]: source_key(r) for r in _with_sources(data.categories, "category_id")
@@ -94,16 +95,20 @@ class _Text:
         count = 0
         for rows, shapes in data.annotations:
             objects = annotation_objects(rows, shapes, images, classes, order)
-            self._members(objects, begun=count > 0)
+            self.members(objects, begun=count > 0)
             count += len(rows)
             yield count
-        self._out((self._gap(1, first=True) + "]").encode() if count else b"[]")
+        self.close_list(begun=count > 0)
+
+    def close_list(self, *, begun: bool) -> None:
+        """End a list at depth 1."""
+        self._out((self._gap(1, first=True) + "]").encode() if begun else b"[]")
 
     def _list(self, objects: list[dict[str, Any]]) -> None:
-        self._members(objects, begun=False)
-        self._out((self._gap(1, first=True) + "]").encode() if objects else b"[]")
+        self.members(objects, begun=False)
+        self.close_list(begun=bool(objects))
 
-    def _members(self, objects: list[dict[str, Any]], *, begun: bool) -> None:
+    def members(self, objects: list[dict[str, Any]], *, begun: bool) -> None:
         """Write members of a list at depth 2; the opening bracket goes before the first."""
         if not objects:
             return

@@ -48,7 +48,7 @@ class Yolo(Format):
     """
 
     name = "yolo"
-    notices = NOTICES
+    notices: Mapping[str, str] = NOTICES
     has_ids = False
     has_tags = False
     keeps_words = False

@@ -1,0 +1,71 @@
+"""COCO panoptic: a JSON file of segments, and a PNG of their ids for each image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labelstore.plugins import NOTHING, Beside, Format, Reading, Writing
+from labelstore_converters.coco import Coco
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NOTICES = {
+    "coco-panoptic-png-missing": "images whose PNG is not there; their segments have no pixels",
+    "coco-panoptic-id-unlisted": "ids in a PNG that the JSON does not list; kept, of no class",
+    "coco-panoptic-id-unused": "segments whose id no pixel of the PNG has",
+    "coco-panoptic-outlines-as-pixels": "outlines that are pixels now",
+    "coco-panoptic-overlaps": "labels of which others cover a part; it is left out",
+    "coco-panoptic-shapes-left-out": "labels without pixels and without an outline; left out",
+    "coco-panoptic-size-unknown": "labels whose image's size nobody knows; left out",
+}
+
+
+class CocoPanoptic(Format):
+    """Panoptic annotation files of COCO, with the folder of PNGs of the same name beside them."""
+
+    name = "coco-panoptic"
+    notices = NOTICES
+    has_ids = True
+    has_tags = False
+    keeps_words = True
+    says = frozenset({"info", "licenses"})
+    lists: Mapping[str, frozenset[str]] = Coco.lists
+
+    @property
+    def carries(self) -> frozenset[str]:
+        """Return the content columns of `annotations` and `geometries` that it can hold."""
+        return frozenset(
+            {"category_id", "is_crowd", "leftovers", "box", "box_form", "mask", "raster", "area"}
+        )
+
+    def open(self, source: Path, beside: Beside = NOTHING) -> Reading:
+        """Return a file, opened, with its PNGs."""
+        from labelstore_converters.coco.panoptic.reading import PanopticReading
+
+        return PanopticReading(source)
+
+    def write(self, data: Writing, target: Path) -> Iterator[int]:
+        """Write a file and its PNGs, yielding the number of annotations written so far."""
+        from labelstore_converters.coco.panoptic.writing import write
+
+        return write(data, target)
+
+    def records(self, data: Writing) -> Iterator[tuple[pa.RecordBatch, Any]]:
+        """Yield annotations, and whether each has a segment."""
+        from labelstore_converters.coco.panoptic.painting import sizes_of, with_pixels
+
+        sizes = sizes_of(data.items)
+        for rows, shapes in data.annotations:
+            yield rows, with_pixels(rows, shapes, sizes).is_valid().to_numpy(False).astype(int)
+
+    def losses(self, data: Writing) -> Mapping[str, int]:
+        """Return how many labels lose what a segment cannot say."""
+        from labelstore_converters.coco.panoptic.painting import losses
+
+        return losses(data)
+
+
+FORMAT = CocoPanoptic()

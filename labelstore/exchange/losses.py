@@ -1,0 +1,44 @@
+"""The gate for losses: what a format cannot hold is told, and refused until it is accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import pyarrow as pa
+
+from labelstore.errors import LossRefused
+from labelstore.exchange.notices import NOUNS
+from labelstore.model.tables import TABLES
+from labelstore.plugins import Format
+
+
+def accepted(
+    found: Mapping[str, int], converter: Format, allow_loss: Collection[str]
+) -> dict[str, int]:
+    """Return losses by code, all of them accepted.
+
+    Raises:
+        LossRefused: some are not; a line each.
+    """
+    begin = f"{converter.name}-drops-"
+    refused = {c: n for c, n in found.items() if c not in allow_loss and "all" not in allow_loss}
+    if refused:
+        nouns = {c: NOUNS[c.removeprefix(begin).rpartition(".")[0]] for c in refused}
+        width = max(map(len, refused))
+        told = [
+            f"  {code:{width}}  {count:,} {converter.notices.get(code, nouns[code])}"
+            for code, count in refused.items()
+        ]
+        raise LossRefused(
+            "\n".join([f"{converter.name} cannot hold all of this; nothing was written:", *told])
+            + f"\nTo leave it out, pass --allow-loss {','.join(refused)} (or: all)"
+        )
+    return dict(found)
+
+
+def column_losses(name: str, rows: pa.Table, held: Collection[str]) -> dict[str, int]:
+    """Return how many items or classes say something in a column that a format does not hold."""
+    table = TABLES[name]
+    columns = set(table.columns("content")) - {table.id_column, "position", *held}
+    counts = {column: rows.num_rows - rows.column(column).null_count for column in columns}
+    return {f"{name}.{column}": counts[column] for column in sorted(counts) if counts[column]}

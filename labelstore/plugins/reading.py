@@ -22,10 +22,12 @@ class Beside:
     Attributes:
         images: folder in which the media are looked for; else beside the labels.
         sizes: width and height of images, as stored, by their URI.
+        files: text of companions of the file at hand, by their names.
     """
 
     images: Path | None = None
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def size(self, uri: str) -> tuple[int, int] | None:
         """Return the size of an image by its URI or the end of it, with or without suffix."""

@@ -1,0 +1,187 @@
+"""MOTChallenge: `SEQUENCE/gt/gt.txt`, a line for each box: frame, track, box, and what follows.
+
+Frames and pixels count from 1 in these files; frames count from 0 in the store, boxes stay as they
+are. Source: TrackEval's description of the format.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from configparser import ConfigParser, Error
+from pathlib import PurePosixPath
+from typing import Any
+
+from labelstore.plugins import Beside
+from labelstore.plugins.pages import Page, PageFormat
+from labelstore_converters.xmltext import number, number_text
+
+CLASSES = (
+    "pedestrian", "person on vehicle", "car", "bicycle", "motorbike", "non motorized vehicle",
+    "static person", "distractor", "occluder", "occluder on ground", "occluder full",
+    "reflection", "crowd",
+)  # fmt: skip
+"""Of MOT16 and later, from 1."""
+INFO, NAMES = "../seqinfo.ini", "labels.txt"
+BOX = slice(2, 6)
+
+
+class Mot(PageFormat):
+    """Sequences of MOTChallenge, their ground truth."""
+
+    name = "mot"
+    pattern = "gt/gt.txt"
+    shared = True
+    companions = (INFO, NAMES)
+    columns = frozenset({"box", "box_form", "score", "ignore", "attributes", "track_id"})
+    lists: Mapping[str, frozenset[str]] = {
+        "items": frozenset(
+            {"modality", "uri", "width", "height", "parent_id", "frame_index", "labelled_state"}
+        ),
+        "categories": frozenset({"name"}),
+    }
+
+    def parse(self, text: str, path: str, beside: Beside) -> Page:
+        """Return the sequence, its frames and their boxes."""
+        faults: list[str] = []
+        info = _info(beside.files.get(INFO, ""), faults)
+        names = beside.files.get(NAMES, "").splitlines()
+        labels = []
+        for place, line in enumerate(text.splitlines(), 1):
+            if line.strip():
+                labels.append(_label(line, place, names, faults))
+        if faults:
+            raise ValueError(*faults)
+        sequence = PurePosixPath(path).parent.parent.name or "sequence"
+        sequence = info.get("name", sequence)
+        length = max([int(info.get("seqlength", 0)), *(label["item"] for label in labels)])
+        sides = {k: int(info[n]) for k, n in (("width", "imwidth"), ("height", "imheight"))
+                 if n in info}  # fmt: skip
+        frames = [
+            {"modality": "frame", "parent_id": 0, "frame_index": i, **sides,
+             "uri": f"{sequence}/{info.get('imdir', 'img1')}/{i + 1:06d}"
+                    f"{info.get('imext', '.jpg')}"}
+            for i in range(length)
+        ]  # fmt: skip
+        head = {"files": dict(beside.files), "end": text.endswith("\n")}
+        return Page([{"modality": "video", "uri": sequence}, *frames], labels, head)
+
+    def render(self, page: Page) -> str:
+        """Return the text of a file."""
+        head = page.head or {"files": {}, "end": True}
+        numbers = [item.get("frame_index", -1) + 1 for item in page.items]
+        names = self._names(page)
+        lines = [_line(label, numbers, names) for label in page.labels]
+        return "\n".join(lines) + ("\n" if lines and head["end"] else "")
+
+    def _names(self, page: Page) -> list[str]:
+        """Return the names of classes, by their number less one."""
+        listed = (page.head or {}).get("files", {}).get(NAMES)
+        if listed is not None:
+            return [*listed.splitlines(), *(n for n in page.classes if n not in listed)]
+        used = {label["category"] for label in page.labels if label["category"]}
+        known = page.head is not None or used <= {*CLASSES}
+        return list(CLASSES) if known else sorted(used)
+
+    def companions_of(self, page: Page) -> Mapping[str, str]:
+        """Return what says the length of the sequence, and the names of its classes."""
+        if page.head is not None:
+            return dict(page.head["files"])
+        frames = [item for item in page.items if item.get("frame_index") is not None]
+        if not frames:
+            return {}
+        first, last = frames[0], max(item["frame_index"] for item in frames)
+        name, *_, folder, file = ("", *PurePosixPath(first["uri"]).parts)
+        lines = ["[Sequence]", f"name={PurePosixPath(first['uri']).parent.parent.name or name}",
+                 f"imDir={folder}", f"seqLength={last + 1}",
+                 *(f"im{k.capitalize()}={first[k]}" for k in ("width", "height") if first.get(k)),
+                 f"imExt={PurePosixPath(file).suffix}"]  # fmt: skip
+        names = self._names(page)
+        own = {} if names == list(CLASSES) else {NAMES: "".join(f"{n}\n" for n in names)}
+        return {INFO: "\n".join(lines) + "\n", **own}
+
+    def holds(self, label: Mapping[str, Any]) -> bool:
+        """Say whether a label has a box; its item must be a frame."""
+        return label.get("box") is not None and label.get("item", 0) > 0
+
+    def path_of(self, item: Mapping[str, Any]) -> str:
+        """Return the file of a sequence, or of that of a frame."""
+        path = PurePosixPath(item["uri"].lstrip("/"))
+        sequence = path.parent.parent if item["frame_index"] is not None else path
+        return str(sequence / "gt/gt.txt")
+
+
+def _info(text: str, faults: list[str]) -> dict[str, str]:
+    found = ConfigParser(interpolation=None)
+    try:
+        found.read_string("\n".join(line.strip() for line in text.splitlines()))
+    except Error as error:
+        faults.append(f"seqinfo.ini: {str(error).splitlines()[0]}")
+    said = dict(found["Sequence"]) if found.has_section("Sequence") else {}
+    for name in ("seqlength", "imwidth", "imheight"):
+        if name in said and not said[name].isdigit():
+            faults.append(f"seqinfo.ini, {name}: {said.pop(name)!r} is no number")
+    return said
+
+
+def _label(line: str, place: int, names: list[str], faults: list[str]) -> dict[str, Any]:
+    tokens = [token.strip() for token in line.split(",")]
+    if len(tokens) < 7:
+        faults.append(f"line {place}: has {len(tokens)} columns; 7 to 10 make a label")
+        return {"item": 0}
+    values = [number(t, f"line {place}, column {i}", faults) for i, t in enumerate(tokens, 1)]
+    if values[0] % 1 or values[0] < 1:
+        faults.append(f"line {place}, column 1: {tokens[0]!r} is no frame")
+    label: dict[str, Any] = {
+        "item": int(max(values[0], 0)), "box_form": "xywh", "score": values[6],
+        "box": {f"v{i}": v for i, v in enumerate(values[BOX])},
+        "ignore": True if values[6] == 0 else None, "track": _track(values[1]),
+    }  # fmt: skip
+    if len(tokens) in (8, 9):
+        label["category"] = _class(values[7], names)
+        label["attributes"] = {"visibility": v for v in values[8:]}
+    elif len(tokens) > 9:
+        label["attributes"] = dict(zip("xyz", values[7:10], strict=False))
+    return (
+        label if _same(label, line, names) else {**label, "leftovers": json.dumps({"line": line})}
+    )
+
+
+def _track(value: float) -> int | None:
+    return None if value == -1 else int(value)
+
+
+def _class(value: float, names: list[str]) -> str:
+    known = names or CLASSES
+    return known[int(value) - 1] if 1 <= value <= len(known) else f"class {int(value)}"
+
+
+def _same(label: dict[str, Any], line: str, names: list[str]) -> bool:
+    return _line(label, range(label["item"] + 1), names or list(CLASSES)) == line
+
+
+def _line(label: Mapping[str, Any], frames: Any, names: list[str]) -> str:
+    """Return a label's line; its numbers as its source wrote them, where they are the same."""
+    kept = json.loads(label.get("leftovers") or "{}").get("line", "")
+    track = label.get("track")
+    box = [label["box"][f"v{i}"] for i in range(4)]
+    if label.get("box_form") in ("xyxy", "cxcywh"):
+        (a, b, c, d), centred = box, label["box_form"] == "cxcywh"
+        box = [a - c / 2, b - d / 2, c, d] if centred else [a, b, c - a, d - b]
+    values: list[float] = [frames[label["item"]], -1 if track is None else track, *box]
+    values.append(label.get("score", 0.0 if label.get("ignore") else 1.0))
+    more = label.get("attributes", {})
+    if label.get("category"):
+        name = label["category"]
+        values.append(names.index(name) + 1 if name in names else int(name.split()[-1]))
+        values += [more["visibility"]] if "visibility" in more else []
+    else:
+        values += [more[k] for k in "xyz" if k in more]
+    before = [token.strip() for token in kept.split(",")] if kept else []
+    before += [""] * len(values)
+    tokens = [number_text(float(v), t) for v, t in zip(values, before, strict=False)]
+    same = [token.strip() for token in kept.split(",")] == tokens
+    return str(kept) if same else ",".join(tokens)
+
+
+FORMAT = Mot()

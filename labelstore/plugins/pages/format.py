@@ -1,0 +1,138 @@
+"""A format of pages: a function that reads a file's text, and one that writes it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labelstore.plugins.format import Format, Writing
+from labelstore.plugins.reading import NOTHING, Beside, Reading
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from labelstore.plugins.pages.page import Page
+
+REASONS = {
+    "left-out": "labels that it cannot hold; left out",
+    "rewritten": "files whose labels changed, laid out anew: what is unknown in them goes",
+    "class": "labels whose class reads as another",
+    "track": "labels whose track is lost",
+}
+"""Why labels are not as they were, by the end of a code."""
+
+
+def told(converter: type[PageFormat]) -> dict[str, str]:
+    """Return words for each code that a converter may tell."""
+    name = getattr(converter, "name", "")
+    own = dict(converter.__dict__.get("notices", {}))
+    changes = {
+        f"changes-{c}": f"labels whose `{c}` reads as another"
+        for c in getattr(converter, "columns", ())
+    }
+    shared = {**REASONS, **changes}
+    return {f"{name}-{code}": said for code, said in shared.items()} | own
+
+
+class PageFormat(Format):
+    """A format whose files are read and written one by one.
+
+    A converter states what is below, and defines `parse`, `render` and, where its files are of an
+    image each, `path_of`.
+    """
+
+    pattern: str
+    """Of the files in a folder, such as `*.xml`; a source may also be one such file."""
+    one_file: bool = False
+    """Whether all items stand in one file; then the target of an export is a file."""
+    shared: bool = False
+    """Whether items of other formats may share a file, as frames of a sequence do."""
+    companions: tuple[str, ...] = ()
+    """Paths of further files, from the folder of a page's own, that `parse` is to be given."""
+    columns: frozenset[str]
+    """Content columns of `annotations` and `geometries` that it can hold."""
+    has_ids = False
+    has_tags = False
+    keeps_words = False
+    lists: Mapping[str, frozenset[str]] = {
+        "items": frozenset({"modality", "uri", "width", "height", "labelled_state"}),
+        "categories": frozenset({"name"}),
+    }
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Give the converter words for what any of its kind may tell."""
+        super().__init_subclass__(**options)
+        cls.notices = told(cls)
+
+    @property
+    def carries(self) -> frozenset[str]:
+        """Return the content columns of `annotations` and `geometries` that it can hold."""
+        return self.columns | {"category_id", "leftovers"}
+
+    def files(self, source: Path) -> dict[str, Path]:
+        """Return the files of a source, by their paths below it."""
+        if source.is_file():
+            return {source.name: source}
+        found = (p for p in sorted(source.rglob(self.pattern)) if p.is_file())
+        return {p.relative_to(source).as_posix(): p for p in found}
+
+    @abstractmethod
+    def parse(self, text: str, path: str, beside: Beside) -> Page:
+        """Return what a file says.
+
+        Args:
+            text: all of it.
+            path: below the source.
+            beside: what is known of the media, and the companions that are there.
+
+        Raises:
+            ValueError: with every fault as an argument, each with its line and field.
+        """
+
+    @abstractmethod
+    def render(self, page: Page) -> str:
+        """Return the text of a file."""
+
+    def companions_of(self, page: Page) -> Mapping[str, str]:
+        """Return the text of further files, by their paths from the folder of a page's own."""
+        return {}
+
+    def path_of(self, item: Mapping[str, Any]) -> str:
+        """Return the file of an item that came from another format, below the target."""
+        raise NotImplementedError
+
+    def holds(self, label: Mapping[str, Any]) -> bool:
+        """Say whether a file can hold a label, as a page has it."""
+        return True
+
+    def open(self, source: Path, beside: Beside = NOTHING) -> Reading:
+        """Return a source, opened and read once."""
+        from labelstore.plugins.pages.reading import PageReading
+
+        return PageReading(self, source, beside)
+
+    def write(self, data: Writing, target: Path) -> Iterator[int]:
+        """Write a file or folder, yielding the number of annotations written so far."""
+        from labelstore.plugins.pages.writing import write
+
+        return write(self, data, target)
+
+    def uris(self, data: Writing) -> list[str]:
+        """Return the URI under which each item comes back, found by reading what is written."""
+        from labelstore.plugins.pages.losses import uris
+
+        return uris(self, data)
+
+    def records(self, data: Writing) -> Iterator[tuple[pa.RecordBatch, Any]]:
+        """Yield annotations, and how many labels a file has for each, found by reading it."""
+        from labelstore.plugins.pages.losses import records
+
+        return records(self, data)
+
+    def losses(self, data: Writing) -> Mapping[str, int]:
+        """Return what differs when what is written is read again, by code."""
+        from labelstore.plugins.pages.losses import losses
+
+        return losses(self, data)

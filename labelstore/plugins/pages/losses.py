@@ -1,0 +1,98 @@
+"""What pages lose, found by reading what would be written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from labelstore.plugins.format import Writing
+from labelstore.plugins.pages.page import CONTENT, Page, columns_of
+from labelstore.plugins.pages.reading import kind_of
+from labelstore.plugins.pages.writing import pages_of, read_back, text_of
+
+if TYPE_CHECKING:
+    from labelstore.plugins.pages.format import PageFormat
+
+STYLE = frozenset({"number_style", "leftovers"})
+"""Columns that say how a source was written."""
+
+
+def losses(converter: PageFormat, data: Writing) -> Mapping[str, int]:
+    """Return what differs when what is written is read again, by code.
+
+    Args:
+        converter: what writes.
+        data: what is to be written; its annotations are read through.
+    """
+    found: Counter[str] = Counter()
+    pages = pages_of(converter, data)
+    for filed in pages.values():
+        found["rewritten"] += text_of(converter, filed)[1]
+        found.update(_differences(filed.page, read_back(converter, filed)))
+    written = sum(len(filed.rows) for filed in pages.values())
+    found["left-out"] += data.annotation_count - written
+    gone = {f"changes-{c}" for names in CONTENT.values() for c in names} - {
+        f"changes-{c}" for c in converter.carries
+    }  # told by their column
+    told = {code: n for code, n in found.items() if n and code not in gone - {"changes-kind"}}
+    return {f"{converter.name}-{code}": count for code, count in told.items()}
+
+
+def _differences(page: Page, back: Page) -> Counter[str]:
+    """Return how many labels read as something else, by what differs."""
+    found: Counter[str] = Counter()
+    if len(page.labels) != len(back.labels):
+        found["left-out"] += abs(len(page.labels) - len(back.labels))
+        return found
+    for label, read in zip(page.labels, back.labels, strict=True):
+        found["class"] += label.get("category") != read.get("category")
+        found["track"] += (label.get("track") is None) != (read.get("track") is None)
+        before, after = _compared(label), _compared(read)
+        for name in before.keys() | after.keys():
+            found[f"changes-{name}"] += before.get(name) != after.get(name)
+    return found
+
+
+def _compared(label: Mapping[str, Any]) -> dict[str, Any]:
+    columns = columns_of(label)
+    columns = {"kind": kind_of(columns), **columns}
+    if columns.get("is_crowd") is False:
+        del columns["is_crowd"]
+    return {name: _plain(value) for name, value in columns.items() if name not in STYLE}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value with no null members and no tuples, whose order is that of its keys."""
+    if isinstance(value, Mapping):
+        return {k: _plain(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value
+
+
+def uris(converter: PageFormat, data: Writing) -> list[str]:
+    """Return the URI under which each item comes back."""
+    found: dict[int, str] = {}
+    for filed in pages_of(converter, replace(data, annotations=())).values():
+        back = read_back(converter, filed).items
+        for item, read in zip(filed.items, back, strict=False):
+            found[item] = read.get("uri") or ""
+    return [found.get(item, "") for item in data.items.column("item_id").to_pylist()]
+
+
+def records(converter: PageFormat, data: Writing) -> Iterator[tuple[pa.RecordBatch, Any]]:
+    """Yield annotations, and whether a file has each, shape (n,)."""
+    batches = list(data.annotations)
+    pages = pages_of(converter, replace(data, annotations=batches))
+    held = np.zeros(sum(len(rows) for rows, _ in batches), np.int64)
+    for filed in pages.values():
+        held[filed.rows] = 1
+    begin = 0
+    for rows, _ in batches:
+        yield rows, held[begin : begin + len(rows)]
+        begin += len(rows)

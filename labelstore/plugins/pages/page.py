@@ -1,0 +1,68 @@
+"""What one file of a source says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from labelstore.model.tables import FAMILY, TABLES
+
+OWN = frozenset({"item", "category", "track"})
+"""Keys of labels that are no columns: place of the item, class by name, track by number."""
+SHAPES = frozenset(TABLES["geometries"].schema.names)
+
+
+@dataclass
+class Page:
+    """What one file says.
+
+    Attributes:
+        items: rows of `items` by column. The first is the file's own where it is of one image.
+        labels: columns of `annotations` and `geometries` by name, and of no column: `item` (the
+            place of its item among `items`, 0 by default), `category` (name of its class), `track`
+            (whole number or text) and `attributes` as a mapping of plain values.
+        head: what else the file says, as plain JSON values; comes back as it is.
+        classes: names of classes that the file lists, used or not.
+    """
+
+    items: list[dict[str, Any]] = field(default_factory=list)
+    labels: list[dict[str, Any]] = field(default_factory=list)
+    head: Any = None
+    classes: list[str] = field(default_factory=list)
+
+
+def columns_of(label: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns that a label fills."""
+    found = {k: v for k, v in label.items() if k not in OWN and v is not None}
+    if "attributes" in found:
+        found["attributes"] = [(k, _json(v)) for k, v in found["attributes"].items()]
+    return found
+
+
+def label_of(row: Mapping[str, Any], shape: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a label's columns as a page has them: no nulls, attributes as plain values."""
+    found = {k: v for k, v in _content(row, shape) if v is not None}
+    if "attributes" in found:
+        found["attributes"] = {k: msgspec.json.decode(v) for k, v in found["attributes"]}
+    return found
+
+
+def _content(row: Mapping[str, Any], shape: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, values in zip(FAMILY, (row, shape), strict=True):
+        for column in CONTENT[name]:
+            yield column, values[column]
+
+
+CONTENT = {
+    name: [c for c in TABLES[name].columns("content")
+           if c not in ("layer", "item_id", "annotation_id", "category_id", "track_id", "xmin",
+                        "ymin", "xmax", "ymax")]
+    for name in FAMILY
+}  # fmt: skip
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,188 @@
+"""Reading files of pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import sha256
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pyarrow as pa
+
+from labelstore.errors import FormatError, InvalidInput, NotFound
+from labelstore.geometry.covering import COLUMNS, covering_boxes
+from labelstore.model.arrow import with_column
+from labelstore.model.kinds import SHAPES
+from labelstore.model.tables import FAMILY, TABLES
+from labelstore.plugins.pages.page import Page, columns_of
+from labelstore.plugins.reading import Beside, Piece, Reading
+
+if TYPE_CHECKING:
+    from labelstore.plugins.pages.format import PageFormat
+
+PIECE = 1_000
+"""Files a piece."""
+LABELS = 28
+"""Bits of a place in the source that count labels of a file; the others count files."""
+SHOWN_FAULTS = 20
+
+
+class PageReading(Reading):
+    """Files of pages, opened; see `labelstore.plugins.Reading`.
+
+    Args:
+        converter: what reads them.
+        source: a file, or a folder of them.
+        beside: what is known of the media.
+
+    Raises:
+        NotFound: there is nothing there.
+        InvalidInput: it has no files of the format.
+        FormatError: files break the format; every fault is named.
+    """
+
+    def __init__(self, converter: PageFormat, source: Path, beside: Beside) -> None:
+        if not source.exists():
+            raise NotFound(f"{source}: no such file or folder", code="source-missing")
+        self._converter, self._source, self._beside = converter, source, beside
+        self._paths = converter.files(source)
+        if not self._paths:
+            said = f"{source}: has no files {converter.pattern}"
+            raise InvalidInput(said, code=f"{converter.name}-empty")
+        self.notices: Mapping[str, int] = {}
+        self.pieces = -(-len(self._paths) // PIECE)
+        self._classes: dict[str, int] = {}
+        self._tracks: dict[tuple[int, Any], dict[str, Any]] = {}
+        self._pages: list[Page] = []
+        self._texts: list[str | None] = []
+        self._digest, self._size = sha256(), 0
+        self._read()
+
+    def _read(self) -> None:
+        faults: list[str] = []
+        for path, file in self._paths.items():
+            data = file.read_bytes()
+            self._digest.update(path.encode() + b"\0" + data + b"\0")
+            self._size += len(data)
+            try:
+                text = data.decode("utf-8")
+                known = replace(self._beside, files=self._companions(file))
+                page = self._converter.parse(text, path, known)
+            except UnicodeDecodeError as error:
+                faults.append(f"{path}, byte {error.start}: is no UTF-8")
+            except ValueError as error:
+                faults += [f"{path}, {said}" for said in error.args]
+            else:
+                self._take(page)
+                same = self._converter.render(page) == text
+                self._texts.append(None if same else text)
+        if faults:
+            more = [f"and {len(faults) - SHOWN_FAULTS} more faults like these"]
+            shown = faults[:SHOWN_FAULTS] + (more if faults[SHOWN_FAULTS:] else [])
+            code = f"{self._converter.name}-page"
+            raise FormatError(str(self._source), shown, code=code)
+
+    def _companions(self, file: Path) -> dict[str, str]:
+        names = ((name, file.parent / name) for name in self._converter.companions)
+        return {name: p.read_bytes().decode("utf-8") for name, p in names if p.is_file()}
+
+    def _take(self, page: Page) -> None:
+        at = len(self._pages)
+        self._pages.append(page)
+        used = [label["category"] for label in page.labels if label.get("category") is not None]
+        for name in [*page.classes, *used]:
+            self._classes.setdefault(name, len(self._classes))
+        for label in page.labels:
+            if label.get("track") is not None:
+                self._tracks.setdefault((at, label["track"]), label)
+
+    @property
+    def dataset(self) -> dict[str, Any]:
+        """Return the fields of the `datasets` row; the digest is of all files together."""
+        file = {
+            "path": self._source.name, "sha256": self._digest.hexdigest(), "size": self._size,
+            "newline": "lf", "final_newline": True, "bom": False, "json_style": None,
+        }  # fmt: skip
+        return {"info": None, "licenses": None, "files": [file], "leftovers": '{"pages":true}'}
+
+    def items(self) -> pa.Table:
+        """Return the items, in the order of the files."""
+        rows: list[dict[str, Any]] = []
+        for path, page, text in zip(self._paths, self._pages, self._texts, strict=True):
+            base = len(rows)
+            for i, item in enumerate(page.items):
+                kept: Any = path
+                if i == 0:
+                    kept = {"path": path, "head": page.head, "text": text}
+                source = {"dataset_id": 0, "seq": len(rows), "leftovers": _json({"page": kept})}
+                parent = item.get("parent_id")
+                rows.append({
+                    "modality": "image", "labelled_state": "labelled" if page.labels else
+                    "empty_file", **item, "item_id": len(rows), "sources": [source],
+                    "parent_id": None if parent is None else base + parent, "row_hash": 0,
+                })  # fmt: skip
+        return pa.Table.from_pylist(rows, schema=TABLES["items"].schema)
+
+    def categories(self) -> pa.Table:
+        """Return the classes: as they are listed, then as labels use them."""
+        rows = [
+            {"category_id": i, "position": i, "name": name, "row_hash": 0,
+             "sources": [{"dataset_id": 0, "seq": i}]}
+            for name, i in self._classes.items()
+        ]  # fmt: skip
+        return pa.Table.from_pylist(rows, schema=TABLES["categories"].schema)
+
+    def tracks(self) -> pa.Table | None:
+        """Return the tracks; each of the class of its first label."""
+        bases = self._bases()
+        rows = []
+        for i, ((page, key), label) in enumerate(self._tracks.items()):
+            whole = type(key) is int
+            rows.append({
+                "track_id": i, "dataset_id": 0, "seq": i, "item_id": bases[page], "row_hash": 0,
+                "category_id": self._classes.get(label.get("category", "")),
+                "source_id": key if whole else None, "source_key": None if whole else _json(key),
+            })  # fmt: skip
+        return pa.Table.from_pylist(rows, schema=TABLES["tracks"].schema) if rows else None
+
+    def _bases(self) -> list[int]:
+        """Return the number of each file's first item."""
+        sizes = [len(page.items) for page in self._pages]
+        return [0, *accumulate(sizes)]
+
+    def annotations(self, piece: int) -> Piece:
+        """Return the labels of some files."""
+        bases = self._bases()
+        tracks = {key: i for i, key in enumerate(self._tracks)}
+        begin = piece * PIECE
+        rows = []
+        for at, page in enumerate(self._pages[begin : begin + PIECE], begin):
+            for i, label in enumerate(page.labels):
+                seq = (at << LABELS) + i
+                name, track = label.get("category"), label.get("track")
+                found = columns_of(label)
+                rows.append({
+                    "kind": kind_of(found), **found, "seq": seq, "annotation_id": seq, "layer": "",
+                    "item_id": bases[at] + label.get("item", 0), "row_hash": 0,
+                    "category_id": None if name is None else self._classes[name],
+                    "track_id": None if track is None else tracks[at, track], "geometry_hash": 0,
+                })  # fmt: skip
+        tables = {n: pa.Table.from_pylist(rows, schema=TABLES[n].schema) for n in FAMILY}
+        boxes = covering_boxes(tables["geometries"])
+        for i, name in enumerate(COLUMNS):
+            values = pa.array(boxes[:, i], from_pandas=True)
+            tables["annotations"] = with_column(tables["annotations"], name, values)
+        return Piece(tables["annotations"], tables["geometries"])
+
+
+def kind_of(columns: Mapping[str, Any]) -> str:
+    """Return the kind of a label by the columns that it fills: the richest, or a tag."""
+    found = [kind for kind, names in SHAPES.items() if columns.get(names[0]) is not None]
+    return found[-1] if found else "tag"
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,180 @@
+"""Writing files of pages."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from labelstore.errors import InvalidInput
+from labelstore.plugins.files import target_file, target_folder
+from labelstore.plugins.format import Writing
+from labelstore.plugins.pages.page import Page, label_of
+from labelstore.plugins.reading import Beside
+
+if TYPE_CHECKING:
+    from labelstore.plugins.pages.format import PageFormat
+
+
+@dataclass
+class Filed:
+    """A page, the file that it goes to, and what that file was.
+
+    Attributes:
+        page: what it is to say.
+        path: of the file.
+        text: of the file that it came from, where its own text would be another; else None.
+        items: ids of its items.
+        rows: for each label its place among all that are written.
+    """
+
+    page: Page
+    path: str = ""
+    text: str | None = None
+    items: list[int] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
+
+
+def pages_of(converter: PageFormat, data: Writing) -> dict[str, Filed]:
+    """Return the pages to write, by their paths; labels that the format cannot hold are left out.
+
+    Raises:
+        InvalidInput: images would share a file.
+    """
+    native = bool(json.loads(data.dataset["leftovers"] or "{}").get("pages"))
+    names = _names(data.categories)
+    found: dict[str, Filed] = {}
+    places: dict[int, tuple[str, int]] = {}
+    for item in data.items.to_pylist(maps_as_pydicts="strict"):
+        path, said = _page(converter, item, native=native)
+        if path in found and not native and not (converter.one_file or converter.shared):
+            shared = f"{path}: {item['uri']} and another item would share this file"
+            raise InvalidInput(shared, code=f"{converter.name}-shared")
+        filed = found.setdefault(path, Filed(Page(classes=list(names.values())), path))
+        if said:
+            filed.page.head, filed.text = said["head"], said["text"]
+        places[item["item_id"]] = path, len(filed.items)
+        filed.items.append(item["item_id"])
+        filed.page.items.append({k: v for k, v in item.items() if v is not None and k in ITEM})
+    _number_parents(found, places, data.items)
+    tracks = {} if data.tracks is None else _tracks(data.tracks)
+    count = 0
+    for rows, shapes in data.annotations:
+        for row, shape in zip(rows.to_pylist(), shapes.to_pylist(), strict=True):
+            path, at = places[row["item_id"]]
+            label = label_of(row, shape)
+            label |= {"item": at, "category": names.get(row["category_id"])}
+            label |= {"track": tracks[row["track_id"]]} if row["track_id"] is not None else {}
+            if converter.holds(label):
+                found[path].page.labels.append(label)
+                found[path].rows.append(count)
+            count += 1
+    return found
+
+
+ITEM = frozenset(
+    {"modality", "uri", "width", "height", "exif_orientation", "frame_index", "timestamp_us",
+     "duration_s", "text", "labelled_state", "tags", "attributes", "group", "sha256"}
+)  # fmt: skip
+
+
+def _page(
+    converter: PageFormat, item: Mapping[str, Any], *, native: bool
+) -> tuple[str, dict[str, Any] | None]:
+    """Return the file of an item, and what is kept of it with its first item."""
+    kept = json.loads(item["sources"][0]["leftovers"] or "{}").get("page") if native else None
+    if isinstance(kept, dict):
+        return str(kept["path"]), kept
+    if kept is not None:
+        return str(kept), None
+    return ("" if converter.one_file else converter.path_of(item)), None
+
+
+def _number_parents(
+    found: Mapping[str, Filed], places: Mapping[int, tuple[str, int]], items: pa.Table
+) -> None:
+    """Give items the place of their parent, where it stands in the same file."""
+    names = ("item_id", "parent_id")
+    for item, parent in zip(*(items.column(n).to_pylist() for n in names), strict=True):
+        path, at = places[item]
+        if parent in places and places[parent][0] == path:
+            found[path].page.items[at]["parent_id"] = places[parent][1]
+
+
+def _names(categories: pa.Table) -> dict[int, str]:
+    columns = (categories.column(n).to_pylist() for n in ("category_id", "name"))
+    return {i: name for i, name in zip(*columns, strict=True) if name is not None}
+
+
+def _tracks(tracks: pa.Table) -> dict[int, Any]:
+    """Return what each track is called: as its source did, else by a number."""
+    found: dict[int, Any] = {}
+    rows = tracks.select(["track_id", "source_id", "source_key"]).to_pylist()
+    for i, row in enumerate(rows):
+        key, number = row["source_key"], row["source_id"]
+        found[row["track_id"]] = json.loads(key) if key else i if number is None else number
+    return found
+
+
+def text_of(converter: PageFormat, filed: Filed) -> tuple[str, bool]:
+    """Return the text of a page, and whether its source's own text had to go.
+
+    The source's text stays where it says what the page says.
+    """
+    text = converter.render(filed.page)
+    if filed.text is None:
+        return text, False
+    try:
+        near = Beside(files=converter.companions_of(filed.page), sizes=sizes_of(filed.page))
+        before = converter.render(converter.parse(filed.text, filed.path, near))
+    except ValueError:
+        return text, True
+    return (filed.text, False) if before == text else (text, True)
+
+
+def write(converter: PageFormat, data: Writing, target: Path) -> Iterator[int]:
+    """Write pages, yielding the number of annotations written so far.
+
+    The file or folder appears whole or not at all.
+    """
+    pages = pages_of(converter, data)
+    single = converter.one_file and len(pages) == 1
+    target = target_file(target) if single else target_folder(target)
+    aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    count = 0
+    try:
+        for path, filed in pages.items():
+            place = aside if single else aside / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text_of(converter, filed)[0], encoding="utf-8", newline="")
+            for name, text in converter.companions_of(filed.page).items():
+                near = Path(os.path.normpath(place.parent / name))
+                near.parent.mkdir(parents=True, exist_ok=True)
+                near.write_text(text, encoding="utf-8", newline="")
+            count += len(filed.page.labels)
+            yield count
+        if target.is_dir():
+            target.rmdir()
+        os.replace(aside, target)
+    finally:
+        if aside.is_dir():
+            shutil.rmtree(aside, ignore_errors=True)
+        aside.unlink(missing_ok=True)
+
+
+def read_back(converter: PageFormat, filed: Filed) -> Page:
+    """Return a page as it is read again."""
+    near = Beside(files=converter.companions_of(filed.page), sizes=sizes_of(filed.page))
+    return converter.parse(converter.render(filed.page), filed.path, near)
+
+
+def sizes_of(page: Page) -> dict[str, tuple[int, int]]:
+    """Return the sizes of a page's items, by their URI."""
+    return {i["uri"]: (i["width"], i["height"]) for i in page.items
+            if i.get("uri") and i.get("width") and i.get("height")}  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 
 from labelstore.plugins import Beside
 from labelstore.plugins.pages import Page, PageFormat
-from labelstore_converters.xmltext import number, number_text
+from labelstore_converters.numerals import number, number_text
 
 LABELS, IMAGES = "labelTxt", "images"
 
@@ -24,7 +24,8 @@ class Dota(PageFormat):
     def parse(self, text: str, path: str, beside: Beside) -> Page:
         """Return the image and the objects of a file."""
         faults: list[str] = []
-        labels, head = [], []
+        labels: list[dict[str, Any]] = []
+        head: list[str] = []
         for place, line in enumerate(text.splitlines(), 1):
             tokens = line.split()
             if not labels and (":" in line or not tokens):

@@ -14,7 +14,7 @@ from typing import Any
 
 from labelstore.plugins import Beside
 from labelstore.plugins.pages import Page, PageFormat
-from labelstore_converters.xmltext import number, number_text
+from labelstore_converters.numerals import number, number_text
 
 CLASSES = (
     "pedestrian", "person on vehicle", "car", "bicycle", "motorbike", "non motorized vehicle",
@@ -107,7 +107,9 @@ class Mot(PageFormat):
     def path_of(self, item: Mapping[str, Any]) -> str:
         """Return the file of a sequence, or of that of a frame."""
         path = PurePosixPath(item["uri"].lstrip("/"))
-        sequence = path.parent.parent if item["frame_index"] is not None else path
+        if item["frame_index"] is not None:
+            path = path.parent.parent if path.parent.name == "img1" else path.parent
+        sequence = path
         return str(sequence / "gt/gt.txt")
 
 
@@ -139,7 +141,7 @@ def _label(line: str, place: int, names: list[str], faults: list[str]) -> dict[s
     }  # fmt: skip
     if len(tokens) in (8, 9):
         label["category"] = _class(values[7], names)
-        label["attributes"] = {"visibility": v for v in values[8:]}
+        label["attributes"] = dict(zip(["visibility"], values[8:], strict=False))
     elif len(tokens) > 9:
         label["attributes"] = dict(zip("xyz", values[7:10], strict=False))
     return (

@@ -1,4 +1,4 @@
-"""All numbers of a text at once."""
+"""Numbers of a text: all at once, or one by one with what is wrong."""
 
 from __future__ import annotations
 
@@ -33,3 +33,25 @@ def numbers(text: bytes) -> NDArray[np.float64] | None:
         return np.frombuffer(PARSER.parse(listed).as_buffer(of_type="d"))
     except (ValueError, TypeError, RuntimeError):  # msgspec's errors are ValueErrors
         return None
+
+
+def number_text(value: float, before: str = "") -> str:
+    """Return a number as it was written where that is the same number, else as short as can be."""
+    try:
+        if before and float(before) == value:
+            return before
+    except ValueError:
+        pass
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
+
+
+def number(text: str, where: str, faults: list[str]) -> float:
+    """Return a number; 0 where it is none, with a fault."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = float("nan")
+    if found != found or abs(found) == float("inf"):
+        faults.append(f"{where}: {text!r} is no finite number")
+        return 0.0
+    return found

@@ -10,7 +10,7 @@ from typing import Any
 
 from labelstore.plugins import Beside
 from labelstore.plugins.pages import Page, PageFormat
-from labelstore_converters.xmltext import number
+from labelstore_converters.numerals import number
 
 COLUMNS = ("ImageID", "Source", "LabelName", "Confidence", "XMin", "XMax", "YMin", "YMax",
            "IsOccluded", "IsTruncated", "IsGroupOf", "IsDepiction", "IsInside")  # fmt: skip

@@ -13,16 +13,8 @@ from typing import Any
 
 from labelstore.plugins import Beside
 from labelstore.plugins.pages import Page, PageFormat
-from labelstore_converters.xmltext import (
-    Node,
-    node_of,
-    number,
-    number_text,
-    parsed,
-    plain,
-    style_of,
-    text_of,
-)
+from labelstore_converters.numerals import number, number_text
+from labelstore_converters.xmltext import Node, node_of, parsed, plain, style_of, text_of
 
 SIDES = ("xmin", "ymin", "xmax", "ymax")
 FLAGS = {"truncated": "truncated", "occluded": "occluded", "difficult": "difficult"}
@@ -33,6 +25,7 @@ class Voc(PageFormat):
 
     name = "voc"
     pattern = "*.xml"
+    keeps_words = True
     columns = frozenset(
         {"box", "box_form", "truncated", "occluded", "occluded_scale", "difficult", "attributes"}
     )

@@ -146,25 +146,3 @@ def node_of(values: list[Any]) -> Node:
     """Return the element of `plain`."""
     tag, attributes, text, children = values
     return Node(tag, dict(attributes), text, [node_of(child) for child in children])
-
-
-def number_text(value: float, before: str = "") -> str:
-    """Return a number as it was written where that is the same number, else as short as can be."""
-    try:
-        if before and float(before) == value:
-            return before
-    except ValueError:
-        pass
-    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
-
-
-def number(text: str, where: str, faults: list[str]) -> float:
-    """Return a number; 0 where it is none, with a fault."""
-    try:
-        found = float(text)
-    except ValueError:
-        found = float("nan")
-    if found != found or abs(found) == float("inf"):
-        faults.append(f"{where}: {text!r} is no finite number")
-        return 0.0
-    return found

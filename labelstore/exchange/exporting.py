@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from labelstore.errors import InvalidInput, NotFound
 from labelstore.exchange.foreign import (
     BY_HAND,
+    Pair,
     as_shown,
     batches_anew,
     dataset_losses,
@@ -99,6 +100,16 @@ def export_to(
     return ExportReport(str(target), names, export.items.num_rows, export.rows.count, notices)
 
 
+@dataclass(frozen=True)
+class _Again:
+    """Batches that can be gone through more than once."""
+
+    begin: Callable[[], Iterator[Pair]]
+
+    def __iter__(self) -> Iterator[Pair]:
+        return self.begin()
+
+
 class _Export:
     """One export under way.
 
@@ -156,22 +167,25 @@ class _Export:
 
     def data(self) -> Writing:
         """Return what the converter is given to write."""
-        described, batches = self.described, self.rows.batches()
+        described = self.described
         if self.foreign:
             described = described_anew(described, self.converter.says)
-            batches = batches_anew(batches, ids=self.converter.has_ids)
         tracks = self._tracks()
         return Writing(
-            described, self.items, self.categories, batches, self.rows.count,
+            described, self.items, self.categories, _Again(self._batches), self.rows.count,
             without_ids(tracks) if self.foreign else tracks,
         )  # fmt: skip
+
+    def _batches(self) -> Iterator[Pair]:
+        batches = self.rows.batches()
+        return batches_anew(batches, ids=self.converter.has_ids) if self.foreign else batches
 
     def kept(self) -> Writing:
         """Return data set, items, classes and tracks as the store has them."""
         listed = self._listed["items"], self._listed["categories"]
         return Writing(self.described, *listed, (), self.rows.count, self._tracks())
 
-    def raw(self) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
+    def raw(self) -> Iterator[Pair]:
         """Return the labels as the store has them, in the order in which they are written."""
         return self._rows(complete=None).batches()
 

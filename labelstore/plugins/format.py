@@ -23,7 +23,8 @@ class Writing:
         dataset: the `datasets` row.
         items: rows of `items` in the order to write, with one entry in `sources`.
         categories: rows of `categories` in the order to write, with one entry in `sources`.
-        annotations: pairs of batches of `annotations` and `geometries` in the order to write.
+        annotations: pairs of batches of `annotations` and `geometries` in the order to write; can
+            be gone through more than once.
         annotation_count: how many rows these have together.
         tracks: rows of `tracks` that the annotations use, by `track_id`.
     """

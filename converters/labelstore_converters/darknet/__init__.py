@@ -30,6 +30,7 @@ class Darknet(Yolo):
 
     def __init__(self) -> None:
         super().__init__()
+        self._lines = "detect"
 
     @property
     def carries(self) -> frozenset[str]:

@@ -63,6 +63,7 @@ class Yolo(Format):
     def __init__(self, task: str | None = None, *, scores: bool = False) -> None:
         self.task = task
         self._scores = scores or task is None
+        self._lines = task or "any"
 
     @property
     def carries(self) -> frozenset[str]:
@@ -100,7 +101,7 @@ class Yolo(Format):
         from labelstore_converters.yolo.files import LabelFiles
         from labelstore_converters.yolo.writing import write
 
-        return write(data, target, LabelFiles(data), self.task or "any", scores=self._scores)
+        return write(data, target, LabelFiles(data), self._lines, scores=self._scores)
 
     def item_key(self, uri: str) -> str:
         """Return an image's path without its suffix, by which it and its labels are one."""
@@ -119,7 +120,7 @@ class Yolo(Format):
         from labelstore_converters.yolo.losses import line_counts
 
         for labels, geometries in data.annotations:
-            yield labels, line_counts(labels, geometries, self.task or "any")
+            yield labels, line_counts(labels, geometries, self._lines)
 
     def losses(self, data: Writing) -> Mapping[str, int]:
         """Return how many labels lose what a line of their task cannot say."""
@@ -127,7 +128,7 @@ class Yolo(Format):
 
         found: Counter[str] = Counter()
         for labels, geometries in data.annotations:
-            found.update(losses(labels, geometries, data.items, self.task or "any"))
+            found.update(losses(labels, geometries, data.items, self._lines))
         return found
 
 

@@ -121,6 +121,8 @@ class Restored(Reading):
         items = self._sidecar.table("annotations").column("item_id").to_pylist()
         restored = np.zeros(len(items), bool)
         for row, digests in enumerate(self._sidecar.digests.to_pylist()):
+            if digests is None:
+                continue
             taken = [there[d].popleft() for d in digests if there[d]]
             if len(taken) == len(digests):
                 restored[row] = items[row] in self._items.ids

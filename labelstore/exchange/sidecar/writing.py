@@ -63,16 +63,18 @@ def _counts(written: Writing, converter: Format, place: Mapping[int, int]) -> tu
 def _paired(found: Records, items: Ids, counts: Ids) -> pa.ListArray:
     """Return the digests of each label's records: the k-th of an item is its k-th in the file.
 
-    Items of which the file has another number of records give none.
+    Where the file has another number of records of an item nobody knows which are whose: null.
     """
     size = 1 + max(found.items.max(initial=-1), items.max(initial=-1), 0)
     expected = np.bincount(items[items >= 0], counts[items >= 0], size)
     good = expected == np.bincount(found.items, minlength=size)
+    known = (items < 0) | good[items]
     counts = np.where((items >= 0) & good[items], counts, 0)
     order = np.argsort(items, kind="stable")
     own = [d for d, item in zip(found.digests, found.items.tolist(), strict=True) if good[item]]
     offsets = np.concatenate([[0], np.cumsum(counts[order])]).astype(np.int32)
-    lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(own, pa.binary()))
+    mask = pa.array(~known[order])
+    lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(own, pa.binary()), mask=mask)
     return lists.take(pa.array(np.argsort(order, kind="stable")))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,21 +77,40 @@ def _plain(value: Any) -> Any:
 def uris(converter: PageFormat, data: Writing) -> list[str]:
     """Return the URI under which each item comes back."""
     found: dict[int, str] = {}
-    for filed in pages_of(converter, replace(data, annotations=())).values():
+    for filed in pages_of(converter, data).values():
         back = read_back(converter, filed).items
-        for item, read in zip(filed.items, back, strict=False):
-            found[item] = read.get("uri") or ""
+        for number, uri in zip(filed.items, _names(filed.page.items, back), strict=True):
+            found[number] = uri
     return [found.get(item, "") for item in data.items.column("item_id").to_pylist()]
+
+
+def _names(items: list[dict[str, Any]], back: list[dict[str, Any]]) -> list[str]:
+    """Return the URI of each item as it is read; nothing for one that the file does not list.
+
+    A frame is known by its number, others by their own URI, or by their place where none is left
+    out.
+    """
+    frames = {b["frame_index"]: b for b in back if b.get("frame_index") is not None}
+    there = {b.get("uri") for b in back}
+    found = []
+    for i, item in enumerate(items):
+        if item.get("frame_index") is not None:
+            read = frames.get(item["frame_index"], {})
+        elif item.get("uri") in there or len(items) != len(back):
+            read = item if item.get("uri") in there else {}
+        else:
+            read = back[i]
+        found.append(read.get("uri") or "")
+    return found
 
 
 def records(converter: PageFormat, data: Writing) -> Iterator[tuple[pa.RecordBatch, Any]]:
     """Yield annotations, and whether a file has each, shape (n,)."""
-    batches = list(data.annotations)
-    pages = pages_of(converter, replace(data, annotations=batches))
-    held = np.zeros(sum(len(rows) for rows, _ in batches), np.int64)
+    pages = pages_of(converter, data)
+    held = np.zeros(data.annotation_count, np.int64)
     for filed in pages.values():
         held[filed.rows] = 1
     begin = 0
-    for rows, _ in batches:
+    for rows, _ in data.annotations:
         yield rows, held[begin : begin + len(rows)]
         begin += len(rows)

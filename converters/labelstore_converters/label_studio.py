@@ -1,0 +1,223 @@
+"""Label Studio: a JSON file of tasks, each with annotations of several results.
+
+Places are in percent of the image; a box turns about its upper left corner, in degrees, clockwise.
+What is no shape (choices, text, relations, predictions) stays with its task.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from labelstore.plugins import Beside
+from labelstore.plugins.pages import Page, PageFormat
+
+SHAPES = {
+    "rectanglelabels": "rectanglelabels", "polygonlabels": "polygonlabels",
+    "ellipselabels": "ellipselabels", "keypointlabels": "keypointlabels",
+}  # fmt: skip
+"""Types of results that are labels, and where their value names the class."""
+INDENT = re.compile(r"^\[\s*?\n([ \t]+)")
+
+
+class LabelStudio(PageFormat):
+    """Exports of Label Studio, as JSON."""
+
+    name = "label-studio"
+    pattern = "*.json"
+    one_file = True
+    keeps_words = True
+    columns = frozenset(
+        {"box", "box_form", "rotated_box", "polygons", "ellipse", "keypoints", "keypoint_dims",
+         "score"}
+    )  # fmt: skip
+
+    def parse(self, text: str, path: str, beside: Beside) -> Page:
+        """Return the tasks' images and the shapes on them."""
+        try:
+            tasks = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"line {error.lineno}, column {error.colno}: {error.msg}") from error
+        if not isinstance(tasks, list):
+            raise ValueError("must be a list of tasks")
+        faults: list[str] = []
+        page = Page()
+        for i, task in enumerate(tasks):
+            if not isinstance(task, dict) or not isinstance(task.get("annotations", []), list):
+                faults.append(f"[{i}]: is no task with annotations")
+                continue
+            _take(page, i, task, faults)
+        if faults:
+            raise ValueError(*faults)
+        found = INDENT.match(text)
+        indent = found[1] if found else None
+        page.head = {"tasks": tasks, "indent": indent, "end": text[len(text.rstrip()) :],
+                     "ascii": text.isascii()}  # fmt: skip
+        return page
+
+    def render(self, page: Page) -> str:
+        """Return the text of a file."""
+        head = page.head or {"tasks": [_task(i, item) for i, item in enumerate(page.items)],
+                             "indent": "  ", "end": "\n", "ascii": True}  # fmt: skip
+        own: dict[tuple[int, int], list[tuple[int, dict[str, Any]]]] = {}
+        for label in page.labels:
+            kept = json.loads(label.get("leftovers") or "{}").get("result", {})
+            task = label.get("item", 0)
+            result = _result(label, kept.get("said"), page.items[task])
+            place = own.setdefault((task, kept.get("annotation", 0)), [])
+            place.append((kept.get("place", 1 << 30), result))
+        tasks = []
+        for i, task in enumerate(head["tasks"]):
+            lists = [{**a, "result": _merged(a.get("result", []), own.get((i, j), []))}
+                     for j, a in enumerate(task.get("annotations", []))]  # fmt: skip
+            tasks.append({**task, "annotations": lists} if "annotations" in task else task)
+        text = json.dumps(tasks, indent=head["indent"], ensure_ascii=head["ascii"])
+        return text + str(head["end"])
+
+    def holds(self, label: Mapping[str, Any]) -> bool:
+        """Say whether a label has a shape that the tool can draw, of a class."""
+        return bool(label.get("category")) and _value(label, 100.0, 100.0) is not None
+
+
+def _take(page: Page, at: int, task: dict[str, Any], faults: list[str]) -> None:
+    """Add a task's image and its shapes to a page."""
+    media = [v for v in (task.get("data") or {}).values() if isinstance(v, str)]
+    size: tuple[int, int] | None = None
+    for j, annotation in enumerate(task.get("annotations", [])):
+        for k, result in enumerate(annotation.get("result", [])):
+            if not _is_shape(result):
+                continue
+            size = size or (result["original_width"], result["original_height"])
+            said = {"annotation": j, "place": k, "said": result}
+            columns = _columns(result, f"[{at}].annotations[{j}].result[{k}]", faults)
+            kept = json.dumps({"result": said})
+            page.labels.append({**columns, "item": at, "leftovers": kept})
+    w, h = size or (None, None)
+    uri = media[0] if media else f"task {task.get('id', at)}"
+    page.items.append({"uri": uri, "width": w, "height": h})
+
+
+def _is_shape(result: Any) -> bool:
+    if not isinstance(result, dict) or result.get("type") not in SHAPES:
+        return False
+    sides = [result.get(k) for k in ("original_width", "original_height")]
+    value = result.get("value")
+    named = isinstance(value, dict) and len(value.get(SHAPES[result["type"]]) or []) == 1
+    return named and all(type(s) is int and s > 0 for s in sides)
+
+
+def _columns(result: Mapping[str, Any], where: str, faults: list[str]) -> dict[str, Any]:
+    """Return a result as a label, in pixels."""
+    value, kind = result["value"], result["type"]
+    across, down = result["original_width"] / 100, result["original_height"] / 100
+    try:
+        shape = _shape(kind, value, across, down)
+    except (KeyError, TypeError, ValueError) as error:
+        faults.append(f"{where}, value: {error} is missing or no number")
+        shape = {}
+    score = result.get("score")
+    more = {"score": float(score)} if isinstance(score, int | float) else {}
+    return {"category": value[SHAPES[kind]][0], **shape, **more}
+
+
+def _shape(kind: str, value: Mapping[str, Any], across: float, down: float) -> dict[str, Any]:
+    if kind == "polygonlabels":
+        return {"polygons": [[v for x, y in value["points"] for v in (x * across, y * down)]]}
+    x, y = value["x"] * across, value["y"] * down
+    if kind == "keypointlabels":
+        return {"keypoints": [x, y], "keypoint_dims": 2, "kind": "points"}
+    angle = math.radians(value.get("rotation") or 0)
+    if kind == "ellipselabels":
+        radii = {"rx": value["radiusX"] * across, "ry": value["radiusY"] * down}
+        return {"ellipse": {"cx": x, "cy": y, **radii, "angle": angle}}
+    w, h = value["width"] * across, value["height"] * down
+    if not angle:
+        return {"box": {"v0": x, "v1": y, "v2": w, "v3": h}, "box_form": "xywh"}
+    cos, sin = math.cos(angle), math.sin(angle)
+    cx, cy = x + w / 2 * cos - h / 2 * sin, y + w / 2 * sin + h / 2 * cos
+    return {"rotated_box": {"cx": cx, "cy": cy, "w": w, "h": h, "angle": angle}}
+
+
+def _value(label: Mapping[str, Any], w: float, h: float) -> tuple[str, dict[str, Any]] | None:
+    """Return type and value of a label's shape; None where there is no such.
+
+    Args:
+        label: in pixels.
+        w: width of the image.
+        h: its height.
+    """
+    across, down = 100 / w, 100 / h
+    x: float
+    y: float
+    rings = label.get("polygons") or []
+    if rings:
+        pairs = zip(rings[0][::2], rings[0][1::2], strict=True)
+        outline = [[x * across, y * down] for x, y in pairs]
+        return ("polygonlabels", {"points": outline, "closed": True}) if len(rings) == 1 else None
+    points = label.get("keypoints")
+    if points is not None and len(points) == 2:
+        where = {"x": points[0] * across, "y": points[1] * down}
+        return "keypointlabels", {**where, "width": 0.2}
+    ellipse, turned, box = (label.get(k) for k in ("ellipse", "rotated_box", "box"))
+    if ellipse is not None:
+        return "ellipselabels", {
+            "x": ellipse["cx"] * across, "y": ellipse["cy"] * down,
+            "radiusX": ellipse["rx"] * across, "radiusY": ellipse["ry"] * down,
+            "rotation": math.degrees(ellipse["angle"]),
+        }  # fmt: skip
+    if turned is not None:
+        cos, sin = math.cos(turned["angle"]), math.sin(turned["angle"])
+        x = turned["cx"] - turned["w"] / 2 * cos + turned["h"] / 2 * sin
+        y = turned["cy"] - turned["w"] / 2 * sin - turned["h"] / 2 * cos
+        sides = x, y, turned["w"], turned["h"], math.degrees(turned["angle"])
+    elif box is not None:
+        a, b, c, d = (box[f"v{i}"] for i in range(4))
+        form = label.get("box_form")
+        c, d = (c - a, d - b) if form == "xyxy" else (c, d)
+        a, b = (a - c / 2, b - d / 2) if form == "cxcywh" else (a, b)
+        sides = a, b, c, d, 0
+    else:
+        return None
+    x, y, width, height, degrees = sides
+    return "rectanglelabels", {"x": x * across, "y": y * down, "width": width * across,
+                               "height": height * down, "rotation": degrees}  # fmt: skip
+
+
+def _result(
+    label: Mapping[str, Any], said: dict[str, Any] | None, item: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return a label's result: as its source wrote it, where that still says the same."""
+    w, h = item.get("width") or 100, item.get("height") or 100
+    kind, value = _value(label, w, h) or ("", {})
+    if said is not None:
+        faults: list[str] = []
+        before = {k: v for k, v in _columns(said, "", faults).items() if k != "category"}
+        same = all(label.get(k) == v for k, v in before.items()) and said["type"] == kind
+        value = dict(said["value"]) if same else {**said["value"], **value}
+    found = dict(said or {
+        "original_width": w, "original_height": h, "image_rotation": 0, "id": "", "value": {},
+        "from_name": "label", "to_name": "image", "origin": "manual",
+    })  # fmt: skip
+    if said is None:
+        found["id"] = f"label-{label.get('item', 0)}"
+    found |= {"type": kind, "value": {**value, SHAPES.get(kind, "labels"): [label["category"]]}}
+    if label.get("score") is not None and found.get("score") != label["score"]:
+        found["score"] = label["score"]
+    return found
+
+
+def _merged(before: list[Any], own: list[tuple[int, dict[str, Any]]]) -> list[Any]:
+    """Return results in their places: those that are no shapes as they were, labels among them."""
+    others = [(k, result) for k, result in enumerate(before) if not _is_shape(result)]
+    return [result for _, result in sorted([*others, *own], key=lambda pair: pair[0])]
+
+
+def _task(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
+    annotation: dict[str, Any] = {"id": number + 1, "completed_by": None, "result": []}
+    return {"id": number + 1, "data": {"image": item.get("uri", "")}, "annotations": [annotation]}
+
+
+FORMAT = LabelStudio()

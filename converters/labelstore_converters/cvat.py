@@ -28,7 +28,9 @@ class Cvat(PageFormat):
 
     name = "cvat"
     pattern = "*.xml"
+    sign = r"<annotations[\s>]"
     one_file = True
+    by_track = True
     keeps_words = True
     columns = frozenset(
         {"box", "box_form", "rotated_box", "polygons", "polylines", "keypoints", "keypoint_dims",

@@ -19,6 +19,7 @@ class Dota(PageFormat):
 
     name = "dota"
     pattern = f"{LABELS}/*.txt"
+    sign = r"(?m)^(\S+ ){8}\S+( \d)?\s*$"
     columns = frozenset({"corners", "difficult", "attributes"})
 
     def parse(self, text: str, path: str, beside: Beside) -> Page:

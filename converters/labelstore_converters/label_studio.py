@@ -28,6 +28,7 @@ class LabelStudio(PageFormat):
 
     name = "label-studio"
     pattern = "*.json"
+    sign = r'^\s*\[\s*\{[\s\S]*"(annotations|data)"\s*:'
     one_file = True
     keeps_words = True
     columns = frozenset(

@@ -28,6 +28,7 @@ class Labelme(PageFormat):
 
     name = "labelme"
     pattern = "*.json"
+    sign = r'"shapes"\s*:'
     keeps_words = True
     columns = frozenset(
         {"box", "box_form", "polygons", "polylines", "ellipse", "keypoints", "keypoint_dims",

@@ -31,6 +31,7 @@ class Mot(PageFormat):
 
     name = "mot"
     pattern = "gt/gt.txt"
+    sign = r"(?m)^\d+\s*,\s*-?\d+\s*,"
     shared = True
     companions = (INFO, NAMES)
     columns = frozenset({"box", "box_form", "score", "ignore", "attributes", "track_id"})

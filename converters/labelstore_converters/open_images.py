@@ -23,7 +23,8 @@ class OpenImages(PageFormat):
     """Files of boxes of Open Images; decimal commas are read too, and kept."""
 
     name = "open-images"
-    pattern = "*bbox*.csv"
+    pattern = "*b*ox*.csv"
+    sign = r"^ImageID,"
     one_file = True
     columns = frozenset(
         {"box", "box_form", "frame", "occluded", "occluded_scale", "truncated", "is_crowd",

@@ -25,6 +25,7 @@ class Voc(PageFormat):
 
     name = "voc"
     pattern = "*.xml"
+    sign = r"<annotation[\s>]"
     keeps_words = True
     columns = frozenset(
         {"box", "box_form", "truncated", "occluded", "occluded_scale", "difficult", "attributes"}

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from labelstore.cli.options import Images, Json, Quiet, Sidecar, Sizes
+from labelstore.cli.options import Images, Json, Quiet, Sidecar, Sizes, format_names
 from labelstore.cli.output import counted, emit_json, progress, table
 
 
@@ -38,8 +38,19 @@ def formats(json: Json = False) -> None:
 def convert(
     source: Annotated[Path, typer.Argument(help="The file or folder that its own tools take.")],
     target: Annotated[Path, typer.Argument(help="File or folder to write.")],
-    source_format: Annotated[str, typer.Option("--from", metavar="FORMAT", help="Of SOURCE.")],
-    target_format: Annotated[str, typer.Option("--to", metavar="FORMAT", help="Of TARGET.")],
+    target_format: Annotated[
+        str,
+        typer.Option("--to", metavar="FORMAT", help="Of TARGET.", autocompletion=format_names),
+    ],
+    source_format: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="FORMAT",
+            help="Of SOURCE; by its looks where it is left out.",
+            autocompletion=format_names,
+        ),
+    ] = None,
     task: Annotated[
         str | None, typer.Option(metavar="TASK", help="Of TARGET, where its format has several.")
     ] = None,
@@ -60,12 +71,15 @@ def convert(
     What TARGET's format cannot hold is told, and nothing is written unless --allow-loss names it.
 
     \b
-    Example:
-      labelstore convert instances.json yolo/ --from coco --to yolo --task detect --allow-loss all
+    Examples:
+      labelstore convert instances.json yolo/ --to yolo --task detect --allow-loss all
+      labelstore convert annotations/ out.json --from voc --to coco --allow-loss all
     """
     from labelstore.cli.data import warn
     from labelstore.exchange.converting import convert as run
+    from labelstore.exchange.detecting import detected
 
+    source_format = source_format or detected(source)
     with progress(quiet=quiet) as advance:
         brought, report = run(
             source, target, source_format, target_format, source_task=source_task, task=task,

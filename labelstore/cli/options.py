@@ -23,7 +23,8 @@ def _revisions(incomplete: str) -> list[str]:
     return [name for name in done.stdout.split() if name.startswith(incomplete)]
 
 
-def _formats(incomplete: str) -> list[str]:
+def format_names(incomplete: str) -> list[str]:
+    """Return the formats that begin so, for the shell's completion."""
     from importlib.metadata import entry_points
 
     found = entry_points(group="labelstore.converters")
@@ -32,7 +33,7 @@ def _formats(incomplete: str) -> list[str]:
 
 Revision = partial(typer.Argument, autocompletion=_revisions)
 Format = Annotated[
-    str, typer.Argument(help="Name of a format, such as coco.", autocompletion=_formats)
+    str, typer.Argument(help="Name of a format, such as coco.", autocompletion=format_names)
 ]
 StoreDir = Annotated[
     Path, typer.Option("--store", metavar="DIR", help="The store's folder, or one inside it.")

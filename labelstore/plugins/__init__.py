@@ -10,8 +10,8 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 
 from labelstore.errors import InvalidInput, NotFound
-from labelstore.plugins.files import source_file, target_file, target_folder
-from labelstore.plugins.format import Format, Writing
+from labelstore.plugins.files import beginning, source_file, target_file, target_folder
+from labelstore.plugins.format import Format, Told, Writing
 from labelstore.plugins.reading import NOTHING, Beside, Piece, Reading
 
 __all__ = [
@@ -21,7 +21,9 @@ __all__ = [
     "Format",
     "Piece",
     "Reading",
+    "Told",
     "Writing",
+    "beginning",
     "find_format",
     "source_file",
     "target_file",

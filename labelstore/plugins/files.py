@@ -23,6 +23,15 @@ def source_file(path: Path) -> Path:
     return path
 
 
+def beginning(path: Path, size: int = 1 << 16) -> str:
+    """Return the beginning of a file as text; nothing where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(size).decode("utf-8", "replace").removeprefix("\ufeff")
+    except OSError:
+        return ""
+
+
 def target_file(path: Path) -> Path:
     """Return where a file may be written: a new name, or a file; links are followed.
 

@@ -37,6 +37,22 @@ class Writing:
     tracks: pa.Table | None = None
 
 
+@dataclass(frozen=True)
+class Told:
+    """How a file tells some annotations.
+
+    Attributes:
+        rows: n annotations.
+        counts: shape (n,), how many labels it has for each.
+        places: shape (n,), numbers by which the labels of an item are sorted in it; None where
+            they stand in the order of the rows.
+    """
+
+    rows: pa.RecordBatch
+    counts: Any
+    places: Any = None
+
+
 class Format(ABC):
     """One format."""
 
@@ -62,6 +78,10 @@ class Format(ABC):
     @abstractmethod
     def carries(self) -> frozenset[str]:
         """Return the content columns of `annotations` and `geometries` that it can hold."""
+
+    def recognises(self, source: Path) -> bool:
+        """Say whether a file or folder looks like one of this format; reads a little of it."""
+        return False
 
     @abstractmethod
     def open(self, source: Path, beside: Beside = NOTHING) -> Reading:
@@ -111,12 +131,12 @@ class Format(ABC):
         """Return the URI under which each item comes back when its file is read."""
         return [uri or "" for uri in data.items.column("uri").to_pylist()]
 
-    def records(self, data: Writing) -> Iterator[tuple[pa.RecordBatch, Any]]:
-        """Yield annotations, and how many labels a file has for each row, shape (n,)."""
+    def records(self, data: Writing) -> Iterator[Told]:
+        """Yield annotations with how a file tells them."""
         import numpy as np
 
         for rows, _ in data.annotations:
-            yield rows, np.ones(len(rows), np.int64)
+            yield Told(rows, np.ones(len(rows), np.int64))
 
     def losses(self, data: Writing) -> Mapping[str, int]:
         """Return how many labels lose something that a column holds and a file does not, by code.

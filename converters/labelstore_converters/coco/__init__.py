@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from labelstore.plugins import NOTHING, Beside, Format, Reading, Writing
+from labelstore.plugins import NOTHING, Beside, Format, Reading, Writing, beginning
 
 NOTICES = {
     "coco-duplicate-image-id": "images with an id that another image has",
@@ -31,6 +32,15 @@ CARRIES = frozenset(
 )  # fmt: skip
 
 
+TOP = re.compile(r'"(images|annotations|categories|info|licenses)"\s*:')
+
+
+def json_lists(source: Path) -> bool:
+    """Say whether a file is a JSON object with keys that COCO has at its top."""
+    head = beginning(source, 1 << 20) if source.is_file() else ""
+    return head.lstrip().startswith("{") and len(set(TOP.findall(head))) > 1
+
+
 class Coco(Format):
     """COCO annotation files."""
 
@@ -53,6 +63,10 @@ class Coco(Format):
              "unlisted"}
         ),
     }  # fmt: skip
+
+    def recognises(self, source: Path) -> bool:
+        """Say whether a file is a JSON object that lists images, and no segments of them."""
+        return json_lists(source) and '"segments_info"' not in beginning(source, 1 << 20)
 
     def open(self, source: Path, beside: Beside = NOTHING) -> Reading:
         """Return a COCO file, opened; its text is mapped, not loaded."""

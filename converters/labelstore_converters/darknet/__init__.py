@@ -45,6 +45,12 @@ class Darknet(Yolo):
         """Return the format, which has one task."""
         return self
 
+    def recognises(self, source: Path) -> bool:
+        """Say whether a file, or one in a folder, is a data file or one of names."""
+        if source.is_file():
+            return source.suffix == ".data"
+        return any(source.glob("*.data")) or any(source.glob("*.names"))
+
     def open(self, source: Path, beside: Beside = NOTHING) -> Reading:
         """Return a data set, opened: the folder with its data file, or that file."""
         from labelstore_converters.darknet.reading import DarknetReading

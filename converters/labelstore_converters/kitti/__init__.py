@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from labelstore.plugins import NOTHING, Beside, Format, Reading, Writing
+from labelstore.plugins import NOTHING, Beside, Format, Reading, Told, Writing
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from labelstore_converters.kitti.columns import KittiLayout
     from labelstore_converters.lined.writing import Target
 
@@ -53,6 +51,10 @@ class Kitti(Format):
         """Return the content columns of `annotations` and `geometries` that it can hold."""
         return CARRIES
 
+    def recognises(self, source: Path) -> bool:
+        """Say whether a folder holds one of object labels."""
+        return source.is_dir() and any(source.rglob("label_2"))
+
     def open(self, source: Path, beside: Beside = NOTHING) -> Reading:
         """Return a folder, opened and read once."""
         from labelstore_converters.kitti.objects import LABELS, label_folders, object_documents
@@ -76,12 +78,12 @@ class Kitti(Format):
         """Return the paths of images, as their label files tell them."""
         return self._target(data).uris()
 
-    def records(self, data: Writing) -> Iterator[tuple[pa.RecordBatch, Any]]:
+    def records(self, data: Writing) -> Iterator[Told]:
         """Yield annotations, and how many lines each row has, shape (n,)."""
         to = self._target(data)
         for labels, geometries in data.annotations:
             held = self._layout().holds(labels, to.prepared(geometries)) & to.placed(labels)
-            yield labels, held.astype(int)
+            yield Told(labels, held.astype(int))
 
     def losses(self, data: Writing) -> Mapping[str, int]:
         """Return how many labels lose what a line cannot say."""
@@ -115,6 +117,10 @@ class KittiTracking(Kitti):
     def carries(self) -> frozenset[str]:
         """Return the content columns of `annotations` and `geometries` that it can hold."""
         return CARRIES | {"track_id"}
+
+    def recognises(self, source: Path) -> bool:
+        """Say whether a folder holds one of tracking labels."""
+        return source.is_dir() and any(source.rglob("label_02"))
 
     def open(self, source: Path, beside: Beside = NOTHING) -> Reading:
         """Return a folder, opened and read once."""

@@ -43,7 +43,9 @@ class Tracklets(PageFormat):
 
     name = "kitti-tracklets"
     pattern = "tracklet_labels.xml"
+    sign = r"<boost_serialization"
     one_file = True
+    by_track = True
     keeps_words = True
     columns = frozenset(
         {"cuboid3d", "frame", "yaw_stated", "keyframe", "occluded", "occluded_scale", "attributes",

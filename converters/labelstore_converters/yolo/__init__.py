@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from labelstore.plugins import NOTHING, Beside, Format, Reading, Writing
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from labelstore.plugins import NOTHING, Beside, Format, Reading, Told, Writing, beginning
 
 NOTICES = {
     "yolo-image-missing": "images that are not there: their sizes are unknown",
@@ -89,6 +87,12 @@ class Yolo(Format):
                 return Yolo(task)
         return Yolo("detect")
 
+    def recognises(self, source: Path) -> bool:
+        """Say whether a file, or one in a folder, is a YAML that names `train` or `val`."""
+        found = [source] if source.is_file() else sorted(source.glob("*.y*ml"))
+        files = (path for path in found if path.suffix in (".yaml", ".yml"))
+        return any(re.search(r"(?m)^(train|val|names)\s*:", beginning(path)) for path in files)
+
     def open(self, source: Path, beside: Beside = NOTHING) -> Reading:
         """Return a data set, opened: the folder with its YAML, or that file."""
         from labelstore_converters.yolo.layout import layout_of
@@ -115,12 +119,12 @@ class Yolo(Format):
 
         return LabelFiles(data).images()
 
-    def records(self, data: Writing) -> Iterator[tuple[pa.RecordBatch, Any]]:
+    def records(self, data: Writing) -> Iterator[Told]:
         """Yield annotations, and how many lines each row has, shape (n,)."""
         from labelstore_converters.yolo.losses import line_counts
 
         for labels, geometries in data.annotations:
-            yield labels, line_counts(labels, geometries, self._lines)
+            yield Told(labels, line_counts(labels, geometries, self._lines))
 
     def losses(self, data: Writing) -> Mapping[str, int]:
         """Return how many labels lose what a line of their task cannot say."""

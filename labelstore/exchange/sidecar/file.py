@@ -22,7 +22,7 @@ NAME = "labelstore.sidecar.parquet"
 VERSION = 1
 HELD = ("datasets", "items", "categories", "tracks", "annotations", "geometries")
 BESIDE = {"key": pa.string(), "digests": pa.list_(pa.binary())}
-"""What stands with an item, and with a label: how the file calls it, and what it says of it."""
+"""What stands with an item or class, and with a label: its name in the file, what that says."""
 SCHEMA = pa.schema(
     [pa.field(name, pa.struct(list(TABLES[name].schema))) for name in HELD]
     + [pa.field(name, kind) for name, kind in BESIDE.items()]
@@ -129,7 +129,15 @@ class Sidecar:
     @cached_property
     def keys(self) -> list[str | None]:
         """Return how the exported file calls each item; None where it does not list it."""
-        rows = self._file.read(["items", "key"])
+        return self._keys("items")
+
+    @cached_property
+    def class_keys(self) -> list[str | None]:
+        """Return how the exported file calls each class; None where it does not list it."""
+        return self._keys("categories")
+
+    def _keys(self, name: str) -> list[str | None]:
+        rows = self._file.read([name, "key"])
         keys: list[str | None] = rows.filter(rows.column(0).is_valid()).column(1).to_pylist()
         return keys
 

@@ -32,12 +32,14 @@ class Records:
     Attributes:
         items: shape (n,), item of each by its local number.
         digests: of each.
+        classes: what the source calls the class of each; empty for none.
         rows: of both families, in this order.
         unlisted_items, unlisted_categories: see `labelstore.plugins.Piece`.
     """
 
     items: Ids
     digests: list[bytes]
+    classes: list[str]
     rows: dict[str, pa.Table]
     unlisted_items: list[str]
     unlisted_categories: list[str]
@@ -50,7 +52,7 @@ def records_of(reading: Reading, converter: Format) -> Records:
     tracks = reading.tracks()
     numbers = [] if tracks is None else tracks.column("source_id").to_pylist()
     pieces = [reading.annotations(i) for i in range(reading.pieces)]
-    digests = [d for piece in pieces for d in _digests(piece, converter, keys, names, numbers)]
+    pairs = [p for piece in pieces for p in _digests(piece, converter, keys, names, numbers)]
     items, categories = list[str](), list[str]()
     tables: dict[str, list[pa.Table]] = {n: [TABLES[n].schema.empty_table()] for n in FAMILY}
     for piece in pieces:
@@ -64,8 +66,9 @@ def records_of(reading: Reading, converter: Format) -> Records:
     columns = [np.asarray(rows["annotations"].column(n)) for n in ("seq", "item_id")]
     order = np.lexsort(columns)
     taken = {name: table.take(pa.array(order)) for name, table in rows.items()}
-    listed = [digests[i] for i in order.tolist()]
-    return Records(columns[1][order], listed, taken, items, categories)
+    ordered = [pairs[i] for i in order.tolist()]
+    digests, classes = [d for d, _ in ordered], [name for _, name in ordered]
+    return Records(columns[1][order], digests, classes, taken, items, categories)
 
 
 def _moved(rows: pa.Table, before: dict[str, int]) -> pa.Table:
@@ -80,8 +83,8 @@ def _moved(rows: pa.Table, before: dict[str, int]) -> pa.Table:
 
 def _digests(
     piece: Piece, converter: Format, keys: list[str], names: list[Any], tracks: list[Any]
-) -> Iterator[bytes]:
-    """Yield a digest of each row: its content, and what its item, class and track are called."""
+) -> Iterator[tuple[bytes, str]]:
+    """Yield a digest of each row (content, and how item, class and track are called) and class."""
     rows = conform(piece.annotations, TABLES["annotations"]).combine_chunks()
     items = rows.column("item_id").to_pylist()
     classes = rows.column("category_id").to_pylist()
@@ -98,7 +101,7 @@ def _digests(
             "" if track is None else str(tracks[track] if track < len(tracks) else track),
         ]
         data = b"".join(own[i].tobytes() for own in leaf) + "\0".join(called).encode()
-        yield blake2b(data, digest_size=SIZE).digest()
+        yield blake2b(data, digest_size=SIZE).digest(), called[1]
 
 
 def _class(number: int, names: list[Any], unlisted: list[str]) -> str:

@@ -50,8 +50,8 @@ class Restored(Reading):
     def _class_keys(self) -> tuple[list[str], list[str | None]]:
         """Return names of classes; those that the source does not list stay all the same."""
         own: list[str] = self._reading.categories().column("name").to_pylist()
-        before = self._sidecar.table("categories").column("name").to_pylist()
-        return own, [name if name in set(own) else None for name in before]
+        there = set(own)
+        return own, [key if key in there else None for key in self._sidecar.class_keys]
 
     @property
     def dataset(self) -> Mapping[str, Any]:

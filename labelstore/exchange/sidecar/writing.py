@@ -45,23 +45,46 @@ def write_sidecar(
     numbers = {key: i for i, key in enumerate(listed)}
     ids = written.items.column("item_id").to_pylist()
     place = {item: numbers.get(key, -1) for item, key in zip(ids, keys, strict=True)}
-    digests = _paired(found, *_counts(written, converter, place))
+    counted = _counts(written, converter, place)
+    digests = _paired(found, found.digests, pa.binary(), *counted)
+    called = _paired(found, found.classes, pa.string(), *counted)
+    names_ = reading.categories().column("name").to_pylist()
+    classes = _class_keys(kept.categories, written, called, names_)
     said = {"written_as": converter.name, "task": converter.task}
     known = [key if key in numbers else None for key in keys]
-    write_rows(sidecar_path(target), said, _groups(kept, known, digests, batches))
+    write_rows(sidecar_path(target), said, _groups(kept, (known, classes), digests, batches))
 
 
-def _counts(written: Writing, converter: Format, place: Mapping[int, int]) -> tuple[Ids, Ids]:
-    """Return item, by its number in the file, and count of records of each label."""
-    items, counts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for rows, records in converter.records(written):
-        items.append(np.array([place[i] for i in rows.column("item_id").to_pylist()], np.int64))
-        counts.append(records)
-    return np.concatenate(items), np.concatenate(counts)
+def _class_keys(
+    categories: pa.Table, written: Writing, called: pa.ListArray, listed: list[Any]
+) -> list[str | None]:
+    """Return what the file calls each class: by its labels, else by its own name if it has that."""
+    used = [c for rows, _ in written.annotations for c in rows.column("category_id").to_pylist()]
+    found: dict[int, str] = {}
+    for category, names in zip(used, called.to_pylist(), strict=True):
+        if category is not None and names:
+            found.setdefault(category, names[0])
+    columns = (categories.column(n).to_pylist() for n in ("category_id", "name"))
+    there = set(listed)
+    return [found.get(i, name if name in there else None)
+            for i, name in zip(*columns, strict=True)]  # fmt: skip
 
 
-def _paired(found: Records, items: Ids, counts: Ids) -> pa.ListArray:
-    """Return the digests of each label's records: the k-th of an item is its k-th in the file.
+def _counts(written: Writing, converter: Format, place: Mapping[int, int]) -> tuple[Ids, Ids, Ids]:
+    """Return of each label its item, by number in the file, its records, and their place there."""
+    found = [np.empty((3, 0), np.int64)]
+    for told in converter.records(written):
+        items = [place[i] for i in told.rows.column("item_id").to_pylist()]
+        places = np.zeros(len(items)) if told.places is None else told.places
+        found.append(np.array([items, told.counts, places], np.int64))
+    items_, counts, places = np.concatenate(found, axis=1)
+    return items_, counts, places
+
+
+def _paired(
+    found: Records, values: list[Any], kind: pa.DataType, items: Ids, counts: Ids, places: Ids
+) -> pa.ListArray:
+    """Return what records say of each label: the k-th of an item is its k-th in the file.
 
     Where the file has another number of records of an item nobody knows which are whose: null.
     """
@@ -70,22 +93,25 @@ def _paired(found: Records, items: Ids, counts: Ids) -> pa.ListArray:
     good = expected == np.bincount(found.items, minlength=size)
     known = (items < 0) | good[items]
     counts = np.where((items >= 0) & good[items], counts, 0)
-    order = np.argsort(items, kind="stable")
-    own = [d for d, item in zip(found.digests, found.items.tolist(), strict=True) if good[item]]
+    order = np.lexsort((places, items))
+    own = [d for d, item in zip(values, found.items.tolist(), strict=True) if good[item]]
     offsets = np.concatenate([[0], np.cumsum(counts[order])]).astype(np.int32)
     mask = pa.array(~known[order])
-    lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(own, pa.binary()), mask=mask)
+    lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(own, kind), mask=mask)
     return lists.take(pa.array(np.argsort(order, kind="stable")))
 
 
 def _groups(
-    kept: Writing, keys: list[str | None], digests: pa.ListArray, batches: Iterable[Pair]
+    kept: Writing,
+    keys: tuple[list[str | None], ...],
+    digests: pa.ListArray,
+    batches: Iterable[Pair],
 ) -> Iterator[dict[str, pa.Array]]:
     row = {**dict.fromkeys(TABLES["datasets"].schema.names), **kept.dataset}
     row |= {"row_hash": kept.dataset.get("row_hash") or 0}
     yield {"datasets": _struct(pa.Table.from_pylist([row], schema=TABLES["datasets"].schema))}
-    yield {"items": _struct(kept.items), "key": pa.array(keys, pa.string())}
-    yield {"categories": _struct(kept.categories)}
+    yield {"items": _struct(kept.items), "key": pa.array(keys[0], pa.string())}
+    yield {"categories": _struct(kept.categories), "key": pa.array(keys[1], pa.string())}
     if kept.tracks is not None:
         yield {"tracks": _struct(kept.tracks)}
     begin = 0

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelstore.plugins.format import Format, Writing
+from labelstore.plugins.files import beginning
+from labelstore.plugins.format import Format, Told, Writing
 from labelstore.plugins.reading import NOTHING, Beside, Reading
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from labelstore.plugins.pages.page import Page
 
 REASONS = {
@@ -45,10 +45,14 @@ class PageFormat(Format):
 
     pattern: str
     """Of the files in a folder, such as `*.xml`; a source may also be one such file."""
+    sign: str
+    """What the beginning of each of its files holds, as a regular expression."""
     one_file: bool = False
     """Whether all items stand in one file; then the target of an export is a file."""
     shared: bool = False
     """Whether items of other formats may share a file, as frames of a sequence do."""
+    by_track: bool = False
+    """Whether labels of a track stand together in a file."""
     companions: tuple[str, ...] = ()
     """Paths of further files, from the folder of a page's own, that `parse` is to be given."""
     columns: frozenset[str]
@@ -77,6 +81,11 @@ class PageFormat(Format):
             return {source.name: source}
         found = (p for p in sorted(source.rglob(self.pattern)) if p.is_file())
         return {p.relative_to(source).as_posix(): p for p in found}
+
+    def recognises(self, source: Path) -> bool:
+        """Say whether the first file has the sign of this format."""
+        first = next(iter(self.files(source).values()), None)
+        return first is not None and re.search(self.sign, beginning(first)) is not None
 
     @abstractmethod
     def parse(self, text: str, path: str, beside: Beside) -> Page:
@@ -125,8 +134,8 @@ class PageFormat(Format):
 
         return uris(self, data)
 
-    def records(self, data: Writing) -> Iterator[tuple[pa.RecordBatch, Any]]:
-        """Yield annotations, and how many labels a file has for each, found by reading it."""
+    def records(self, data: Writing) -> Iterator[Told]:
+        """Yield annotations with whether a file has them, and in which order."""
         from labelstore.plugins.pages.losses import records
 
         return records(self, data)

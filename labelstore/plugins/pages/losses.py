@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
-from labelstore.plugins.format import Writing
+from labelstore.plugins.format import Told, Writing
 from labelstore.plugins.pages.page import CONTENT, Page, columns_of
 from labelstore.plugins.pages.reading import kind_of
 from labelstore.plugins.pages.writing import pages_of, read_back, text_of
@@ -104,13 +103,19 @@ def _names(items: list[dict[str, Any]], back: list[dict[str, Any]]) -> list[str]
     return found
 
 
-def records(converter: PageFormat, data: Writing) -> Iterator[tuple[pa.RecordBatch, Any]]:
-    """Yield annotations, and whether a file has each, shape (n,)."""
+def records(converter: PageFormat, data: Writing) -> Iterator[Told]:
+    """Yield annotations with whether a file has them, and in which order."""
     pages = pages_of(converter, data)
     held = np.zeros(data.annotation_count, np.int64)
+    places = np.zeros(data.annotation_count, np.int64)
     for filed in pages.values():
         held[filed.rows] = 1
+        first: dict[Any, int] = {}
+        for row, label in zip(filed.rows, filed.page.labels, strict=True):
+            track = label.get("track") if converter.by_track else None
+            places[row] = -1 if track is None else first.setdefault(track, len(first))
     begin = 0
     for rows, _ in data.annotations:
-        yield rows, held[begin : begin + len(rows)]
+        own = slice(begin, begin + len(rows))
         begin += len(rows)
+        yield Told(rows, held[own], places[own])

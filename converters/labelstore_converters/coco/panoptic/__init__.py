@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from labelstore.plugins import NOTHING, Beside, Format, Reading, Writing
-from labelstore_converters.coco import Coco
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from labelstore.plugins import NOTHING, Beside, Format, Reading, Told, Writing, beginning
+from labelstore_converters.coco import Coco, json_lists
+from labelstore_converters.segments import WORDS
 
 NOTICES = {
     "coco-panoptic-png-missing": "images whose PNG is not there; their segments have no pixels",
     "coco-panoptic-id-unlisted": "ids in a PNG that the JSON does not list; kept, of no class",
     "coco-panoptic-id-unused": "segments whose id no pixel of the PNG has",
-    "coco-panoptic-outlines-as-pixels": "outlines that are pixels now",
-    "coco-panoptic-overlaps": "labels of which others cover a part; it is left out",
-    "coco-panoptic-shapes-left-out": "labels without pixels and without an outline; left out",
-    "coco-panoptic-size-unknown": "labels whose image's size nobody knows; left out",
+    **{f"coco-panoptic-{code}": said for code, said in WORDS.items()},
 }
 
 
@@ -41,6 +35,10 @@ class CocoPanoptic(Format):
             {"category_id", "is_crowd", "leftovers", "box", "box_form", "mask", "raster", "area"}
         )
 
+    def recognises(self, source: Path) -> bool:
+        """Say whether a file is a JSON object that lists images with their segments."""
+        return json_lists(source) and '"segments_info"' in beginning(source, 1 << 20)
+
     def open(self, source: Path, beside: Beside = NOTHING) -> Reading:
         """Return a file, opened, with its PNGs."""
         from labelstore_converters.coco.panoptic.reading import PanopticReading
@@ -53,19 +51,20 @@ class CocoPanoptic(Format):
 
         return write(data, target)
 
-    def records(self, data: Writing) -> Iterator[tuple[pa.RecordBatch, Any]]:
+    def records(self, data: Writing) -> Iterator[Told]:
         """Yield annotations, and whether each has a segment."""
-        from labelstore_converters.coco.panoptic.painting import sizes_of, with_pixels
+        from labelstore_converters.painting import sizes_of, with_pixels
 
         sizes = sizes_of(data.items)
         for rows, shapes in data.annotations:
-            yield rows, with_pixels(rows, shapes, sizes).is_valid().to_numpy(False).astype(int)
+            masks = with_pixels(rows, shapes, sizes)
+            yield Told(rows, masks.is_valid().to_numpy(False).astype(int))
 
     def losses(self, data: Writing) -> Mapping[str, int]:
         """Return how many labels lose what a segment cannot say."""
-        from labelstore_converters.coco.panoptic.painting import losses
+        from labelstore_converters.painting import losses
 
-        return losses(data)
+        return losses(self.name, data)
 
 
 FORMAT = CocoPanoptic()

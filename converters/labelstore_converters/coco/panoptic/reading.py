@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pycocotools import mask as coco
 
 from labelstore.errors import FormatError, InvalidInput
 from labelstore.geometry.rasters import pixel_ids
@@ -19,6 +18,7 @@ from labelstore_converters.coco.annotation_rows import AnnotationRows
 from labelstore_converters.coco.lookup import UNHASHABLE, Unlisted
 from labelstore_converters.coco.reading import CocoReading
 from labelstore_converters.columns import json_text
+from labelstore_converters.painting import mask_of
 
 PIECE = 500
 """Images a piece."""
@@ -139,14 +139,7 @@ class PanopticReading(CocoReading):
         notices["coco-panoptic-id-unused"] += len(set(listed) - there)
         others = [{"id": value, "png_only": True} for value in sorted(there - set(listed))]
         notices["coco-panoptic-id-unlisted"] += len(others)
-        return [_mask(ids == value) for value in [*listed, *(o["id"] for o in others)]], others
-
-
-def _mask(pixels: Any) -> dict[str, Any]:
-    """Return pixels of an image as COCO's compressed runs."""
-    runs = coco.encode(np.asfortranarray(pixels, dtype=np.uint8))
-    h, w = pixels.shape
-    return {"encoding": "coco_rle", "h": h, "w": w, "counts": runs["counts"]}
+        return [mask_of(ids == value) for value in [*listed, *(o["id"] for o in others)]], others
 
 
 def _record_faults(record: Any) -> list[str]:

@@ -16,8 +16,8 @@ from labelstore.errors import InvalidInput
 from labelstore.plugins import Writing, target_file
 from labelstore_converters.coco.annotation_objects import annotation_objects
 from labelstore_converters.coco.listed_objects import source_key
-from labelstore_converters.coco.panoptic.painting import painted, sizes_of, with_pixels
 from labelstore_converters.coco.writing import DEFAULT_STYLE, JsonText
+from labelstore_converters.painting import painted, sizes_of, with_pixels
 
 RECORD = ["segments_info", "file_name", "image_id"]
 

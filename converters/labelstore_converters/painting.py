@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+from pycocotools import mask as coco
 
 from labelstore.geometry.columns import column
 from labelstore.geometry.conversions import to_mask
@@ -56,6 +57,13 @@ def with_pixels(
     return pa.array(masks, MASK)
 
 
+def mask_of(pixels: Any) -> dict[str, Any]:
+    """Return pixels of an image as COCO's compressed runs."""
+    runs = coco.encode(np.asfortranarray(pixels, dtype=np.uint8))
+    h, w = pixels.shape
+    return {"encoding": "coco_rle", "h": h, "w": w, "counts": runs["counts"]}
+
+
 def painted(labels: list[tuple[dict[str, Any], int]], size: Size | None) -> Pixels | None:
     """Return an image of ids, later labels over earlier ones; None where no size is known.
 
@@ -77,8 +85,13 @@ def painted(labels: list[tuple[dict[str, Any], int]], size: Size | None) -> Pixe
     return found
 
 
-def losses(data: Writing) -> Mapping[str, int]:
-    """Return how many labels lose what a segment cannot say, by code."""
+def losses(name: str, data: Writing) -> Mapping[str, int]:
+    """Return how many labels lose what a segment cannot say, by code.
+
+    Args:
+        name: of the format.
+        data: what is to be written; its annotations are read through.
+    """
     sizes = sizes_of(data.items)
     found: Counter[str] = Counter()
     labels: dict[int, list[tuple[dict[str, Any], int]]] = defaultdict(list)
@@ -88,15 +101,15 @@ def losses(data: Writing) -> Mapping[str, int]:
         has = np.asarray(masks.is_valid())
         items = rows.column("item_id").to_pylist()
         unsized = np.array([item not in sizes for item in items], bool)
-        found["coco-panoptic-outlines-as-pixels"] += int((bare & has).sum())
-        found["coco-panoptic-size-unknown"] += int((~has & unsized).sum())
-        found["coco-panoptic-shapes-left-out"] += int((~has & ~unsized).sum())
+        found["outlines-as-pixels"] += int((bare & has).sum())
+        found["size-unknown"] += int((~has & unsized).sum())
+        found["shapes-left-out"] += int((~has & ~unsized).sum())
         for item, mask in zip(items, masks.to_pylist(), strict=True):
             if mask is not None:
                 labels[item].append((mask, len(labels[item]) + 1))
     for item, own in labels.items():
-        found["coco-panoptic-overlaps"] += _covered(own, sizes.get(item))
-    return {code: count for code, count in found.items() if count}
+        found["overlaps"] += _covered(own, sizes.get(item))
+    return {f"{name}-{code}": count for code, count in found.items() if count}
 
 
 def _covered(labels: list[tuple[dict[str, Any], int]], size: Size | None) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -119,9 +120,9 @@ def _take_tracks(page: Page, tracks: Sequence[Node], root: Node, faults: list[st
     shapes = [(track, node) for track in tracks for node in track.children if node.tag in DRAWN]
     said = [node.attributes.get("frame", "") for _, node in shapes]
     for (_, node), text in zip(shapes, said, strict=True):
-        if not text.isdigit():
+        if not _is_frame(text):
             faults.append(f"line {node.line}, frame: {text!r} is no number")
-    frames = sorted({int(text) for text in said if text.isdigit()})
+    frames = sorted({int(text) for text in said if _is_frame(text)})
     places = {frame: video + 1 + i for i, frame in enumerate(frames)}
     page.items += [{"modality": "frame", "parent_id": video, "frame_index": frame,
                     "uri": f"{name}/{frame:06d}"} for frame in frames]  # fmt: skip
@@ -131,8 +132,18 @@ def _take_tracks(page: Page, tracks: Sequence[Node], root: Node, faults: list[st
     for (track, node), frame in zip(shapes, said, strict=True):
         label = _label(node, track.attributes.get("label"), faults)
         number_ = track.attributes.get("id", "")
-        key: Any = int(number_) if number_.isdigit() else number_
-        page.labels.append({**label, "track": key, "item": places.get(int(frame or 0), video)})
+        key: Any = int(number_) if re.fullmatch("[0-9]{1,18}", number_) else number_
+        page.labels.append(
+            {
+                **label,
+                "track": key,
+                "item": places.get(int(frame), video) if _is_frame(frame) else video,
+            }
+        )
+
+
+def _is_frame(text: str) -> bool:
+    return re.fullmatch(r"[0-9]{1,9}", text) is not None
 
 
 def _label(node: Node, category: str | None, faults: list[str]) -> dict[str, Any]:
@@ -145,7 +156,7 @@ def _label(node: Node, category: str | None, faults: list[str]) -> dict[str, Any
             label[name] = said[name] == "1"
     if said.get("occluded") in ("0", "1"):
         label |= {"occluded": float(said["occluded"]), "occluded_scale": "flag"}
-    if "z_order" in said and said["z_order"].lstrip("-").isdigit():
+    if re.fullmatch(r"-?[0-9]{1,9}", said.get("z_order", "")):
         label["z_order"] = int(said["z_order"])
     attributes = {a.attributes.get("name", ""): a.text for a in node.all("attribute")}
     if attributes:
@@ -174,6 +185,8 @@ def _shape(node: Node, where: str, faults: list[str]) -> dict[str, Any]:
     if node.tag == "mask":
         x, y, w, h = (int(v) for v in numbers(WINDOW))
         runs = said.get("rle", "").replace(" ", "").encode()
+        if not all(run.isdigit() for run in runs.split(b",")):
+            faults.append(f"{where}, rle: must be whole numbers with commas between them")
         return {"mask": {"encoding": "cvat_rle", "h": h, "w": w, "x0": x, "y0": y, "counts": runs}}
     if node.tag == "tag":
         return {}
@@ -280,9 +293,10 @@ def _tracks(page: Page, kept: Mapping[str, Any]) -> list[Node]:
             continue
         key = str(label["track"])
         if key not in found:
-            said = {"id": key, "label": label["category"]}
+            said = {"id": key, "label": label["category"] or ""}
             found[key] = node_of(kept[key]) if key in kept else Node("track", said)
-            found[key].attributes["label"] = label["category"]
+            if label["category"] is not None:
+                found[key].attributes["label"] = label["category"]
         found[key].children.append(_node(label, {"frame": str(item.get("frame_index", 0))}))
     return list(found.values())
 

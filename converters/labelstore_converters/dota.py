@@ -19,7 +19,7 @@ class Dota(PageFormat):
 
     name = "dota"
     pattern = f"{LABELS}/*.txt"
-    sign = r"(?m)^(\S+ ){8}\S+( \d)?\s*$"
+    sign = r"(?m)^(-?\d[\d.]* ){8}\S+( \d)?\s*$"
     columns = frozenset({"corners", "difficult", "attributes"})
 
     def parse(self, text: str, path: str, beside: Beside) -> Page:
@@ -31,6 +31,8 @@ class Dota(PageFormat):
             tokens = line.split()
             if not labels and (":" in line or not tokens):
                 head.append(line)
+            elif not tokens:
+                continue
             elif len(tokens) not in (9, 10):
                 faults.append(f"line {place}: has {len(tokens)} columns; 9 or 10 make a label")
             else:

@@ -14,6 +14,7 @@ from typing import Any
 
 from labelstore.plugins import Beside
 from labelstore.plugins.pages import Page, PageFormat
+from labelstore_converters.jsonpage import parsed
 
 SHAPES = {
     "rectanglelabels": "rectanglelabels", "polygonlabels": "polygonlabels",
@@ -38,10 +39,7 @@ class LabelStudio(PageFormat):
 
     def parse(self, text: str, path: str, beside: Beside) -> Page:
         """Return the tasks' images and the shapes on them."""
-        try:
-            tasks = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"line {error.lineno}, column {error.colno}: {error.msg}") from error
+        tasks = parsed(text)
         if not isinstance(tasks, list):
             raise ValueError("must be a list of tasks")
         faults: list[str] = []
@@ -121,7 +119,7 @@ def _columns(result: Mapping[str, Any], where: str, faults: list[str]) -> dict[s
         shape = {}
     score = result.get("score")
     more = {"score": float(score)} if isinstance(score, int | float) else {}
-    return {"category": value[SHAPES[kind]][0], **shape, **more}
+    return {"category": value[SHAPES[kind]][0] or None, **shape, **more}
 
 
 def _shape(kind: str, value: Mapping[str, Any], across: float, down: float) -> dict[str, Any]:
@@ -204,10 +202,16 @@ def _result(
     })  # fmt: skip
     if said is None:
         found["id"] = f"label-{label.get('item', 0)}"
-    found |= {"type": kind, "value": {**value, SHAPES.get(kind, "labels"): [label["category"]]}}
+    found |= {"type": kind, "value": {**value, **_named(kind, label)}}
     if label.get("score") is not None and found.get("score") != label["score"]:
         found["score"] = label["score"]
     return found
+
+
+def _named(kind: str, label: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the class of a label as a member of a value; nothing where it has none."""
+    name = label.get("category")
+    return {} if name is None else {SHAPES.get(kind, "labels"): [name]}
 
 
 def _merged(before: list[Any], own: list[tuple[int, dict[str, Any]]]) -> list[Any]:

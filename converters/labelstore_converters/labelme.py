@@ -11,6 +11,7 @@ from typing import Any
 
 from labelstore.plugins import Beside
 from labelstore.plugins.pages import Page, PageFormat
+from labelstore_converters.jsonpage import parsed
 
 HEAD: dict[str, Any] = {
     "version": "5.5.0", "flags": {}, "shapes": [], "imagePath": "", "imageData": None,
@@ -37,7 +38,7 @@ class Labelme(PageFormat):
 
     def parse(self, text: str, path: str, beside: Beside) -> Page:
         """Return the image and the shapes of a file."""
-        found = _json(text)
+        found = parsed(text)
         if not isinstance(found, dict) or not isinstance(found.get("shapes"), list):
             raise ValueError("shapes: missing; this is no file of LabelMe")
         faults: list[str] = []
@@ -57,7 +58,7 @@ class Labelme(PageFormat):
         (item,) = page.items
         head = page.head or {"file": HEAD, "end": False}
         found = {**head["file"], "shapes": [_shape(label) for label in page.labels]}
-        if item.get("uri") and found.get("imagePath", "").replace("\\", "/") != item["uri"]:
+        if item.get("uri") and str(found.get("imagePath") or "").replace("\\", "/") != item["uri"]:
             found["imagePath"] = item["uri"]
         for key, side in (("imageHeight", "height"), ("imageWidth", "width")):
             found[key] = item.get(side, found.get(key))
@@ -71,17 +72,6 @@ class Labelme(PageFormat):
     def path_of(self, item: Mapping[str, Any]) -> str:
         """Return the file of an image."""
         return str(PurePosixPath(item["uri"].lstrip("/")).with_suffix(".json"))
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text, parse_constant=_refused)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"line {error.lineno}, column {error.colno}: {error.msg}") from error
-
-
-def _refused(word: str) -> None:
-    raise ValueError(f"{word} is no JSON number")
 
 
 def _label(shape: Any, where: str, faults: list[str]) -> dict[str, Any]:
@@ -99,13 +89,13 @@ def _label(shape: Any, where: str, faults: list[str]) -> dict[str, Any]:
         return {}
     try:
         columns = _columns(kind, [[float(v) for v in p] for p in points or []], shape)
-    except (KeyError, ValueError, IndexError) as error:
+    except (KeyError, ValueError, IndexError, TypeError, OverflowError) as error:
         faults.append(f"{where}, shape_type: {kind!r} with {len(points or [])} points: {error}")
         return {}
     more = {k: shape[k] for k in ("group_id", "description", "flags") if shape.get(k)}
     attributes = {"attributes": more} if more else {}
     kept = json.dumps({"shape": shape})
-    return {"category": shape["label"], **columns, **attributes, "leftovers": kept}
+    return {"category": shape["label"] or None, **columns, **attributes, "leftovers": kept}
 
 
 def _columns(kind: str, points: list[list[float]], shape: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,7 +163,8 @@ def _shape(label: Mapping[str, Any]) -> dict[str, Any]:
         shape["shape_type"], shape["points"] = drawn
         if drawn[0] == "mask":
             shape["mask"] = base64.b64encode(label["mask"]["counts"]).decode()
-    shape["label"] = label["category"]
+    if label.get("category") is not None:
+        shape["label"] = label["category"]
     more = label.get("attributes", {})
     for key in ("group_id", "description", "flags"):
         if key in more or shape.get(key):

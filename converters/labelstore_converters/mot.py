@@ -7,6 +7,7 @@ are. Source: TrackEval's description of the format.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from configparser import ConfigParser, Error
 from pathlib import PurePosixPath
@@ -22,6 +23,9 @@ CLASSES = (
     "reflection", "crowd",
 )  # fmt: skip
 """Of MOT16 and later, from 1."""
+NUMBERED = re.compile(r"class ([0-9]+)")
+"""What classes without a name are called."""
+MOST_FRAMES = 1_000_000
 INFO, NAMES = "../seqinfo.ini", "labels.txt"
 BOX = slice(2, 6)
 
@@ -79,15 +83,15 @@ class Mot(PageFormat):
         """Return the names of classes, by their number less one."""
         listed = (page.head or {}).get("files", {}).get(NAMES)
         if listed is not None:
-            return [*listed.splitlines(), *(n for n in page.classes if n not in listed)]
-        used = {label["category"] for label in page.labels if label["category"]}
-        known = page.head is not None or used <= {*CLASSES}
-        return list(CLASSES) if known else sorted(used)
+            return _with(listed.splitlines() or list(CLASSES), page)
+        return _with(list(CLASSES) if page.head is not None else [], page)
 
     def companions_of(self, page: Page) -> Mapping[str, str]:
         """Return what says the length of the sequence, and the names of its classes."""
         if page.head is not None:
-            return dict(page.head["files"])
+            files, names = dict(page.head["files"]), self._names(page)
+            known = files.get(NAMES, "").splitlines() or list(CLASSES)
+            return files if names == known else {**files, NAMES: "".join(f"{n}\n" for n in names)}
         frames = [item for item in page.items if item.get("frame_index") is not None]
         if not frames:
             return {}
@@ -114,6 +118,16 @@ class Mot(PageFormat):
         return str(sequence / "gt/gt.txt")
 
 
+def _with(names: list[str], page: Page) -> list[str]:
+    """Return names of classes with those that labels use and that are not among them."""
+    used = [label["category"] for label in page.labels if label.get("category")]
+    if not names and set(used) <= {*CLASSES}:
+        return list(CLASSES)
+    own = set(names)
+    more = [n for n in dict.fromkeys(used) if n not in own and not NUMBERED.fullmatch(n)]
+    return [*names, *more]
+
+
 def _info(text: str, faults: list[str]) -> dict[str, str]:
     found = ConfigParser(interpolation=None)
     try:
@@ -122,7 +136,7 @@ def _info(text: str, faults: list[str]) -> dict[str, str]:
         faults.append(f"seqinfo.ini: {str(error).splitlines()[0]}")
     said = dict(found["Sequence"]) if found.has_section("Sequence") else {}
     for name in ("seqlength", "imwidth", "imheight"):
-        if name in said and not said[name].isdigit():
+        if name in said and not re.fullmatch("[0-9]{1,6}", said[name]):
             faults.append(f"seqinfo.ini, {name}: {said.pop(name)!r} is no number")
     return said
 
@@ -133,7 +147,9 @@ def _label(line: str, place: int, names: list[str], faults: list[str]) -> dict[s
         faults.append(f"line {place}: has {len(tokens)} columns; 7 to 10 make a label")
         return {"item": 0}
     values = [number(t, f"line {place}, column {i}", faults) for i, t in enumerate(tokens, 1)]
-    if values[0] % 1 or values[0] < 1:
+    if values[1] % 1 or abs(values[1]) >= 1 << 53:
+        faults.append(f"line {place}, column 2: {tokens[1]!r} is no track")
+    if values[0] % 1 or not 1 <= values[0] <= MOST_FRAMES:
         faults.append(f"line {place}, column 1: {tokens[0]!r} is no frame")
     label: dict[str, Any] = {
         "item": int(max(values[0], 0)), "box_form": "xywh", "score": values[6],
@@ -156,7 +172,8 @@ def _track(value: float) -> int | None:
 
 def _class(value: float, names: list[str]) -> str:
     known = names or CLASSES
-    return known[int(value) - 1] if 1 <= value <= len(known) else f"class {int(value)}"
+    name = known[int(value) - 1] if 1 <= value <= len(known) else ""
+    return name or f"class {int(value)}"
 
 
 def _same(label: dict[str, Any], line: str, names: list[str]) -> bool:

@@ -16,6 +16,7 @@ from labelstore.plugins.pages import Page, PageFormat
 
 CLASSES = {1: "car", 2: "pedestrian", 10: "ignore"}
 NUMBERS = {name: number for number, name in CLASSES.items()}
+MOST_FRAMES = 1_000_000
 COLUMNS = ("frame", "object", "class", "height", "width")
 
 
@@ -75,6 +76,8 @@ def _values(line: str, place: int, faults: list[str]) -> tuple[list[int], str, s
     if len(tokens) != len(COLUMNS) + 1:
         faults.append(f"line {place}: has {len(tokens)} columns; 6 make a label")
         return [0] * 5, "", line
+    if tokens[0].isdecimal() and int(tokens[0]) > MOST_FRAMES:
+        faults.append(f"line {place}, frame: {tokens[0]} is beyond {MOST_FRAMES:,}")
     for name, token in zip(COLUMNS, tokens, strict=False):
         if not token.isdigit():
             faults.append(f"line {place}, {name}: {token!r} is no whole number")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from labelstore.plugins import Beside
@@ -42,7 +42,7 @@ class OpenImages(PageFormat):
         faults: list[str] = []
         items: dict[str, int] = {}
         labels = []
-        for row in rows:
+        for row in _rows(rows, faults):
             if not row:
                 continue
             if len(row) != len(header):
@@ -76,6 +76,13 @@ class OpenImages(PageFormat):
     def holds(self, label: Mapping[str, Any]) -> bool:
         """Say whether a label has a box and a class."""
         return label.get("box") is not None and bool(label.get("category"))
+
+
+def _rows(rows: Any, faults: list[str]) -> Iterator[list[str]]:
+    try:
+        yield from rows
+    except csv.Error as error:
+        faults.append(f"line {rows.line_num}: {error}")
 
 
 def _label(
@@ -114,7 +121,11 @@ def _row(label: Mapping[str, Any], item: Mapping[str, Any]) -> dict[str, str]:
         a, b, c, d = values
         a, b = (a - c / 2, b - d / 2) if form == "cxcywh" else (a, b)
         values = [a, b, a + c, b + d]
-    row = {"ImageID": item["uri"], "LabelName": label["category"]}
+    name = label.get("category")
+    row = {
+        "ImageID": item["uri"],
+        "LabelName": kept.get("LabelName", "") if name is None else name,
+    }
     for name, value, side in zip(SIDES, values, (w, h, w, h), strict=True):
         before = kept.get(name, "")
         row[name] = before if before and _read(before) * side == value else repr(value / side)

@@ -44,7 +44,7 @@ class Voc(PageFormat):
         root.children = [child for child in root.children if child.tag != "object"]
         size = root.find("size") or Node("size")
         sides = [size.value(name) for name in ("width", "height")]
-        known = [int(side) for side in sides if side.isdigit() and int(side)]
+        known = [int(side) for side in sides if side.isdecimal() and int(side)]
         width, height = known if len(known) == 2 else (None, None)
         uri = root.value("filename") or PurePosixPath(path).stem
         head = {"root": plain(root), "at": at, "style": style_of(text)}
@@ -97,7 +97,7 @@ def _label(node: Node, faults: list[str]) -> dict[str, Any]:
         label["occluded_scale"] = "flag"
     if node.find("pose") is not None:
         label["attributes"] = {"pose": node.value("pose")}
-    if plain(_object(label)) != plain(node):
+    if label["category"] is None or plain(_object(label)) != plain(node):
         label["leftovers"] = json.dumps({"object": plain(node)})
     return label
 
@@ -106,7 +106,8 @@ def _object(label: Mapping[str, Any]) -> Node:
     """Return a label as an object: as its source wrote it, with what has changed since."""
     kept = json.loads(label.get("leftovers") or "{}").get("object")
     node = node_of(kept) if kept else Node("object")
-    node.put("name", label["category"] or "")
+    if label.get("category") is not None:
+        node.put("name", label["category"])
     pose = label.get("attributes", {}).get("pose")
     if pose is not None:
         node.put("pose", str(pose))

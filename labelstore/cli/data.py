@@ -202,6 +202,13 @@ def export(
         f"wrote {counted(report.annotations, 'label')} on {counted(report.items, 'item')} "
         f"{'of the stage ' if at is None and opened_store.staged() else ''}to {target}"
     )
+    tell_sidecar(report.sidecar, quiet)
+
+
+def tell_sidecar(path: str | None, quiet: bool) -> None:
+    """Say where stands what an export left out."""
+    if path:
+        notice(f"what is left out stands in {path}; importing both brings it back", quiet=quiet)
 
 
 def warn(format: str, notices: Mapping[str, int], quiet: bool) -> None:

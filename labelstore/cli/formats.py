@@ -75,7 +75,7 @@ def convert(
       labelstore convert instances.json yolo/ --to yolo --task detect --allow-loss all
       labelstore convert annotations/ out.json --from voc --to coco --allow-loss all
     """
-    from labelstore.cli.data import warn
+    from labelstore.cli.data import tell_sidecar, warn
     from labelstore.exchange.converting import convert as run
     from labelstore.exchange.detecting import detected
 
@@ -95,3 +95,4 @@ def convert(
         f"wrote {counted(report.annotations, 'label')} on {counted(report.items, 'item')} "
         f"to {target}"
     )
+    tell_sidecar(report.sidecar, quiet)

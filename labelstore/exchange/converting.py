@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Collection
 from pathlib import Path
 
+from labelstore.errors import InvalidInput
 from labelstore.exchange.exporting import ExportReport, export_to
 from labelstore.exchange.importing import ImportReport, import_from
 from labelstore.exchange.sizes import beside
@@ -47,6 +48,9 @@ def convert(
         FormatError: the source breaks its format.
         LossRefused: something would be lost; nothing is written.
     """
+    if target.exists() and source.exists() and target.samefile(source):
+        raise InvalidInput(f"{target}: is the source itself; name another target",
+                           code="target-source")  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="labelstore-") as folder:
         workspace = init(Path(folder))
         brought = import_from(

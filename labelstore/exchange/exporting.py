@@ -29,6 +29,7 @@ from labelstore.exchange.foreign import (
 from labelstore.exchange.identity import as_stated
 from labelstore.exchange.losses import accepted, column_losses
 from labelstore.exchange.ordered import OrderedRows
+from labelstore.exchange.sidecar.file import sidecar_path
 from labelstore.exchange.sidecar.writing import write_sidecar
 from labelstore.exchange.unsourced import is_alone
 from labelstore.model.tables import TABLES
@@ -56,6 +57,8 @@ class ExportReport:
     items: int
     annotations: int
     notices: Mapping[str, int] = field(default_factory=dict)
+    sidecar: str | None = None
+    """Where stands what is left out."""
 
 
 def export_to(
@@ -94,10 +97,14 @@ def export_to(
     for done in export.converter.write(export.data(), target):
         if progress:
             progress("writing", done, export.rows.count)
-    if sidecar and (export.foreign or found):
+    beside = sidecar_path(target)
+    beside.unlink(missing_ok=True)
+    if sidecar and found and export.items.num_rows:
         write_sidecar(target, export.converter, export.data(), export.kept(), export.raw())
     names = [export.described["name"]]
-    return ExportReport(str(target), names, export.items.num_rows, export.rows.count, notices)
+    kept = str(beside) if beside.is_file() else None
+    rows = export.rows.count
+    return ExportReport(str(target), names, export.items.num_rows, rows, notices, kept)
 
 
 @dataclass(frozen=True)
@@ -206,7 +213,8 @@ class _Export:
             found |= self._foreign_losses()
         begin = f"{self.converter.name}-drops-"
         told = {f"{begin}{column}": count for column, count in found.items()}
-        if self.foreign or self.rows.edited or self._task is not None:
+        whole = self.converter.has_ids and not self.rows.edited  # what came from it, it can hold
+        if self.foreign or self._task is not None or not whole:
             told |= self.converter.losses(self.data())
         return told
 
@@ -223,9 +231,9 @@ class _Export:
 
 def _renamed(converter: Format, data: Writing) -> int:
     """Return how many items come back under another name."""
-    before = data.items.column("uri").to_pylist()
-    pairs = zip(before, converter.uris(data), strict=True)
-    return sum(converter.item_key(a or "") != converter.item_key(b) for a, b in pairs)
+    before = [converter.item_key(uri or "") for uri in data.items.column("uri").to_pylist()]
+    after = [converter.item_key(uri) for uri in converter.uris(data)]
+    return sum(a != b for a, b in zip(before, after, strict=True))
 
 
 def _keeps_words(format_name: str) -> bool:

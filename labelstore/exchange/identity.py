@@ -168,15 +168,15 @@ def _paired(
     keys: Sequence[Sequence[Key | None]], left: list[int], free: list[int]
 ) -> Iterator[tuple[int, int]]:
     """Yield pairs (incoming, existing) of the same key, the k-th of a key by the k-th."""
-    there = dict(zip(_numbered(keys[0][i] for i in free), free, strict=True))
-    for i, key in zip(left, _numbered(keys[1][i] for i in left), strict=True):
+    there = dict(zip(numbered(keys[0][i] for i in free), free, strict=True))
+    for i, key in zip(left, numbered(keys[1][i] for i in left), strict=True):
         if key[0] and key in there:
             yield i, there[key]
 
 
-def _numbered(keys: Iterable[Key | None]) -> list[Key]:
+def numbered(keys: Iterable[Any]) -> list[Key]:
     """Return keys with how many equal ones came before."""
-    seen: Counter[Key | None] = Counter()
+    seen: Counter[Any] = Counter()
     found = []
     for key in keys:
         found.append((key, seen[key]))
@@ -205,6 +205,8 @@ def _names(table: Table, rows: pa.Table, dataset_id: int) -> list[Key | None]:
     """
     columns = ["uri"] if table.name == "items" else ["name", "supercategory"]
     plain = list(zip(*(rows.column(n).to_pylist() for n in columns), strict=True))
+    if table.name == "categories":  # no parent and one without a name are the same
+        plain = [(name, parent or None) for name, parent in plain]
     if table.name == "items":
         return [key if key[0] is not None else None for key in plain]
     count = Counter(plain)

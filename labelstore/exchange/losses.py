@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 import pyarrow as pa
 
-from labelstore.errors import LossRefused
+from labelstore.errors import InvalidInput, LossRefused
 from labelstore.exchange.notices import NOUNS
 from labelstore.model.tables import TABLES
 from labelstore.plugins import Format
@@ -21,6 +21,14 @@ def accepted(
         LossRefused: some are not; a line each.
     """
     begin = f"{converter.name}-drops-"
+    strange = [
+        c for c in allow_loss if c and c != "all" and not c.startswith(f"{converter.name}-")
+    ]
+    if strange:
+        raise InvalidInput(
+            f"--allow-loss {','.join(strange)}: codes of losses begin with {converter.name}-",
+            code="loss-unknown",
+        )
     refused = {c: n for c, n in found.items() if c not in allow_loss and "all" not in allow_loss}
     if refused:
         nouns = {c: NOUNS[c.removeprefix(begin).rpartition(".")[0]] for c in refused}
@@ -31,7 +39,8 @@ def accepted(
         ]
         raise LossRefused(
             "\n".join([f"{converter.name} cannot hold all of this; nothing was written:", *told])
-            + f"\nTo leave it out, pass --allow-loss {','.join(refused)} (or: all)"
+            + f"\nTo go on, pass --allow-loss {','.join(refused)} (or: all); a sidecar beside the "
+            "export then keeps what is left out, for an import to put back"
         )
     return dict(found)
 

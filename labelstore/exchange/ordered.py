@@ -135,7 +135,7 @@ class OrderedRows:
             for column in TABLES[name].columns("content"):
                 if column in carried or column in ALWAYS:
                     continue
-                count = sum(_said(column, t.column(column)) for t in tables)
+                count = sum(_said(column, t) for t in tables)
                 if count:
                     found[column] = count
         return found
@@ -157,10 +157,17 @@ class OrderedRows:
         return pa.concat_batches(taken).take(pa.array(back))
 
 
-def _said(name: str, values: pa.ChunkedArray) -> int:
-    """Return how many rows say something in a column; that a label is no crowd says nothing."""
+def _said(name: str, rows: pa.Table) -> int:
+    """Return how many rows say something in a column.
+
+    That a label is no crowd says nothing, and where its pixels are also says nothing beside them.
+    """
+    values = rows.column(name)
     if name == "is_crowd":
         return pc.sum(values).as_py() or 0
+    if name == "raster":
+        bare = pc.and_(values.is_valid(), rows.column("mask").is_null())
+        return pc.sum(bare).as_py() or 0
     return int(len(values) - values.null_count)
 
 

@@ -107,16 +107,60 @@ def test_labels_that_somebody_changed_are_taken_as_they_are_read(tmp_path: Path)
     label.write_text("\n".join([*lines, "79 0.1 0.1 0.1 0.1"]) + "\n")
     second = read(tmp_path / "second", "yolo", tmp_path / "mid")
     report = second.import_from("yolo", tmp_path / "mid", mode="update", dry_run=True)
-    assert (report.notices["labels-restored"], report.notices["labels-as-read"]) == (381, 2)
+    told = {k: v for k, v in report.notices.items() if k.startswith("labels-")}
+    assert told == {"labels-restored": 381, "labels-new": 2, "labels-gone": 1}
     fresh = second.query(
         "SELECT xmax - xmin AS w, i.width FROM annotations a JOIN items i USING (item_id) "
-        "WHERE source_id IS NULL ORDER BY w DESC"
+        "ORDER BY source_id DESC LIMIT 2"
     ).to_pylist()
-    assert [round(row["w"] / row["width"], 9) for row in fresh] == [0.25, 0.1]
+    assert [round(row["w"] / row["width"], 9) for row in fresh] == [0.1, 0.25]
     second.export_to("coco", tmp_path / "out.json")
     before, after = (json.loads(p.read_text()) for p in (COCO["instances"], tmp_path / "out.json"))
     kept = {json.dumps(a) for a in after["annotations"]}
     assert sum(json.dumps(a) in kept for a in before["annotations"]) == 381
+
+
+def test_labels_that_changed_keep_what_the_file_cannot_say(tmp_path: Path) -> None:
+    """A class is changed, a box is moved a little: ids and all else stay, as far as they can."""
+    first = read(tmp_path / "first", "coco", COCO["instances"])
+    first.export_to("yolo", tmp_path / "mid", allow_loss=["all"], task="detect")
+    label = max((tmp_path / "mid/labels").rglob("*.txt"), key=lambda p: p.stat().st_size)
+    lines = [line.split() for line in label.read_text().splitlines()]
+    lines[0][0] = "79"
+    lines[1][1] = str(float(lines[1][1]) + float(lines[1][3]) / 20)
+    label.write_text("\n".join(map(" ".join, lines)) + "\n")
+    second = read(tmp_path / "second", "yolo", tmp_path / "mid")
+    second.export_to("coco", tmp_path / "out.json")
+    before, after = (json.loads(p.read_text())["annotations"]
+                     for p in (COCO["instances"], tmp_path / "out.json"))  # fmt: skip
+    assert [a["id"] for a in before] == [a["id"] for a in after]
+    pairs = [(a, b) for a, b in zip(before, after, strict=True) if a != b]
+    assert len(pairs) == 2
+    (was, reclassified), (still, moved) = pairs
+    assert reclassified == {**was, "category_id": 90}
+    assert moved["bbox"][0] == pytest.approx(still["bbox"][0] + still["bbox"][2] / 20)
+    assert (moved["category_id"], moved["iscrowd"]) == (still["category_id"], 0)
+    assert moved["area"] == pytest.approx(still["bbox"][2] * still["bbox"][3])
+
+
+def test_what_is_gone_is_told(tmp_path: Path) -> None:
+    first = read(tmp_path / "first", "coco", COCO["instances"])
+    first.export_to("yolo", tmp_path / "mid", allow_loss=["all"])
+    label = max((tmp_path / "mid/labels").rglob("*.txt"), key=lambda p: p.stat().st_size)
+    label.unlink()
+    second = init_store(tmp_path / "second")
+    report = second.import_from("yolo", tmp_path / "mid")
+    assert report.notices["items-gone"] == 1
+    assert report.notices["labels-gone"] == 382 - report.notices["labels-restored"] > 0
+
+
+def test_an_export_takes_an_older_sidecar_away(tmp_path: Path) -> None:
+    first = read(tmp_path / "first", "kitti", DATA / "kitti/lgsvl_object")
+    first.export_to("coco", tmp_path / "a.json", allow_loss=["all"])
+    assert (tmp_path / f"a.json.{NAME}").is_file()
+    other = read(tmp_path / "other", "coco", COCO["voc100"])
+    other.export_to("coco", tmp_path / "a.json")
+    assert not (tmp_path / f"a.json.{NAME}").exists()
 
 
 def test_items_that_somebody_took_away_are_gone(tmp_path: Path) -> None:

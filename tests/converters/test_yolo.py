@@ -110,7 +110,7 @@ def test_without_an_image_coordinates_stay_parts_of_it(store: Store, tmp_path: P
     source = dataset(tmp_path / "in", {"a": "0 0.5 0.5 0.25 0.25\n"})
     (source / "images/a.png").unlink()
     report = store.import_from("yolo", source)
-    assert report.notices == {"yolo-image-missing": 1, "yolo-image-unlisted": 1}
+    assert report.notices == {"yolo-image-missing": 1}
     (row,) = store.query("SELECT uri, box, frame FROM labels").to_pylist()
     assert (row["uri"], row["frame"], row["box"]["v2"]) == ("images/a", "unit", 0.25)
     with pytest.raises(LossRefused, match="coco-not-in-pixels"):

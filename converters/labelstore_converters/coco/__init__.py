@@ -13,8 +13,12 @@ NOTICES = {
     "coco-duplicate-image-id": "images with an id that another image has",
     "coco-duplicate-category-id": "classes with an id that another class has",
     "coco-annotation-without-id": "labels without an id",
-    "coco-not-in-pixels": "labels whose coordinates are not in pixels; written as they are",
+    "coco-not-in-pixels": "labels in parts of the image, since nobody knows its size (--images or "
+    "--sizes tell it); written so",
     "coco-visibility-unknown": "labels whose keypoints have no visibility; written as visible",
+    "coco-without-class": "labels of no class; pycocotools cannot use them",
+    "coco-without-shape": "labels without a box, of which no shape is left",
+    "coco-no-images": "items that are no images, listed as such",
     "coco-masks-left-out": "masks of other tools' encodings; left out",
     **{
         f"coco-{key}-kept-verbatim": f"labels whose `{key}` has no usual form; kept as it is"
@@ -82,11 +86,11 @@ class Coco(Format):
 
     def losses(self, data: Writing) -> Mapping[str, int]:
         """Return how many labels have shapes that COCO cannot say."""
-        from labelstore_converters.coco.annotation_objects import foreign_shapes
+        from labelstore_converters.coco.foreign import foreign_items, foreign_shapes
 
-        found: Counter[str] = Counter()
-        for _, geometries in data.annotations:
-            found.update(foreign_shapes(geometries))
+        found: Counter[str] = Counter(foreign_items(data.items))
+        for labels, geometries in data.annotations:
+            found.update(foreign_shapes(labels, geometries))
         return found
 
 

@@ -154,22 +154,6 @@ def _segmentations(geometries: pa.RecordBatch) -> list[Any] | None:
     return shapes
 
 
-def foreign_shapes(geometries: pa.RecordBatch) -> dict[str, int]:
-    """Return how many labels have shapes that COCO cannot say, by code."""
-    masks, frames = geometries.column("mask"), geometries.column("frame").fill_null("pixel")
-    points = geometries.column("keypoints")
-    own = pc.is_in(masks.field("encoding"), value_set=pa.array(ENCODINGS))
-    found = {
-        "coco-not-in-pixels": pc.sum(pc.equal(frames, "unit")).as_py() or 0,
-        "coco-visibility-unknown": pc.sum(
-            pc.and_(points.is_valid(), geometries.column("visibility").is_null())
-        ).as_py()
-        or 0,
-        "coco-masks-left-out": pc.sum(pc.and_(masks.is_valid(), pc.invert(own))).as_py() or 0,
-    }
-    return {code: count for code, count in found.items() if count}
-
-
 def _mask(mask: dict[str, Any]) -> dict[str, Any]:
     counts = mask["counts"]
     text: Any = (

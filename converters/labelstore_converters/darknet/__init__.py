@@ -20,6 +20,7 @@ class Darknet(Yolo):
     tasks = ()
     notices: Mapping[str, str] = {
         **{f"darknet-{code}": NOTICES[f"yolo-{code}"] for code in SHARED},
+        "darknet-class-misread": "classes whose name is no line of text; they read otherwise",
         "darknet-list-missing": "lists of images that the data file names and that are not there",
         "darknet-names-missing": "files of class names that are not there",
     }
@@ -74,7 +75,10 @@ class Darknet(Yolo):
     def losses(self, data: Writing) -> Mapping[str, int]:
         """Return how many labels lose what a line cannot say."""
         found = super().losses(data)
-        return {code.replace("yolo-", "darknet-", 1): count for code, count in found.items()}
+        told = {code.replace("yolo-", "darknet-", 1): count for code, count in found.items()}
+        names = [name or "" for name in data.categories.column("name").to_pylist()]
+        odd = sum(" ".join(name.split()) != name or not name for name in names)
+        return {**told, **({"darknet-class-misread": odd} if odd else {})}
 
 
 FORMAT = Darknet()

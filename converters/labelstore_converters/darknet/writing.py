@@ -44,7 +44,8 @@ class DarknetFiles(LabelFiles):
     def finish(self, folder: Path, task: str) -> None:
         """Write the data file, the names, and the lists of images."""
         rows = self.categories.select(["name", "unlisted"]).to_pylist()
-        names = [r["name"] or "" for r in rows if not (self.own and r["unlisted"])]
+        listed = [r["name"] or "" for r in rows if not (self.own and r["unlisted"])]
+        names = [" ".join(name.split()) for name in listed]
         for path, text in self._texts(names).items():
             place = folder / path
             place.parent.mkdir(parents=True, exist_ok=True)

@@ -80,7 +80,8 @@ def path_of(item: Mapping[str, Any], converter: IdImages) -> str:
     if kept:
         return str(kept)
     path = PurePosixPath((item["uri"] or str(item["item_id"])).lstrip("/")).with_suffix(".png")
-    parts = [converter.folder if part == converter.images else part for part in path.parts]
+    steps = [part for part in path.parts if part != ".."]
+    parts = [converter.folder if part == converter.images else part for part in steps]
     return "/".join(parts if converter.folder in parts[:-1] else [converter.folder, *parts])
 
 

@@ -82,7 +82,7 @@ class Kitti(Format):
         """Yield annotations, and how many lines each row has, shape (n,)."""
         to = self._target(data)
         for labels, geometries in data.annotations:
-            held = self._layout().holds(labels, to.prepared(geometries)) & to.placed(labels)
+            held = to.usable(labels, to.prepared(geometries), self._layout())
             yield Told(labels, held.astype(int))
 
     def losses(self, data: Writing) -> Mapping[str, int]:

@@ -36,6 +36,8 @@ TRACKING_REGION = (-1000.0, -1000.0, -1000.0, -10.0, -1.0, -1.0, -1.0)
 """What official tracking labels have there for regions: the fillers in another order."""
 SHAPE = {name: TABLES["geometries"].schema.field(name).type for name in ("box", "cuboid3d")}
 SAME_TURN = 1e-12
+NUMBERED = (("frame", 0, 1_000_000), ("track", -1, 2**53))
+"""Columns before the class in tracking, with the least and the greatest that they can be."""
 
 
 class KittiLayout(Layout):
@@ -97,9 +99,12 @@ class KittiLayout(Layout):
                 row,
                 f"column {place}: {_token(lines, row, needed[at], self.lead)!r} is no number",
             )
-        for at, name in enumerate(("frame", "track")[: self.lead]):
-            for row in np.flatnonzero(cells.values[:, at] % 1 > 0).tolist():
-                yield row, f"column {at + 1}: {cells.values[row, at]} is no {name}"
+        for at, (name, low, high) in enumerate(NUMBERED[: self.lead]):
+            values = cells.values[:, at]
+            for row in np.flatnonzero(
+                (values % 1 > 0) | (values < low) | (values > high)
+            ).tolist():
+                yield row, f"column {at + 1}: {values[row]} is no {name}"
 
     def fields(self, cells: Cells) -> Fields:
         """Return what lines say."""
@@ -134,17 +139,17 @@ class KittiLayout(Layout):
         }  # fmt: skip
         if not self.lead:
             return Fields(annotations, geometries, classes)
-        numbers = cells.values[:, 1].astype(np.int64)
+        known = np.where(np.abs(cells.values) < 2**53, cells.values, -1)  # faults are told apart
+        numbers = known[:, 1].astype(np.int64)
         tracks = pa.array(numbers, mask=numbers == -1)
-        return Fields(
-            annotations, geometries, classes, cells.values[:, 0].astype(np.int64), tracks
-        )
+        return Fields(annotations, geometries, classes, known[:, 0].astype(np.int64), tracks)
 
     def holds(self, annotations: pa.RecordBatch, geometries: pa.RecordBatch) -> Mask:
         """Return which labels a line can say, shape (n,): those of a class, with a shape."""
         shaped = pc.or_(
             column(geometries, "box").is_valid(), column(geometries, "cuboid3d").is_valid()
         )
+        shaped = pc.or_(shaped, pc.equal(annotations.column("kind"), "tag"))
         told = pc.or_(shaped, annotations.column("leftovers").is_valid())  # a line, kept whole
         found = pc.and_(told, annotations.column("category_id").is_valid())
         return np.asarray(found)

@@ -33,10 +33,10 @@ def losses(data: Writing, layout: KittiLayout, to: Target) -> Mapping[str, int]:
         shapes, moved, lost = in_camera(geometries, to)
         found["kitti-moved"] += moved
         found["kitti-other-frame"] += lost
-        classed = np.asarray(labels.column("category_id").is_valid())
+        classed = np.asarray(pc.not_equal(pc.fill_null(class_names(labels, to), ""), ""))
         placed = to.placed(labels)
         found["kitti-no-frame"] += int((~placed).sum())
-        held_ = layout.holds(labels, shapes) & placed
+        held_ = to.usable(labels, shapes, layout)
         found["kitti-without-class"] += int((~classed).sum())
         found["kitti-shapes-left-out"] += int((classed & placed & ~held_).sum())
         rows, own = (b.filter(pa.array(held_)) for b in (labels, shapes))

@@ -56,7 +56,8 @@ def _documents(
     inner = PurePosixPath(folder).parent if folder != "." else PurePosixPath(".")
     media = inner / IMAGES if folder != "." else inner
     images = images_in(source / media)
-    labels = {p.relative_to(place).with_suffix("").as_posix(): p for p in place.rglob("*.txt")}
+    labels = {p.relative_to(place).with_suffix("").as_posix(): p for p in place.rglob("*.txt")
+              if p.is_file()}  # fmt: skip
     for name in sorted({*labels, *images}):
         image = images.get(name)
         uri = (media / f"{name}{image.suffix if image else '.png'}").as_posix()

@@ -65,7 +65,7 @@ def _documents(
     place = source / folder
     inner = PurePosixPath(folder).parent if folder != "." else PurePosixPath(".")
     media = inner / IMAGES if folder != "." else inner
-    for path in sorted(place.glob("*.txt")):
+    for path in sorted(p for p in place.glob("*.txt") if p.is_file()):
         below = beside.images / path.stem if beside.images else source / media / path.stem
         images = images_in(below)
         uri = (media / path.stem).as_posix()

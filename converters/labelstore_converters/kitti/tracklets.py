@@ -25,6 +25,7 @@ STATED = ("state", "occlusion", "occlusion_kf", "truncation", "amt_occlusion", "
           "amt_border_r", "amt_occlusion_kf", "amt_border_kf")  # fmt: skip
 """What a pose says beside its place, in the file's order; -1 where nobody said it."""
 LABELLED = 2
+MOST_FRAMES = 1_000_000
 KINDS = {
     "tracklets": {"class_id": "0", "tracking_level": "0", "version": "0"},
     "item": {"class_id": "1", "tracking_level": "0", "version": "1"},
@@ -68,6 +69,9 @@ class Tracklets(PageFormat):
             poses = tracklet.find("poses") or Node("poses")
             first = int(number(tracklet.value("first_frame"),
                                f"line {tracklet.line}, first_frame", faults))  # fmt: skip
+            if not 0 <= first <= MOST_FRAMES:
+                faults.append(f"line {tracklet.line}, first_frame: {first} is no frame")
+                continue
             for i, pose in enumerate(poses.all("item")):
                 label = _label(tracklet, pose, faults)
                 labels.append({**label, "track": at, "item": 1 + first + i})

@@ -80,6 +80,13 @@ class Target(ABC):
         """Return the number of a frame, as files have it."""
         return int(item["frame_index"])
 
+    def usable(self, annotations: pa.RecordBatch, shapes: pa.RecordBatch, layout: Layout) -> Mask:
+        """Return which labels have a line, shape (n,): of a named class, with what it can say."""
+        named = pc.not_equal(pc.fill_null(class_names(annotations, self), ""), "")
+        held = layout.holds(annotations, shapes) & self.placed(annotations)
+        usable: Mask = held & np.asarray(named)
+        return usable
+
     def placed(self, annotations: pa.RecordBatch) -> Mask:
         """Return which labels are on items that a line can be about, shape (n,)."""
         return np.ones(len(annotations), bool)
@@ -111,7 +118,7 @@ def write(data: Writing, target: Path, layout: Layout, to: Target) -> Iterator[i
         lines: dict[int, list[str]] = defaultdict(list)
         for annotations, geometries in data.annotations:
             shapes = to.prepared(geometries)
-            own = layout.holds(annotations, shapes) & to.placed(annotations)
+            own = to.usable(annotations, shapes, layout)
             rows, shapes = (b.filter(pa.array(own)) for b in (annotations, shapes))
             for at, text in zip(*_lines(rows, shapes, layout, to), strict=True):
                 lines[at].append(text)

@@ -16,7 +16,7 @@ from labelstore.model.tables import TABLES
 from labelstore.plugins import NOTHING, Beside, Piece, Reading
 from labelstore_converters.columns import batch, json_text
 from labelstore_converters.lined.filetext import is_ended, text_style
-from labelstore_converters.yolo.layout import Layout, Listed, sizes, text_of, turned
+from labelstore_converters.yolo.layout import Layout, Listed, bare_path, sizes, text_of, turned
 from labelstore_converters.yolo.lines import split_lines
 from labelstore_converters.yolo.numbertext import Floats
 from labelstore_converters.yolo.rows import LabelRows
@@ -46,6 +46,7 @@ class YoloReading(Reading):
         self._task = task or self._layout.description.task
         self.pieces = -(-len(self._layout.images) // PIECE)
         self._sizes = [_size(listed, beside) for listed in self._layout.images]
+        self._uris = [_uri(listed, beside) for listed in self._layout.images]
         self.notices = self._notices()
 
     def follow(self, leftovers: Mapping[str, Any], *, keep_order: bool) -> None:
@@ -89,7 +90,7 @@ class YoloReading(Reading):
         columns = {
             "item_id": range(len(listed)),
             "modality": pa.repeat("image", len(listed)),
-            "uri": [i.uri for i in listed],
+            "uri": self._uris,
             "width": widths,
             "height": heights,
             "exif_orientation": [None if t == 1 else t for t in turns],
@@ -180,6 +181,14 @@ class YoloReading(Reading):
 
     def _notices(self) -> dict[str, int]:
         found = dict(self._layout.notices)
+        pairs = zip(self._sizes, self._layout.images, strict=True)
+        bare = [size is None and listed.image is None for size, listed in pairs]
+        if not any(listed.image for listed in self._layout.images):  # labels alone
+            for code in ("yolo-subset-missing", "yolo-image-unlisted"):
+                found.pop(code, None)
+        for name in ("yolo-image-missing", "darknet-image-missing"):
+            if name in found:
+                found[name] = sum(bare)
         unread = sum(
             size is None and i.image is not None
             for size, i in zip(self._sizes, self._layout.images, strict=True)
@@ -193,6 +202,13 @@ def _size(listed: Listed, beside: Beside) -> tuple[int, int, int] | None:
     image = listed.image or beside.image(listed.uri)
     known = beside.size(listed.uri)
     return (sizes(image) if image else None) or (known and (*known, 1))
+
+
+def _uri(listed: Listed, beside: Beside) -> str:
+    """Return an image's path, with the suffix of the image that is known to be it."""
+    image = beside.image(listed.uri)
+    bare = image is not None and bare_path(listed.uri) == listed.uri
+    return f"{listed.uri}{image.suffix}" if bare and image else listed.uri
 
 
 def _source(seq: int, kept: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,12 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelstore.exchange.identity import with_sources
+from labelstore.exchange.identity import numbered, with_sources
+from labelstore.exchange.sidecar.changed import finished, merged, same_labels
 from labelstore.exchange.sidecar.file import Sidecar
 from labelstore.exchange.sidecar.records import Records, records_of
 from labelstore.model.arrow import with_column
 from labelstore.model.tables import FAMILY, TABLES
-from labelstore.plugins import Format, Piece, Reading
+from labelstore.plugins import Format, Piece, Reading, find_format
 from labelstore.storage.parquet import conform
 
 if TYPE_CHECKING:
@@ -80,61 +81,118 @@ class Restored(Reading):
         return with_column(rows, "track_id", np.arange(rows.num_rows)) if rows.num_rows else None
 
     def annotations(self, piece: int) -> Piece:
-        """Return all labels: those restored, then the others as the source tells them."""
-        before = {name: self._sidecar.table(name) for name in FAMILY}
-        restored, left = self._matched
+        """Return all labels: those restored, those changed, then those that are new."""
+        old, new = self._before, self._after
+        restored, left, pairs = self._matched
+        rows = {name: [old[name].filter(pa.array(restored))] for name in FAMILY}
+        if pairs:
+            was, now = (pa.array(side) for side in zip(*pairs, strict=True))
+            sides = [{n: t.take(at) for n, t in side.items()}
+                     for side, at in ((old, was), (new, now))]  # fmt: skip
+            for name, table in merged(sides[0], sides[1], self._held).items():
+                rows[name].append(table)
+        for name, table in self._fresh(new, left).items():
+            rows[name].append(table)
+        found = {name: pa.concat_tables([conform(t, TABLES[name]) for t in tables])
+                 for name, tables in rows.items()}  # fmt: skip
+        notes = _anonymous(found["annotations"])
+        notes = with_column(notes, "seq", _filled(notes.column("seq")))
+        records = self._records
+        return Piece(notes, found["geometries"], records.unlisted_items,
+                     records.unlisted_categories)  # fmt: skip
+
+    def _fresh(self, rows: dict[str, pa.Table], left: NDArray[np.bool_]) -> dict[str, pa.Table]:
+        """Return labels that only the source has, as the first format states labels."""
+        found = {name: table.filter(pa.array(left)) for name, table in rows.items()}
+        notes = found["annotations"]
+        count = notes.num_rows
+        notes = with_column(notes, "seq", pa.nulls(count, pa.int64()))
+        notes = with_column(notes, "changed_in", np.zeros(count, np.int64))
+        if self._numbers:
+            ids = self._before["annotations"].column("source_id")
+            first = 1 + max(pc.max(ids).as_py() or 0, 0)
+            notes = with_column(notes, "source_id", first + np.arange(count))
+        return finished({**found, "annotations": notes}, self._held)
+
+    @cached_property
+    def _first(self) -> Format | None:
+        """Return the format in which the data set first came, None where it came in none."""
+        name = self._sidecar.dataset["format"]
+        return find_format(name) if name else None
+
+    @property
+    def _held(self) -> frozenset[str]:
+        return self._first.carries if self._first else frozenset()
+
+    @property
+    def _numbers(self) -> bool:
+        return self._first is not None and self._first.has_ids
+
+    @cached_property
+    def _before(self) -> dict[str, pa.Table]:
+        """Return the labels of the sidecar, with local numbers; of items that are gone, none."""
         tracks = self._sidecar.table("tracks").column("track_id").to_pylist()
         ids = {"item_id": self._items.ids, "category_id": self._classes.ids,
                "track_id": {track: i for i, track in enumerate(tracks)}}  # fmt: skip
+        return {name: _renumbered(self._sidecar.table(name), ids) for name in FAMILY}
+
+    @cached_property
+    def _after(self) -> dict[str, pa.Table]:
+        """Return the labels of the source, with local numbers."""
+        count = self._sidecar.table("tracks").num_rows
         places = {"item_id": self._items.places, "category_id": self._classes.places,
-                  "track_id": len(tracks)}  # fmt: skip
-        seqs = before["annotations"].column("seq")
-        after = 1 + (pc.max(seqs).as_py() or 0)
-        found = {}
-        for name in FAMILY:
-            old = _renumbered(before[name].filter(pa.array(restored)), ids)
-            new = _mapped(self._records.rows[name].filter(pa.array(left)), places)
-            if name == "annotations":
-                old = _anonymous(old)
-                old = with_column(old, "seq", _filled(old.column("seq"), after + new.num_rows))
-                new = with_column(new, "seq", after + np.arange(new.num_rows))
-            found[name] = pa.concat_tables([old, conform(new, TABLES[name])])
-        records = self._records
-        return Piece(found["annotations"], found["geometries"], records.unlisted_items,
-                     records.unlisted_categories)  # fmt: skip
+                  "track_id": count}  # fmt: skip
+        return {name: _mapped(self._records.rows[name], places) for name in FAMILY}
 
     @cached_property
     def _records(self) -> Records:
         return records_of(self._reading, self._converter)
 
     @cached_property
-    def _matched(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return which labels of the sidecar are as they were, and which of the source are not.
+    def _matched(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_], list[tuple[int, int]]]:
+        """Return labels of the sidecar as they were, those of the source that are new, and pairs.
 
         A label of several records is as it was where all of them are; one without a record, where
-        its item is still there.
+        its item is still there. Pairs are of labels that somebody changed.
         """
         there: dict[bytes, deque[int]] = defaultdict(deque)
         for at, digest in enumerate(self._records.digests):
             there[digest].append(at)
         left = np.ones(len(self._records.digests), bool)
-        items = self._sidecar.table("annotations").column("item_id").to_pylist()
-        restored = np.zeros(len(items), bool)
+        known = np.asarray(self._before["annotations"].column("item_id").is_valid())
+        restored, single = np.zeros(len(known), bool), np.zeros(len(known), bool)
         for row, digests in enumerate(self._sidecar.digests.to_pylist()):
             if digests is None:
                 continue
             taken = [there[d].popleft() for d in digests if there[d]]
             if len(taken) == len(digests):
-                restored[row] = items[row] in self._items.ids
+                restored[row] = known[row]
                 left[taken] = False
-            else:
-                for at, digest in zip(taken, digests, strict=False):
-                    there[digest].appendleft(at)
-        return restored, left
+                continue
+            single[row] = len(digests) == 1
+            for at, digest in zip(taken, digests, strict=False):
+                there[digest].appendleft(at)
+        changed, others = np.flatnonzero(single & known), np.flatnonzero(left)
+        sides = [t["annotations"].take(pa.array(at))
+                 for t, at in ((self._before, changed), (self._after, others))]  # fmt: skip
+        pairs = [(int(changed[i]), int(others[j])) for i, j in same_labels(*sides)]
+        left[[j for _, j in pairs]] = False
+        return restored, left, pairs
 
     def _counts(self) -> dict[str, int]:
-        restored, left = self._matched
-        found = {"labels-restored": int(restored.sum()), "labels-as-read": int(left.sum())}
+        restored, left, pairs = self._matched
+        told = self._sidecar.digests.to_pylist()
+        gone = sum(bool(d) for d in told) - int(restored[[bool(d) for d in told]].sum())
+        keys = self._sidecar.keys
+        items = sum(key is not None for key in keys) - sum(
+            key is not None and item in self._items.ids
+            for key, item in zip(keys, self._sidecar.table("items").column(0).to_pylist(),
+                                 strict=True)
+        )  # fmt: skip
+        found = {
+            "labels-restored": int(restored.sum()), "labels-changed": len(pairs),
+            "labels-new": int(left.sum()), "labels-gone": gone - len(pairs), "items-gone": items,
+        }  # fmt: skip
         return {code: count for code, count in found.items() if count}
 
 
@@ -150,19 +208,20 @@ class _Listing:
     def __init__(
         self, own: list[str], before: list[str | None], rows: pa.Table, kept: pa.Table
     ) -> None:
-        there = set(own)
-        stay = [key is None or key in there for key in before]
+        mine, theirs = numbered(own), numbered(before)
+        there = set(mine)
+        stay = [key[0] is None or key in there for key in theirs]
         chosen = kept.filter(pa.array(stay, pa.bool_()))
         id_column = kept.schema.names[0]
         numbers = {id_: i for i, id_ in enumerate(chosen.column(id_column).to_pylist())}
         by_key = {
-            key: i for i, key in enumerate(k for k, s in zip(before, stay, strict=True) if s)
+            key: i for i, key in enumerate(k for k, s in zip(theirs, stay, strict=True) if s)
         }
-        new = [i for i, key in enumerate(own) if key not in by_key]
+        new = [i for i, key in enumerate(mine) if key not in by_key]
         self.ids: dict[int, int] = numbers
         added = {i: len(numbers) + n for n, i in enumerate(new)}
         self.places = np.array(
-            [by_key[key] if i not in added else added[i] for i, key in enumerate(own)], np.int64
+            [by_key[key] if i not in added else added[i] for i, key in enumerate(mine)], np.int64
         )
         table = TABLES["items" if id_column == "item_id" else "categories"]
         fresh = conform(rows.take(pa.array(new, pa.int64())), table)
@@ -206,9 +265,10 @@ def _mapped(rows: pa.Table, places: Mapping[str, Any]) -> pa.Table:
     return rows
 
 
-def _filled(seqs: pa.ChunkedArray, after: int) -> pa.Array:
-    """Return places in the source; labels that had none come last."""
+def _filled(seqs: pa.ChunkedArray) -> pa.Array:
+    """Return places in the source; labels that had none come last, in their order."""
     values = seqs.combine_chunks()
     bare = np.asarray(values.is_null())
-    filled = np.where(bare, after + np.cumsum(bare), np.asarray(values.fill_null(0)))
-    return pa.array(filled)
+    after = 1 + (pc.max(values).as_py() or 0)
+    own = np.asarray(values.fill_null(0))
+    return pa.array(np.where(bare, after + np.cumsum(bare) - 1, own))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from labelstore.exchange.identity import numbered
 from labelstore.exchange.sidecar.file import sidecar_path, write_rows
 from labelstore.exchange.sidecar.records import Records, records_of
 from labelstore.model.tables import TABLES
@@ -42,23 +43,24 @@ def write_sidecar(
     reading = converter.open(target, Beside(sizes=sizes))
     found = records_of(reading, converter)
     listed = [converter.item_key(uri or "") for uri in reading.items().column("uri").to_pylist()]
-    numbers = {key: i for i, key in enumerate(listed)}
+    numbers = {key: i for i, key in enumerate(numbered(listed))}
     ids = written.items.column("item_id").to_pylist()
-    place = {item: numbers.get(key, -1) for item, key in zip(ids, keys, strict=True)}
+    place = {item: numbers.get(key, -1) for item, key in zip(ids, numbered(keys), strict=True)}
     counted = _counts(written, converter, place)
     digests = _paired(found, found.digests, pa.binary(), *counted)
     called = _paired(found, found.classes, pa.string(), *counted)
     names_ = reading.categories().column("name").to_pylist()
     classes = _class_keys(kept.categories, written, called, names_)
     said = {"written_as": converter.name, "task": converter.task}
-    known = [key if key in numbers else None for key in keys]
+    known = [key if own in numbers else None
+             for key, own in zip(keys, numbered(keys), strict=True)]  # fmt: skip
     write_rows(sidecar_path(target), said, _groups(kept, (known, classes), digests, batches))
 
 
 def _class_keys(
     categories: pa.Table, written: Writing, called: pa.ListArray, listed: list[Any]
 ) -> list[str | None]:
-    """Return what the file calls each class: by its labels, else by its own name if it has that."""
+    """Return what the file calls each class: by its labels, else its own name if it has that."""
     used = [c for rows, _ in written.annotations for c in rows.column("category_id").to_pylist()]
     found: dict[int, str] = {}
     for category, names in zip(used, called.to_pylist(), strict=True):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from math import isclose
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from labelstore.plugins.format import Told, Writing
 from labelstore.plugins.pages.page import CONTENT, Page, columns_of
-from labelstore.plugins.pages.reading import kind_of
 from labelstore.plugins.pages.writing import pages_of, read_back, text_of
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def losses(converter: PageFormat, data: Writing) -> Mapping[str, int]:
     gone = {f"changes-{c}" for names in CONTENT.values() for c in names} - {
         f"changes-{c}" for c in converter.carries
     }  # told by their column
-    told = {code: n for code, n in found.items() if n and code not in gone - {"changes-kind"}}
+    told = {code: n for code, n in found.items() if n and code not in gone}
     return {f"{converter.name}-{code}": count for code, count in told.items()}
 
 
@@ -52,16 +52,38 @@ def _differences(page: Page, back: Page) -> Counter[str]:
         found["track"] += (label.get("track") is None) != (read.get("track") is None)
         before, after = _compared(label), _compared(read)
         for name in before.keys() | after.keys():
-            found[f"changes-{name}"] += before.get(name) != after.get(name)
+            found[f"changes-{name}"] += not _alike(before.get(name), after.get(name))
     return found
 
 
 def _compared(label: Mapping[str, Any]) -> dict[str, Any]:
     columns = columns_of(label)
-    columns = {"kind": kind_of(columns), **columns}
+    if columns.get("box") is not None:
+        columns["box"] = _edges(columns["box"], columns.pop("box_form", None))
     if columns.get("is_crowd") is False:
         del columns["is_crowd"]
     return {name: _plain(value) for name, value in columns.items() if name not in STYLE}
+
+
+def _edges(box: Mapping[str, float], form: str | None) -> list[float]:
+    """Return left, top, right and bottom of a box, whatever its form."""
+    a, b, c, d = (box[f"v{i}"] for i in range(4))
+    if form == "cxcywh":
+        return [a - c / 2, b - d / 2, a + c / 2, b + d / 2]
+    return [a, b, c, d] if form == "xyxy" else [a, b, a + c, b + d]
+
+
+def _alike(before: Any, after: Any) -> bool:
+    """Say whether two values are the same, but for the last bits of sums."""
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        return all(_alike(a, b) for a, b in zip(before, after, strict=True))
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        return before.keys() == after.keys() and all(
+            _alike(v, after[k]) for k, v in before.items()
+        )
+    if isinstance(before, float) and isinstance(after, float):
+        return isclose(before, after, rel_tol=1e-12, abs_tol=1e-9)
+    return bool(before == after)
 
 
 def _plain(value: Any) -> Any:
@@ -90,13 +112,14 @@ def _names(items: list[dict[str, Any]], back: list[dict[str, Any]]) -> list[str]
     out.
     """
     frames = {b["frame_index"]: b for b in back if b.get("frame_index") is not None}
-    there = {b.get("uri") for b in back}
+    there = Counter(b.get("uri") for b in back)
     found = []
     for i, item in enumerate(items):
         if item.get("frame_index") is not None:
             read = frames.get(item["frame_index"], {})
-        elif item.get("uri") in there or len(items) != len(back):
-            read = item if item.get("uri") in there else {}
+        elif there[item.get("uri")] or len(items) != len(back):
+            read = item if there[item.get("uri")] else {}
+            there[item.get("uri")] -= bool(read)
         else:
             read = back[i]
         found.append(read.get("uri") or "")

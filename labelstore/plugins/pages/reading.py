@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
@@ -28,6 +29,8 @@ PIECE = 1_000
 LABELS = 28
 """Bits of a place in the source that count labels of a file; the others count files."""
 SHOWN_FAULTS = 20
+UNREADABLE = (AttributeError, KeyError, IndexError, OverflowError, RecursionError, TypeError)
+"""What a converter runs into where a file has other things in places than it looks for."""
 
 
 class PageReading(Reading):
@@ -70,11 +73,14 @@ class PageReading(Reading):
             try:
                 text = data.decode("utf-8")
                 known = replace(self._beside, files=self._companions(file))
-                page = self._converter.parse(text, path, known)
+                page = self._converter.parse(text.removeprefix("\ufeff"), path, known)
             except UnicodeDecodeError as error:
                 faults.append(f"{path}, byte {error.start}: is no UTF-8")
             except ValueError as error:
                 faults += [f"{path}, {said}" for said in error.args]
+            except UNREADABLE as error:
+                said = f"{type(error).__name__}: {error}"
+                faults.append(f"{path}: is not as {self._converter.name} has it ({said})")
             else:
                 self._take(page)
                 same = self._converter.render(page) == text
@@ -102,11 +108,21 @@ class PageReading(Reading):
     @property
     def dataset(self) -> dict[str, Any]:
         """Return the fields of the `datasets` row; the digest is of all files together."""
+        texts = zip(self._paths, self._pages, self._texts, strict=True)
+        kept = [
+            {"path": p, "head": page.head, "text": t} for p, page, t in texts if not page.items
+        ]
+        bare = {"bare": kept} if kept else {}
         file = {
             "path": self._source.name, "sha256": self._digest.hexdigest(), "size": self._size,
             "newline": "lf", "final_newline": True, "bom": False, "json_style": None,
         }  # fmt: skip
-        return {"info": None, "licenses": None, "files": [file], "leftovers": '{"pages":true}'}
+        return {
+            "info": None,
+            "licenses": None,
+            "files": [file],
+            "leftovers": _json({"pages": True, **bare}),
+        }
 
     def items(self) -> pa.Table:
         """Return the items, in the order of the files."""
@@ -124,7 +140,7 @@ class PageReading(Reading):
                     "empty_file", **item, "item_id": len(rows), "sources": [source],
                     "parent_id": None if parent is None else base + parent, "row_hash": 0,
                 })  # fmt: skip
-        return pa.Table.from_pylist(rows, schema=TABLES["items"].schema)
+        return self._table("items", rows)
 
     def categories(self) -> pa.Table:
         """Return the classes: as they are listed, then as labels use them."""
@@ -148,6 +164,27 @@ class PageReading(Reading):
             })  # fmt: skip
         return pa.Table.from_pylist(rows, schema=TABLES["tracks"].schema) if rows else None
 
+    def _table(self, name: str, rows: list[dict[str, Any]]) -> pa.Table:
+        """Return rows as a table.
+
+        Raises:
+            FormatError: values are beyond what columns can hold.
+        """
+        schema = TABLES[name].schema
+        try:
+            return pa.Table.from_pylist(rows, schema=schema)
+        except (OverflowError, pa.ArrowException) as error:
+            said = str(error).split(chr(10))[0]
+            for row in rows:
+                try:
+                    pa.Table.from_pylist([row], schema=schema)
+                except (OverflowError, pa.ArrowException):
+                    at = bisect(self._bases(), row["item_id"]) - 1
+                    said = f"{list(self._paths)[at]}: a number is beyond any column ({error})"
+                    break
+            code = f"{self._converter.name}-page"
+            raise FormatError(str(self._source), [said], code=code) from error
+
     def _bases(self) -> list[int]:
         """Return the number of each file's first item."""
         sizes = [len(page.items) for page in self._pages]
@@ -170,7 +207,7 @@ class PageReading(Reading):
                     "category_id": None if name is None else self._classes[name],
                     "track_id": None if track is None else tracks[at, track], "geometry_hash": 0,
                 })  # fmt: skip
-        tables = {n: pa.Table.from_pylist(rows, schema=TABLES[n].schema) for n in FAMILY}
+        tables = {n: self._table(n, rows) for n in FAMILY}
         boxes = covering_boxes(tables["geometries"])
         for i, name in enumerate(COLUMNS):
             values = pa.array(boxes[:, i], from_pandas=True)

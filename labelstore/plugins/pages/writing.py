@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -47,16 +47,21 @@ def pages_of(converter: PageFormat, data: Writing) -> dict[str, Filed]:
     Raises:
         InvalidInput: images would share a file.
     """
-    native = bool(json.loads(data.dataset["leftovers"] or "{}").get("pages"))
+    kept = json.loads(data.dataset["leftovers"] or "{}")
+    native = bool(kept.get("pages"))
     names = _names(data.categories)
-    found: dict[str, Filed] = {}
+    classes = list(names.values())
+    found = {said["path"]: Filed(Page(head=said["head"], classes=classes), said["path"],
+                                 said["text"]) for said in kept.get("bare", [])}  # fmt: skip
+    if converter.one_file and not native:
+        found[""] = Filed(Page(classes=classes))
     places: dict[int, tuple[str, int]] = {}
     for item in data.items.to_pylist(maps_as_pydicts="strict"):
         path, said = _page(converter, item, native=native)
         if path in found and not native and not (converter.one_file or converter.shared):
             shared = f"{path}: {item['uri']} and another item would share this file"
             raise InvalidInput(shared, code=f"{converter.name}-shared")
-        filed = found.setdefault(path, Filed(Page(classes=list(names.values())), path))
+        filed = found.setdefault(path, Filed(Page(classes=classes), path))
         if said:
             filed.page.head, filed.text = said["head"], said["text"]
         places[item["item_id"]] = path, len(filed.items)
@@ -71,7 +76,7 @@ def pages_of(converter: PageFormat, data: Writing) -> dict[str, Filed]:
             label = label_of(row, shape)
             label |= {"item": at, "category": names.get(row["category_id"])}
             label |= {"track": tracks[row["track_id"]]} if row["track_id"] is not None else {}
-            if converter.holds(label):
+            if converter.holds(label) or (native and label.get("leftovers")):
                 found[path].page.labels.append(label)
                 found[path].rows.append(count)
             count += 1
@@ -93,7 +98,19 @@ def _page(
         return str(kept["path"]), kept
     if kept is not None:
         return str(kept), None
-    return ("" if converter.one_file else converter.path_of(item)), None
+    return ("" if converter.one_file else inside(converter.path_of(item), converter)), None
+
+
+def inside(path: str, converter: PageFormat) -> str:
+    """Return a path that stays below its folder.
+
+    Raises:
+        InvalidInput: nothing of it is left.
+    """
+    parts = [p for p in path.replace("\\", "/").split("/") if p not in ("", ".", "..")]
+    if not parts or not PurePosixPath(parts[-1]).stem:
+        raise InvalidInput(f"{path!r} is no path of a file", code=f"{converter.name}-path")
+    return "/".join(parts)
 
 
 def _number_parents(
@@ -132,7 +149,9 @@ def text_of(converter: PageFormat, filed: Filed) -> tuple[str, bool]:
         return text, False
     try:
         near = Beside(files=converter.companions_of(filed.page), sizes=sizes_of(filed.page))
-        before = converter.render(converter.parse(filed.text, filed.path, near))
+        before = converter.render(
+            converter.parse(filed.text.removeprefix("\ufeff"), filed.path, near)
+        )
     except ValueError:
         return text, True
     return (filed.text, False) if before == text else (text, True)
@@ -155,6 +174,9 @@ def write(converter: PageFormat, data: Writing, target: Path) -> Iterator[int]:
             place.write_text(text_of(converter, filed)[0], encoding="utf-8", newline="")
             for name, text in converter.companions_of(filed.page).items():
                 near = Path(os.path.normpath(place.parent / name))
+                if not near.is_relative_to(aside):
+                    raise InvalidInput(f"{name} of {path} would stand outside the target",
+                                       code=f"{converter.name}-path")  # fmt: skip
                 near.parent.mkdir(parents=True, exist_ok=True)
                 near.write_text(text, encoding="utf-8", newline="")
             count += len(filed.page.labels)

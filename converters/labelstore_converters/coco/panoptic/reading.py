@@ -153,6 +153,8 @@ def _record_faults(record: Any) -> list[str]:
         faults.append(", image_id: must be a plain value")
     if "file_name" in record and not isinstance(record["file_name"], str):
         faults.append(", file_name: must be text")
+    elif {"..", ""} & {*str(record.get("file_name", "x")).replace("\\", "/").split("/")}:
+        faults.append(", file_name: must be a path below the folder of PNGs")
     if not isinstance(segments, list):
         return [*faults, ", segments_info: must be a list"]
     for i, segment in enumerate(segments):

@@ -26,6 +26,9 @@ def write(data: Writing, target: Path) -> Iterator[int]:
     """Write a file and a folder of PNGs beside it, yielding the number of annotations so far."""
     target = target_file(target)
     folder = target.with_suffix("")
+    if folder == target:
+        said = f"{target}: needs a suffix, such as .json; the PNGs take the name without it"
+        raise InvalidInput(said, code="target-kind")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InvalidInput(f"{folder}: is in the way of the PNGs", code="target-kind")
     described = json.loads(data.dataset["leftovers"] or "{}")

@@ -1,0 +1,103 @@
+"""Labels that somebody changed in an exported file: which ones they were, and what is left.
+
+A label of the source that is not as it was, and one of the sidecar on the same item that the
+source no longer has, are the same where their covering boxes share half of their union or more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from labelstore.exchange.completing import completed
+from labelstore.geometry.boxes import iou
+from labelstore.geometry.covering import COLUMNS
+from labelstore.model.arrow import with_column
+from labelstore.model.tables import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from numpy.typing import NDArray
+
+    Ids = NDArray[np.int64]
+    Boxes = NDArray[np.float64]
+
+SAME = 0.5
+"""Least intersection over union of a label and what it was."""
+STILL = 1e-6
+"""Units by which edges differ at most where a label did not move."""
+BY_HAND = 0
+"""Stands for the activity of rows that are to be completed."""
+
+
+def same_labels(before: pa.Table, after: pa.Table) -> list[tuple[int, int]]:
+    """Return pairs of rows, of `before` and of `after`, that are one label.
+
+    Args:
+        before: annotations of the sidecar that the source no longer has, with local numbers.
+        after: annotations of the source that are not as they were, with the same numbers.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    items = [np.asarray(rows.column("item_id")) for rows in (before, after)]
+    boxes = [_boxes(before), _boxes(after)]
+    found: list[tuple[int, int]] = []
+    for item in np.intersect1d(items[0], items[1]).tolist():
+        own, other = (np.flatnonzero(column == item) for column in items)
+        a, b = np.repeat(own, len(other)), np.tile(other, len(own))
+        score = np.nan_to_num(iou(boxes[0][a], boxes[1][b])).reshape(len(own), len(other))
+        score[score < SAME] = 0
+        for i, j in zip(*linear_sum_assignment(score, maximize=True), strict=True):
+            if score[i, j]:
+                found.append((int(own[i]), int(other[j])))
+    return found
+
+
+def _boxes(rows: pa.Table) -> Boxes:
+    columns = [rows.column(n).fill_null(np.nan) for n in COLUMNS]
+    return np.stack([np.asarray(c, np.float64) for c in columns], axis=1)
+
+
+def merged(
+    before: dict[str, pa.Table], after: dict[str, pa.Table], held: Collection[str]
+) -> dict[str, pa.Table]:
+    """Return labels as they were, with class and shape of the source where these differ.
+
+    Args:
+        before: rows of both families, of the sidecar.
+        after: the same labels' rows, of the source.
+        held: columns that the format has in which they came first.
+    """
+    old, new = before["annotations"], after["annotations"]
+    moved = np.abs(_boxes(old) - _boxes(new)).max(axis=1) > STILL
+    notes = _with(old, new, ["category_id"], np.ones(len(moved)))
+    notes = _with(notes, new, ["kind", *COLUMNS, "number_style"], moved)
+    notes = with_column(notes, "changed_in", np.where(moved, BY_HAND, BY_HAND + 1))
+    columns = TABLES["geometries"].columns("content")
+    keys = {"layer", "item_id", "annotation_id"}
+    shapes = _with(before["geometries"], after["geometries"],
+                   [c for c in columns if c not in keys], moved)  # fmt: skip
+    return finished({"annotations": notes, "geometries": shapes}, held)
+
+
+def finished(rows: dict[str, pa.Table], held: Collection[str]) -> dict[str, pa.Table]:
+    """Return labels of another format with box, area and crowd flag, where theirs states them."""
+    edits = pa.array([BY_HAND], pa.int64())
+    notes, shapes, _ = completed(rows["annotations"], rows["geometries"], edits, held)
+    return {"annotations": notes, "geometries": shapes}
+
+
+def _with(rows: pa.Table, other: pa.Table, columns: list[str], where: Any) -> pa.Table:
+    """Return rows with some columns of others, in some places; styles of numbers go there."""
+    chosen = np.asarray(where, bool)
+    at = np.where(chosen, len(chosen) + np.arange(len(chosen)), np.arange(len(chosen)))
+    for name in columns:
+        pair = [rows.column(name).combine_chunks(), other.column(name).combine_chunks()]
+        if name == "number_style":
+            pair[1] = pa.nulls(len(chosen), pair[0].type)
+        both = pa.concat_arrays([pair[0], pair[1].cast(pair[0].type)])
+        rows = with_column(rows, name, both.take(pa.array(at)))
+    return rows

@@ -1,0 +1,193 @@
+"""Odd, broken and hostile files: refused with their place, or back as they were."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labelstore.errors import InvalidInput, LossRefused
+from labelstore.store import Store, init_store
+
+VOC = "<annotation><filename>a.jpg</filename><object>{}<bndbox>{}</bndbox></object></annotation>"
+BOX = "<xmin>1</xmin><ymin>2</ymin><xmax>3</xmax><ymax>4</ymax>"
+FILLED = "DontCare -1 -1 -10.0 -1 -1 -1 -1 -1 -1 -1 -1000 -1000 -1000 -10 0.5\n"
+HEADER = "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax\n"
+
+
+def shape(**members: Any) -> str:
+    """Return a LabelMe file of one shape."""
+    own = {"label": "car", "points": [[1, 2], [3, 4], [5, 1]], "shape_type": "polygon"}
+    head = {"imagePath": "a.jpg", "imageHeight": 9, "imageWidth": 9}
+    return json.dumps({"shapes": [{**own, **members}], **head}, indent=2)
+
+
+def result(**members: Any) -> str:
+    """Return a Label Studio file of one result."""
+    value = {"x": 1, "y": 2, "width": 3, "height": 4, "rectanglelabels": ["car"]}
+    own = {"type": "rectanglelabels", "value": value, "original_width": 9, "original_height": 9}
+    task = {"id": 1, "data": {"image": "a.jpg"}, "annotations": [{"result": [{**own, **members}]}]}
+    return json.dumps([task])
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return init_store(tmp_path / "store")
+
+
+def made(folder: Path, files: Mapping[str, str]) -> Path:
+    """Write files, and return the folder, or the one file that there is."""
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, newline="")
+    return folder if len(files) > 1 or "/" in next(iter(files)) else folder / next(iter(files))
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "text"),
+    [
+        ("voc", "a/a.xml", VOC.format("<name></name>", BOX)),
+        ("voc", "a/a.xml", VOC.format("", BOX)),
+        ("voc", "a/a.xml", "\ufeff" + VOC.format("<name>Ä &amp; b</name><x y='1'/>", BOX)),
+        ("open-images", "a.csv", HEADER + "a.jpg,,,1,0,1,0,1\n"),
+        ("open-images", "a.csv", HEADER),
+        ("labelme", "a/a.json", shape(label="")),
+        ("labelme", "a/a.json", shape(points=[[1, 2], [3, 4]])),
+        ("labelme", "a/a.json", shape(flags={"x": True}, group_id=7)),
+        ("label-studio", "a.json", "[]"),
+        ("label-studio", "a.json", result(score=0.25)),
+        ("cvat", "a.xml", "<annotations></annotations>"),
+        ("kitti", "label_2/a.txt", FILLED),
+        ("mot", "s/gt/gt.txt", "1,-1,10,20,30,40,-1,-1,-1,-1\n"),
+        ("mot", "s/gt/gt.txt", "1,1,10,20,30,40,0.5\n2,1,10,20,30,40,0.5,1.5,2.5,-3\n"),
+        ("dota", "labelTxt/a.txt", "gsd:0.1\n1 2 3 2 3 4 1 4 car 0\n\n1 2 3 2 3 4 1 4 b 2\n\n"),
+    ],
+)
+def test_odd_files_come_back(
+    store: Store, tmp_path: Path, name: str, path: str, text: str
+) -> None:
+    source = made(tmp_path / "in", {path: text})
+    store.import_from(name, source, message="in", commit=True)
+    target = tmp_path / "out"
+    store.export_to(name, target)
+    written = target / Path(path) if target.is_dir() else target
+    if source.is_dir() and not written.exists():
+        written = next(p for p in target.rglob("*") if p.is_file())
+    assert written.read_bytes() == text.encode()
+    assert not store.import_from(name, source, mode="update").changed
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "text", "told"),
+    [
+        ("voc", "a.xml", VOC.format("<name>a</name>", BOX).replace("1", "1" * 400), "finite"),
+        ("voc", "a.xml", f"<annotation><size><width>{10**20}</width><height>9</height></size>"
+                         "<filename>a</filename></annotation>", "beyond any column"),
+        ("voc", "a.xml", "<annotation>" * 1 + "<a>" * 5000 + "</a>" * 5000 + "</annotation>",
+         "RecursionError"),
+        ("labelme", "a.json", shape().replace("5", "1e999"), "1e999"),
+        ("labelme", "a.json", shape(shape_type="mask", points=[[1, 2], [3, 4]]), "'mask'"),
+        ("labelme", "a.json", shape(label="\ud800"), "surrogates"),
+        ("label-studio", "a.json", result(score=0.5).replace("0.5", "NaN"), "NaN is no JSON"),
+        ("label-studio", "a.json", "[" * 5000, "nested too deeply"),
+        ("label-studio", "a.json", '[{"annotations": [5]}]', "is not as label-studio has it"),
+        ("cvat", "a.xml", '<annotations><track id="5"><box frame="x" xtl="1" ytl="1" xbr="2" '
+                          'ybr="2"/></track></annotations>', "frame: 'x'"),
+        ("cvat", "a.xml", '<annotations><image name="a"><mask rle="foo" left="0" top="0" '
+                          'width="1" height="1" label="x"/></image></annotations>', "rle: must"),
+        ("mot", "s/gt/gt.txt", "1,1.5,2,3,4,5,1\n9999999,1,2,3,4,5,1\n", "is no track"),
+        ("kitti-tracking", "label_02/0.txt", "-1 1 " + FILLED, "is no frame"),
+        ("kitti-tracking", "label_02/0.txt", "1 1e30 " + FILLED, "is no track"),
+        ("kitti-tracklets", "tracklet_labels.xml",
+         "<boost_serialization><tracklets><item><first_frame>99999999999999999999</first_frame>"
+         "<h>1</h><w>1</w><l>1</l></item></tracklets></boost_serialization>", "is no frame"),
+        ("open-images", "a.bbox.csv", HEADER + "a" * 200_000 + ",,b,1,0,1,0,1\n", "field larger"),
+    ],
+)  # fmt: skip
+def test_broken_files_are_refused(
+    store: Store, tmp_path: Path, name: str, path: str, text: str, told: str
+) -> None:
+    (tmp_path / "in" / path).parent.mkdir(parents=True)
+    (tmp_path / "in" / path).write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(InvalidInput, match=re.escape(told)):
+        store.import_from(name, tmp_path / "in")
+    assert store.staged() is None
+
+
+@pytest.mark.parametrize("target", ["voc", "dota", "labelme", "kitti", "yolo", "darknet"])
+def test_no_export_leaves_its_target(store: Store, tmp_path: Path, target: str) -> None:
+    outside = tmp_path / "x"
+    outside.mkdir()
+    for suffix in ("xml", "json", "txt"):
+        (outside / f"a.{suffix}").write_text("precious")
+    source = made(tmp_path / "in", {
+        "a.json": shape().replace("a.jpg", "..\\\\..\\\\x\\\\a.jpg"), "b.json": shape(),
+    })  # fmt: skip
+    store.import_from("labelme", source, message="in", commit=True)
+    store.export_to(target, tmp_path / "out", allow_loss=["all"])
+    assert {p.read_text() for p in outside.iterdir()} == {"precious"}
+    assert len(list(outside.iterdir())) == 3
+    assert any(p.is_file() for p in (tmp_path / "out").rglob("*"))
+
+
+def two_images_of_one_name(folder: Path) -> Path:
+    images = [{"id": i, "file_name": "a.jpg", "width": w, "height": 50}
+              for i, w in ((1, 100), (2, 50))]  # fmt: skip
+    boxes = [{"id": i, "image_id": i, "category_id": 1, "bbox": [i, i, 5, 5], "area": 25,
+              "iscrowd": 0} for i in (1, 2)]  # fmt: skip
+    classes = [{"id": 1, "name": "car"}]
+    folder.mkdir()
+    text = json.dumps({"images": images, "annotations": boxes, "categories": classes})
+    (folder / "in.json").write_text(text)
+    return folder / "in.json"
+
+
+@pytest.mark.parametrize("through", ["cvat", "label-studio"])
+def test_images_of_one_name_keep_their_labels(store: Store, tmp_path: Path, through: str) -> None:
+    source = two_images_of_one_name(tmp_path / "in")
+    store.import_from("coco", source, message="in", commit=True)
+    store.export_to(through, tmp_path / "mid", allow_loss=["all"])
+    back = init_store(tmp_path / "back")
+    back.import_from(through, tmp_path / "mid", message="in", commit=True)
+    back.export_to("coco", tmp_path / "out.json")
+    assert (tmp_path / "out.json").read_bytes() == source.read_bytes()
+
+
+def test_images_that_would_become_one_are_told(store: Store, tmp_path: Path) -> None:
+    source = two_images_of_one_name(tmp_path / "in")
+    store.import_from("coco", source, message="in", commit=True)
+    with pytest.raises(LossRefused, match=r"open-images-drops-items\.uri"):
+        store.export_to("open-images", tmp_path / "out")
+
+
+def test_a_renamed_class_that_a_format_cannot_write_is_told(store: Store, tmp_path: Path) -> None:
+    source = made(tmp_path / "in", {"labelTxt/a.txt": "1 2 3 2 3 4 1 4 car 0\n"})
+    store.import_from("dota", source, message="in", commit=True)
+    (tmp_path / "classes.yaml").write_text("classes:\n  - name: big car\n    was: car\n")
+    store.apply_ontology(tmp_path / "classes.yaml")
+    with pytest.raises(LossRefused, match="dota-left-out"):
+        store.export_to("dota", tmp_path / "out")
+
+
+def test_a_renamed_class_of_a_sequence_gets_a_number(store: Store, tmp_path: Path) -> None:
+    source = made(tmp_path / "in", {"s/gt/gt.txt": "1,1,10,20,30,40,1,1,0.5\n"})
+    store.import_from("mot", source, message="in", commit=True)
+    (tmp_path / "classes.yaml").write_text("classes:\n  - name: dog\n    was: pedestrian\n")
+    store.apply_ontology(tmp_path / "classes.yaml")
+    store.export_to("mot", tmp_path / "out", allow_loss=["all"])
+    names = (tmp_path / "out/s/gt/labels.txt").read_text().splitlines()
+    number = int((tmp_path / "out/s/gt/gt.txt").read_text().split(",")[7])
+    assert names[number - 1] == "dog"
+
+
+def test_class_names_that_are_no_line_are_told(store: Store, tmp_path: Path) -> None:
+    source = two_images_of_one_name(tmp_path / "in")
+    text = source.read_text().replace('"a.jpg"', '"b.jpg"', 1).replace('"car"', '"a\\nb"')
+    source.write_text(text)
+    store.import_from("coco", source, message="in", commit=True)
+    with pytest.raises(LossRefused, match="darknet-class-misread"):
+        store.export_to("darknet", tmp_path / "out")

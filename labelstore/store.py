@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -96,10 +96,12 @@ class Store:
         images: str | Path | None = None,
         sizes: str | Path | None = None,
         sidecar: bool = True,
+        on_error: Literal["stop", "skip"] = "stop",
         progress: Progress | None = None,
     ) -> ImportReport:
         """Read a file or folder of some format into the stage; with `commit` publish that."""
-        known = beside(Path(images) if images else None, Path(sizes) if sizes else None)
+        folder, file = Path(images) if images else None, Path(sizes) if sizes else None
+        known = beside(folder, file, skip=on_error == "skip")
         return import_from(
             self.workspace,
             format_name,

@@ -83,6 +83,11 @@ def import_(
     images: Images = None,
     sizes: Sizes = None,
     sidecar: Sidecar = True,
+    on_error: Annotated[
+        Literal["stop", "skip"],
+        typer.Option(help="stop: refuse a source with faults. skip: leave out what is faulty, say "
+                     "how much, and exit with 1."),
+    ] = "stop",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and compare only.")] = False,
     store: StoreDir = HERE,
     json: Json = False,
@@ -109,13 +114,13 @@ def import_(
         report = opened_store.import_from(
             format, source, layer=layer, mode=mode, by=by, dataset=dataset, message=message,
             dry_run=dry_run, commit=message is not None, tag=tag, task=task, images=images,
-            sizes=sizes, sidecar=sidecar, progress=advance,
+            sizes=sizes, sidecar=sidecar, on_error=on_error, progress=advance,
         )  # fmt: skip
     warn(format, report.notices, quiet)
     commit = report.commit
     if json:
         emit_json("import", {**report.__dict__, "tag": tag if commit else None})
-        return
+        raise typer.Exit(1 if report.skipped else 0)
     verb = "would change" if dry_run else "staged"
     if not report.changed:
         typer.echo(f"{report.dataset}: no row differs; nothing to store")
@@ -130,6 +135,8 @@ def import_(
         typer.echo(f"committed {tag or commit[:12]}")
     elif tag and not dry_run:
         notice(f"no tag {tag} was made; `labelstore tag {tag}` names the current version")
+        raise typer.Exit(1)
+    if report.skipped:
         raise typer.Exit(1)
 
 

@@ -23,7 +23,7 @@ from labelstore.exchange.opening import Opened, opened
 from labelstore.exchange.reconcile import added, reconciled
 from labelstore.exchange.spill import Numbering, Spill, spill
 from labelstore.model.tables import TABLES
-from labelstore.plugins import NOTHING, Beside
+from labelstore.plugins import NOTHING, SKIPPED, Beside
 from labelstore.versions.publish import publish_stage
 from labelstore.versions.stage import Draft, additions, drafting
 from labelstore.versions.workspace import Workspace
@@ -64,6 +64,11 @@ class ImportReport:
     """What changed, in a line; for `update` and `replace`."""
     commit: str | None = None
     """The commit that published it."""
+
+    @property
+    def skipped(self) -> int:
+        """Return how many lines, labels or files break the format and are left out."""
+        return sum(self.notices.get(code, 0) for code in SKIPPED)
 
 
 @without_collector()

@@ -18,8 +18,8 @@ SHOWN_FAULTS = 20
 Size = tuple[int, int]
 
 
-def beside(images: Path | None, sizes: Path | None) -> Beside:
-    """Return what people say of a source's images.
+def beside(images: Path | None, sizes: Path | None, *, skip: bool = False) -> Beside:
+    """Return what people say of a source's images, and of its faults.
 
     Raises:
         NotFound: a file or folder is not there.
@@ -27,7 +27,7 @@ def beside(images: Path | None, sizes: Path | None) -> Beside:
     """
     if images is not None and not images.is_dir():
         raise NotFound(f"{images}: no such folder", code="images-missing")
-    return Beside(images, read_sizes(sizes) if sizes else {})
+    return Beside(images, read_sizes(sizes) if sizes else {}, skip=skip)
 
 
 def read_sizes(path: Path) -> dict[str, Size]:

@@ -12,11 +12,12 @@ from importlib.metadata import entry_points
 from labelstore.errors import InvalidInput, NotFound
 from labelstore.plugins.files import beginning, source_file, target_file, target_folder
 from labelstore.plugins.format import Format, Told, Writing
-from labelstore.plugins.reading import NOTHING, Beside, Piece, Reading
+from labelstore.plugins.reading import NOTHING, SKIPPED, Beside, Piece, Reading
 
 __all__ = [
     "GROUP",
     "NOTHING",
+    "SKIPPED",
     "Beside",
     "Format",
     "Piece",

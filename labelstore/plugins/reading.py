@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Value = TypeVar("Value")
+SKIPPED = ("lines-skipped", "labels-skipped", "files-skipped")
+"""Codes of notices that count what was faulty and is left out."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,13 @@ class Beside:
         images: folder in which the media are looked for; else beside the labels.
         sizes: width and height of images, as stored, by their URI.
         files: text of companions of the file at hand, by their names.
+        skip: whether faulty labels are left out and counted (`SKIPPED`), instead of refused.
     """
 
     images: Path | None = None
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    skip: bool = False
 
     def size(self, uri: str) -> tuple[int, int] | None:
         """Return the size of an image by its URI or the end of it, with or without suffix."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Run
 
 from labelstore.errors import InvalidInput, LossRefused
 from labelstore.store import Store, init_store
@@ -116,6 +117,36 @@ def test_broken_files_are_refused(
     with pytest.raises(InvalidInput, match=re.escape(told)):
         store.import_from(name, tmp_path / "in")
     assert store.staged() is None
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "told", "left"),
+    [
+        ("kitti", {"label_2/a.txt": FILLED + "Car 1\n" + FILLED}, {"lines-skipped": 1}, 2),
+        ("voc", {"a/a.xml": VOC.format("", BOX), "a/b.xml": "<annotation>"},
+         {"files-skipped": 1}, 1),
+        ("darknet", {"o.names": "car\n", "train.txt": "a.jpg\n",
+                     "a.txt": "0 1 2\n0 0.5 0.5 0.1 0.1\n0 x 1 1 1\n"}, {"lines-skipped": 2}, 1),
+        ("coco", {"a.json": json.dumps({
+            "images": [{"id": 1}], "categories": [],
+            "annotations": [{"id": 1}, {"id": 2, "image_id": 1}, 5],
+        })}, {"labels-skipped": 2}, 1),
+    ],
+)  # fmt: skip
+def test_faults_can_be_skipped_and_are_counted(
+    cli: Run, tmp_path: Path, name: str, files: dict[str, str], told: dict[str, int], left: int
+) -> None:
+    source = made(tmp_path / "in", files)
+    folder = tmp_path / "store"
+    store = init_store(folder)
+    stopped = cli("import", name, str(source), "--store", str(folder))
+    assert stopped.returncode == 2
+    assert store.staged() is None
+    done = cli("import", name, str(source), "--store", str(folder), "--on-error", "skip", "--json")
+    assert done.returncode == 1, done.stderr
+    notices = json.loads(done.stdout)["notices"]
+    assert {code: n for code, n in notices.items() if code in told} == told
+    assert store.query("SELECT * FROM annotations").num_rows == left
 
 
 @pytest.mark.parametrize("target", ["voc", "dota", "labelme", "kitti", "yolo", "darknet"])

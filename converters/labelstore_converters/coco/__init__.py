@@ -76,7 +76,7 @@ class Coco(Format):
         """Return a COCO file, opened; its text is mapped, not loaded."""
         from labelstore_converters.coco.reading import CocoReading
 
-        return CocoReading(source)
+        return CocoReading(source, skip=beside.skip)
 
     def write(self, data: Writing, target: Path) -> Iterator[int]:
         """Write a COCO file, yielding the number of annotations written so far."""

@@ -31,7 +31,8 @@ SHOWN_FAULTS = 20
 class CocoReading(Reading):
     """A COCO file, opened; see `labelstore.plugins.Reading`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, skip: bool = False) -> None:
+        self._skip = skip
         self._document = Document(path)
         self._images = self._objects("images")
         self._categories = self._objects("categories")
@@ -115,6 +116,9 @@ class CocoReading(Reading):
         for raw, seq in zip(raws, seqs.tolist(), strict=True):
             found = self._document.parse(raw, Any, f"annotations[{seq}]")
             fault = _annotation_fault(found)
+            if fault and self._skip:
+                rows.notices["labels-skipped"] = rows.notices.get("labels-skipped", 0) + 1
+                continue
             if fault:
                 faults.append(f"annotations[{seq}]{fault}")
                 continue

@@ -62,7 +62,7 @@ class Kitti(Format):
 
         documents, notices = object_documents(source, beside)
         kept = {"labels": label_folders(source, LABELS)}
-        return LinedReading(source, documents, self._layout(), kept, notices)
+        return LinedReading(source, documents, self._layout(), kept, notices, skip=beside.skip)
 
     def write(self, data: Writing, target: Path) -> Iterator[int]:
         """Write a folder, yielding the number of annotations written so far."""
@@ -128,7 +128,7 @@ class KittiTracking(Kitti):
         from labelstore_converters.lined.reading import LinedReading
 
         documents, kept, notices = sequence_documents(source, beside)
-        return LinedReading(source, documents, self._layout(), kept, notices)
+        return LinedReading(source, documents, self._layout(), kept, notices, skip=beside.skip)
 
     def _layout(self) -> KittiLayout:
         from labelstore_converters.kitti.columns import KittiLayout

@@ -49,6 +49,7 @@ class LinedReading(Reading):
         layout: what their lines are.
         kept: what else the data set says.
         notices: what is unusual, by code.
+        skip: whether faulty lines are left out.
     """
 
     def __init__(
@@ -58,7 +59,10 @@ class LinedReading(Reading):
         layout: Layout,
         kept: Mapping[str, Any],
         notices: Mapping[str, int],
+        *,
+        skip: bool = False,
     ) -> None:
+        self._skip = skip
         self._source, self._documents, self._layout = source, documents, layout
         self._kept = kept
         self.notices = {code: count for code, count in notices.items() if count}
@@ -105,6 +109,13 @@ class LinedReading(Reading):
                 texts.append((at, text))
         lines = split_lines(texts, self._layout.separator)
         cells, sources = self._layout.cells(lines)
+        faulty = {row for row, _ in self._layout.faults(lines, cells)} if self._skip else set()
+        if faulty:
+            lines = lines.where(~np.isin(np.arange(len(lines)), list(faulty)))
+            cells, sources = self._layout.cells(lines)
+            if scanning:
+                before = self.notices.get("lines-skipped", 0)
+                self.notices = {**self.notices, "lines-skipped": before + len(faulty)}
         found = _Parsed(lines, cells, sources, self._layout.fields(cells))
         if self.pieces <= KEPT_PIECES:
             self._parsed[piece] = found

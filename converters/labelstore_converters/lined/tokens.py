@@ -49,6 +49,14 @@ class Lines:
         """Return how many tokens each line has, shape (n,)."""
         return np.diff(self.starts)
 
+    def where(self, kept: Mask) -> Lines:
+        """Return some of the lines; kept of shape (n,)."""
+        tokens = np.repeat(kept, self.counts)
+        starts = np.concatenate([[0], np.cumsum(self.counts[kept])]).astype(np.int64)
+        texts = self.texts.filter(pa.array(kept))
+        inner = self.tokens.filter(pa.array(tokens))
+        return Lines(self.files[kept], self.places[kept], texts, inner, starts)
+
     def column(self, at: int) -> pa.StringArray:
         """Return one token of each line, from the left or, where negative, from the right."""
         return self.tokens.take(pa.array((self.starts[1:] if at < 0 else self.starts[:-1]) + at))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from labelstore_converters.numerals import numbers
-from labelstore_converters.yolo.numbertext import Floats, Ints
+from labelstore_converters.yolo.numbertext import Floats, Ints, Mask
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,17 @@ class Lines:
     def classes(self) -> Floats:
         """Return the first number of each line, shape (n,)."""
         return self.values[self.starts[:-1]]
+
+    def where(self, kept: Mask) -> Lines:
+        """Return some of the lines; kept of shape (n,)."""
+        counts = np.diff(self.starts)
+        inner = np.repeat(kept, counts)
+        starts = np.concatenate([[0], np.cumsum(counts[kept])]).astype(np.int64)
+        texts = [text for text, own in zip(self.texts, kept.tolist(), strict=True) if own]
+        tokens = [token for token, own in zip(self.tokens, inner.tolist(), strict=True) if own]
+        return Lines(
+            self.files[kept], self.places[kept], texts, tokens, starts, self.values[inner]
+        )
 
     def block(self, rows: Ints, count: int) -> Floats:
         """Return the numbers after the class, of lines that have so many; shape (k, count)."""

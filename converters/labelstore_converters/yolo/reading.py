@@ -17,7 +17,7 @@ from labelstore.plugins import NOTHING, Beside, Piece, Reading
 from labelstore_converters.columns import batch, json_text
 from labelstore_converters.lined.filetext import is_ended, text_style
 from labelstore_converters.yolo.layout import Layout, Listed, bare_path, sizes, text_of, turned
-from labelstore_converters.yolo.lines import split_lines
+from labelstore_converters.yolo.lines import Lines, split_lines
 from labelstore_converters.yolo.numbertext import Floats
 from labelstore_converters.yolo.rows import LabelRows
 
@@ -41,7 +41,7 @@ class YoloReading(Reading):
     def __init__(
         self, source: Path, layout: Layout, task: str | None, beside: Beside = NOTHING
     ) -> None:
-        self._layout = layout
+        self._layout, self._skip = layout, beside.skip
         self._path = source
         self._task = task or self._layout.description.task
         self.pieces = -(-len(self._layout.images) // PIECE)
@@ -123,13 +123,20 @@ class YoloReading(Reading):
         chosen = range(begin, min(begin + PIECE, len(self._layout.images)))
         found = [(i, text) for i in chosen if (text := self._text(i))]
         lines = split_lines(found)
-        said = self._layout.description
-        rows = LabelRows(
-            lines, self._sides[lines.files], len(said.names), said.keypoints, self._task
-        )
+        rows = self._rows(lines)
+        faulty = {row for row, _ in rows.faults()} if self._skip else set()
+        if faulty:
+            lines = lines.where(~np.isin(np.arange(len(lines)), list(faulty)))
+            rows = self._rows(lines)
+            rows.notices["lines-skipped"] = len(faulty)
         self._refuse(rows)
         tables = rows.tables((lines.files << LINES) + lines.places)
         return Piece(*tables, unlisted_categories=rows.unlisted, notices=dict(rows.notices))
+
+    def _rows(self, lines: Lines) -> LabelRows:
+        said = self._layout.description
+        sides = self._sides[lines.files]
+        return LabelRows(lines, sides, len(said.names), said.keypoints, self._task)
 
     def _refuse(self, rows: LabelRows) -> None:
         lines = rows.lines

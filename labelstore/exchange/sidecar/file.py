@@ -111,7 +111,7 @@ class Sidecar:
         columns = (self.table("items").column(n).to_pylist() for n in names)
         known = zip(self.keys, zip(*columns, strict=True), strict=True)
         sizes = {key: size for key, size in known if key and None not in size}
-        return Beside(given.images, {**sizes, **given.sizes})
+        return Beside(given.images, {**sizes, **given.sizes}, skip=given.skip)
 
     def table(self, name: str) -> pa.Table:
         """Return the rows of a table."""

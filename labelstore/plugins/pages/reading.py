@@ -66,7 +66,9 @@ class PageReading(Reading):
 
     def _read(self) -> None:
         faults: list[str] = []
+        broken: list[str] = []
         for path, file in self._paths.items():
+            before = len(faults)
             data = file.read_bytes()
             self._digest.update(path.encode() + b"\0" + data + b"\0")
             self._size += len(data)
@@ -85,7 +87,12 @@ class PageReading(Reading):
                 self._take(page)
                 same = self._converter.render(page) == text
                 self._texts.append(None if same else text)
-        if faults:
+            broken += [path] if len(faults) > before else []
+        if self._beside.skip and broken:
+            self.notices = {"files-skipped": len(broken)}
+            self._paths = {p: f for p, f in self._paths.items() if p not in set(broken)}
+            self.pieces = -(-len(self._paths) // PIECE)
+        elif faults:
             more = [f"and {len(faults) - SHOWN_FAULTS} more faults like these"]
             shown = faults[:SHOWN_FAULTS] + (more if faults[SHOWN_FAULTS:] else [])
             code = f"{self._converter.name}-page"

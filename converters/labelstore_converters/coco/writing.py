@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from labelstore.plugins import Writing, target_file
@@ -19,7 +20,6 @@ from labelstore_converters.coco.listed_objects import category_object, image_obj
 DEFAULT_TOP = ["info", "licenses", "images", "annotations", "categories"]
 DEFAULT_STYLE = {"indent": None, "separators": [", ", ": "], "ensure_ascii": True}
 NOT_ASCII = re.compile(r"[^\x00-\x7f]")
-ODD_FLOAT = re.compile(rb"\d[eE]")
 
 
 def write(data: Writing, target: Path) -> Iterator[int]:
@@ -178,7 +178,9 @@ def _listed(rows: pa.Table) -> list[dict[str, Any]]:
 
 def _has_odd_floats(text: bytes) -> bool:
     """Say whether a number may be written with an exponent, where writers differ."""
-    return ODD_FLOAT.search(text) is not None
+    data = np.frombuffer(text, np.uint8)
+    before = data[np.flatnonzero((data[1:] | 32) == ord("e"))]
+    return bool(((before >= ord("0")) & (before <= ord("9"))).any())
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from posixpath import splitext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -35,10 +36,14 @@ class Beside:
 
     def size(self, uri: str) -> tuple[int, int] | None:
         """Return the size of an image by its URI or the end of it, with or without suffix."""
+        if not self.sizes:
+            return None
         return _ending(uri, self.sizes) or _ending(_bare(uri), self._bare_sizes)
 
     def image(self, uri: str) -> Path | None:
         """Return the image of a URI or the end of it, with or without suffix."""
+        if self.images is None:
+            return None
         return _ending(uri, self._images) or _ending(_bare(uri), self._bare_images)
 
     @cached_property
@@ -59,7 +64,7 @@ class Beside:
 
 def _bare(uri: str) -> str:
     """Return a path without its suffix."""
-    return str(PurePosixPath(uri).with_suffix("")) if PurePosixPath(uri).name else uri
+    return splitext(uri)[0]
 
 
 def _ending(uri: str, known: Mapping[str, Value]) -> Value | None:

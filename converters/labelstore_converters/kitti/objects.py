@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -56,26 +57,38 @@ def _documents(
     inner = PurePosixPath(folder).parent if folder != "." else PurePosixPath(".")
     media = inner / IMAGES if folder != "." else inner
     images = images_in(source / media)
-    labels = {p.relative_to(place).with_suffix("").as_posix(): p for p in place.rglob("*.txt")
-              if p.is_file()}  # fmt: skip
+    labels, known = _texts(place), _texts(source / inner / CALIBRATION)
+    where = "" if media.as_posix() == "." else f"{media.as_posix()}/"
     for name in sorted({*labels, *images}):
         image = images.get(name)
-        uri = (media / f"{name}{image.suffix if image else '.png'}").as_posix()
+        uri = f"{where}{name}{image.suffix if image else '.png'}"
         shown = image or beside.image(uri)
         width, height = size_of(shown) if shown else beside.size(uri) or (None, None)
         notices["kitti-image-missing"] += shown is None
-        kept, sensors = _calibration(source / inner / CALIBRATION / f"{name}.txt", notices)
+        kept, sensors = _calibration(known.get(name), notices)
         item = {"modality": "image", "uri": uri, "width": width, "height": height,
                 "sensors": sensors}  # fmt: skip
-        path = PurePosixPath(folder) / f"{name}.txt"
-        yield Document(path.as_posix(), labels.get(name), item, kept)
+        path = f"{name}.txt" if folder == "." else f"{folder}/{name}.txt"
+        yield Document(path, labels.get(name), item, kept)
+
+
+def _texts(folder: Path) -> dict[str, Path]:
+    """Return the text files below a folder, by their paths without suffix."""
+    found: dict[str, Path] = {}
+    for place, _, names in os.walk(folder):
+        inner = os.path.relpath(place, folder).replace(os.sep, "/")
+        for name in names:
+            if name.endswith(".txt"):
+                bare = name.removesuffix(".txt")
+                found[bare if inner == "." else f"{inner}/{bare}"] = Path(place, name)
+    return found
 
 
 def _calibration(
-    path: Path, notices: Counter[str]
+    path: Path | None, notices: Counter[str]
 ) -> tuple[dict[str, Any], list[dict[str, Any]] | None]:
     """Return a calibration's text, to be kept, and the sensors that it tells of."""
-    if not path.is_file():
+    if path is None:
         return {}, None
     text = path.read_bytes().decode("utf-8", "surrogateescape")
     if not text.isprintable() and any("\ud800" <= c <= "\udfff" for c in text):

@@ -55,29 +55,33 @@ class LabelFiles:
     def label(self, item: Mapping[str, Any]) -> str:
         """Return the label file of an image, below the folder."""
         uri = item["uri"] or ""
-        name = PurePosixPath(uri.partition("://")[2] if "://" in uri else uri.lstrip("/"))
-        name = PurePosixPath(*(part for part in name.parts if part != ".."))
-        if not name.parts:
+        name = uri.partition("://")[2] if "://" in uri else uri
+        parts = [part for part in name.split("/") if part not in ("", ".", "..")]
+        if not parts:
             raise InvalidInput(f"item {item['item_id']}: {uri!r} is no path below a folder",
                                code="yolo-uri")  # fmt: skip
         listed = self.own and item["sources"][0]["source_id"] is None
-        if listed or "images" in name.parts[:-1]:
-            return label_path(name.as_posix())
-        return label_path(f"images/{name.as_posix()}")
+        inside = listed or "images" in parts[:-1]
+        return label_path("/".join(parts if inside else ["images", *parts]))
 
     def write(self, folder: Path, lines: Mapping[int, list[str]]) -> None:
         """Write the label files of all images."""
+        place, seen, made = str(folder / self._below), set[str](), set[str]()
         for i, (item, label) in enumerate(zip(self.items, self.labels, strict=True)):
             own = lines.get(i, [])
             if not own and item["labelled_state"] == "listed_no_file":
                 continue
-            path = folder / self._below / label
-            text = self._text(item, own)
-            if path.exists() and path.read_bytes() != text.encode():
+            path = os.path.join(place, label)
+            data = self._text(item, own).encode()
+            if label in seen and Path(path).read_bytes() != data:
                 said = f"{label}: {item['uri']} and another image would share this label file"
                 raise FormatError("export", [said], code="yolo-label-shared")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8", newline="")
+            seen.add(label)
+            if (parent := os.path.dirname(path)) not in made:
+                os.makedirs(parent, exist_ok=True)
+                made.add(parent)
+            with open(path, "wb") as file:
+                file.write(data)
 
     def images(self) -> list[str]:
         """Return the path of each image without its suffix, as its label file tells it."""
@@ -109,7 +113,7 @@ class LabelFiles:
 
 def _folder(label: str) -> str:
     """Return the folder of images that a label file belongs to."""
-    parts = PurePosixPath(label).parts[:-1]
+    parts = label.split("/")[:-1]
     at = len(parts) - 1 - parts[::-1].index("labels") if "labels" in parts else None
     return "/".join(parts if at is None else (*parts[:at], "images", *parts[at + 1 :])) or "."
 

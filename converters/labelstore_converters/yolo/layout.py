@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from posixpath import splitext
 
 from labelstore.errors import FormatError, InvalidInput, NotFound
 from labelstore_converters.yolo.description import SUBSETS, Description, described
@@ -190,8 +191,8 @@ def image_path(label: str) -> str:
 
 def bare_path(uri: str) -> str:
     """Return an image's path without its suffix."""
-    suffix = PurePosixPath(uri).suffix
-    return uri.removesuffix(suffix) if suffix.lower() in SUFFIXES else uri
+    bare, suffix = splitext(uri)
+    return bare if suffix.lower() in SUFFIXES else uri
 
 
 def _swapped(path: str, old: str, new: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labelstore.errors import InvalidInput
 from labelstore.exchange.sidecar.file import Sidecar, sidecar_path
 from labelstore.exchange.sidecar.restoring import Restored
 from labelstore.plugins import Beside, Format, Reading, find_format
@@ -53,6 +54,12 @@ def opened(
         converter = known.converter()
         reading = converter.open(source, known.beside(converter, beside))
         restored = Restored(reading, known, converter)
+        if restored.is_of_another:
+            raise InvalidInput(
+                f"{path}: is not of {source}: no label is as it was, and few are near. Remove it, "
+                "or pass --no-sidecar to read without it.",
+                code="sidecar-of-another",
+            )
         name = known.dataset["name"]
         kept = known.dataset["format"] or format_name
         return Opened(restored, converter, kept, name, reading.dataset["files"])

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from labelstore.errors import Corrupt, FormatError
+from labelstore.errors import Corrupt, FormatError, InvalidInput
 from labelstore.exchange.sidecar.file import NAME
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.store import Store, init_store
@@ -161,6 +161,37 @@ def test_an_export_takes_an_older_sidecar_away(tmp_path: Path) -> None:
     other = read(tmp_path / "other", "coco", COCO["voc100"])
     other.export_to("coco", tmp_path / "a.json")
     assert not (tmp_path / f"a.json.{NAME}").exists()
+
+
+def test_a_sidecar_of_something_else_is_refused(tmp_path: Path) -> None:
+    for name in ("voc100", "instances"):
+        read(tmp_path / name, "coco", COCO[name]).export_to(
+            "yolo", tmp_path / f"{name}-out", task="detect", allow_loss=["all"]
+        )
+    (tmp_path / "voc100-out" / NAME).replace(tmp_path / "instances-out" / NAME)
+    with pytest.raises(InvalidInput, match="no label is as it was"):
+        read(tmp_path / "third", "yolo", tmp_path / "instances-out")
+
+
+TRACKS = "".join(f"{frame},{track},{10 * frame + 40 * track},5,20,30,1,1,1\n"
+                 for frame in (1, 2, 3) for track in (5, 7))  # fmt: skip
+
+
+def test_tracks_stay_whole_when_a_box_is_moved(tmp_path: Path) -> None:
+    """A box near and a box far from where it was: both stay on the track that they had."""
+    (tmp_path / "in/s/gt").mkdir(parents=True)
+    (tmp_path / "in/s/gt/gt.txt").write_text(TRACKS)
+    first = read(tmp_path / "first", "mot", tmp_path / "in")
+    first.export_to("cvat", tmp_path / "mid.xml", allow_loss=["all"])
+    text = (tmp_path / "mid.xml").read_text()
+    assert text.count('xtl="220"') == text.count('xtl="310"') == 1
+    moved = text.replace('xtl="220"', 'xtl="221"').replace('xtl="310"', 'xtl="100"')
+    (tmp_path / "mid.xml").write_text(moved.replace('xbr="330"', 'xbr="120"'))
+    second = read(tmp_path / "second", "cvat", tmp_path / "mid.xml")
+    second.export_to("mot", tmp_path / "out", allow_loss=["all"])
+    lines = (tmp_path / "out/s/gt/gt.txt").read_text().splitlines()
+    assert sorted(line.split(",")[1] for line in lines) == ["5"] * 3 + ["7"] * 3
+    assert second.query("SELECT count(*) AS n FROM tracks").to_pylist() == [{"n": 2}]
 
 
 def test_items_that_somebody_took_away_are_gone(tmp_path: Path) -> None:

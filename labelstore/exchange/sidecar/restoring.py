@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelstore.exchange.identity import numbered, with_sources
 from labelstore.exchange.sidecar.changed import finished, merged, same_labels
 from labelstore.exchange.sidecar.file import Sidecar
+from labelstore.exchange.sidecar.joining import (
+    Listing,
+    anonymous,
+    counted,
+    filled,
+    mapped,
+    renumbered,
+)
 from labelstore.exchange.sidecar.records import Records, records_of
 from labelstore.model.arrow import with_column
 from labelstore.model.tables import FAMILY, TABLES
@@ -24,6 +32,23 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Which labels of a sidecar (n) and of its source (m) are the same.
+
+    Attributes:
+        restored: shape (n,), those that are as they were.
+        left: shape (m,), those that are new.
+        pairs: places of labels that somebody changed, in the sidecar and in the source.
+        links: places of all labels that are the same.
+    """
+
+    restored: NDArray[np.bool_]
+    left: NDArray[np.bool_]
+    pairs: list[tuple[int, int]]
+    links: list[tuple[int, int]]
 
 
 class Restored(Reading):
@@ -39,8 +64,8 @@ class Restored(Reading):
 
     def __init__(self, reading: Reading, sidecar: Sidecar, converter: Format) -> None:
         self._reading, self._sidecar, self._converter = reading, sidecar, converter
-        self._items = _Listing(*self._item_keys(), reading.items(), sidecar.table("items"))
-        self._classes = _Listing(*self._class_keys(), reading.categories(),
+        self._items = Listing(*self._item_keys(), reading.items(), sidecar.table("items"))
+        self._classes = Listing(*self._class_keys(), reading.categories(),
                                  sidecar.table("categories"))  # fmt: skip
         self.notices = {**reading.notices, **self._counts()}
 
@@ -62,28 +87,47 @@ class Restored(Reading):
 
     def items(self) -> pa.Table:
         """Return the items: as they were, then those that only the source has."""
-        return _numbered(self._items.rows)
+        return counted(self._items.rows)
 
     def categories(self) -> pa.Table:
         """Return the classes: as they were, then those that only the source has."""
-        return _numbered(self._classes.rows)
+        return counted(self._classes.rows)
 
     def tracks(self) -> pa.Table | None:
-        """Return the tracks: as they were, then the source's."""
+        """Return the tracks: as they were, then those that only new labels have."""
         before, own = self._sidecar.table("tracks"), self._reading.tracks()
-        found = [
-            _renumbered(before, {"item_id": self._items.ids, "category_id": self._classes.ids})
-        ]
+        ids = {"item_id": self._items.ids, "category_id": self._classes.ids}
+        found = [renumbered(before, ids)]
         if own is not None:
-            found.append(_mapped(own, {"item_id": self._items.places,
-                                       "category_id": self._classes.places}))  # fmt: skip
+            places = {"item_id": self._items.places, "category_id": self._classes.places}
+            found.append(mapped(own.take(pa.array(self._tracks[1], pa.int64())), places))
         rows = pa.concat_tables([conform(rows, TABLES["tracks"]) for rows in found])
         return with_column(rows, "track_id", np.arange(rows.num_rows)) if rows.num_rows else None
+
+    @cached_property
+    def _tracks(self) -> tuple[Ids, list[int]]:
+        """Return the number of each of the source's tracks among all, and those that are new.
+
+        A track of the source is the one of the sidecar that the labels on it had.
+        """
+        own = self._reading.tracks()
+        count, known = 0 if own is None else own.num_rows, self._sidecar.table("tracks").num_rows
+        named = [rows["annotations"].column("track_id").to_pylist()
+                 for rows in (self._before, self._after)]  # fmt: skip
+        way = np.full(count, -1, np.int64)
+        for row, at in self._matches.links:
+            if named[0][row] is not None and named[1][at] is not None:
+                way[named[1][at]] = named[0][row]
+        left = np.flatnonzero(self._matches.left).tolist()
+        used = {named[1][at] for at in left if named[1][at] is not None}
+        new = sorted(track for track in used if way[track] < 0)
+        way[new] = known + np.arange(len(new))
+        return way, new
 
     def annotations(self, piece: int) -> Piece:
         """Return all labels: those restored, those changed, then those that are new."""
         old, new = self._before, self._after
-        restored, left, pairs = self._matched
+        restored, left, pairs = self._matches.restored, self._matches.left, self._matches.pairs
         rows = {name: [old[name].filter(pa.array(restored))] for name in FAMILY}
         if pairs:
             was, now = (pa.array(side) for side in zip(*pairs, strict=True))
@@ -95,8 +139,8 @@ class Restored(Reading):
             rows[name].append(table)
         found = {name: pa.concat_tables([conform(t, TABLES[name]) for t in tables])
                  for name, tables in rows.items()}  # fmt: skip
-        notes = _anonymous(found["annotations"])
-        notes = with_column(notes, "seq", _filled(notes.column("seq")))
+        notes = anonymous(found["annotations"])
+        notes = with_column(notes, "seq", filled(notes.column("seq")))
         records = self._records
         return Piece(notes, found["geometries"], records.unlisted_items,
                      records.unlisted_categories)  # fmt: skip
@@ -104,7 +148,7 @@ class Restored(Reading):
     def _fresh(self, rows: dict[str, pa.Table], left: NDArray[np.bool_]) -> dict[str, pa.Table]:
         """Return labels that only the source has, as the first format states labels."""
         found = {name: table.filter(pa.array(left)) for name, table in rows.items()}
-        notes = found["annotations"]
+        notes = mapped(found["annotations"], {"track_id": self._tracks[0]})
         count = notes.num_rows
         notes = with_column(notes, "seq", pa.nulls(count, pa.int64()))
         notes = with_column(notes, "changed_in", np.zeros(count, np.int64))
@@ -134,26 +178,24 @@ class Restored(Reading):
         tracks = self._sidecar.table("tracks").column("track_id").to_pylist()
         ids = {"item_id": self._items.ids, "category_id": self._classes.ids,
                "track_id": {track: i for i, track in enumerate(tracks)}}  # fmt: skip
-        return {name: _renumbered(self._sidecar.table(name), ids) for name in FAMILY}
+        return {name: renumbered(self._sidecar.table(name), ids) for name in FAMILY}
 
     @cached_property
     def _after(self) -> dict[str, pa.Table]:
         """Return the labels of the source, with local numbers."""
-        count = self._sidecar.table("tracks").num_rows
-        places = {"item_id": self._items.places, "category_id": self._classes.places,
-                  "track_id": count}  # fmt: skip
-        return {name: _mapped(self._records.rows[name], places) for name in FAMILY}
+        places = {"item_id": self._items.places, "category_id": self._classes.places}
+        return {name: mapped(self._records.rows[name], places) for name in FAMILY}
 
     @cached_property
     def _records(self) -> Records:
         return records_of(self._reading, self._converter)
 
     @cached_property
-    def _matched(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_], list[tuple[int, int]]]:
-        """Return labels of the sidecar as they were, those of the source that are new, and pairs.
+    def _matches(self) -> Matches:
+        """Return which labels of the sidecar and of the source are the same.
 
         A label of several records is as it was where all of them are; one without a record, where
-        its item is still there. Pairs are of labels that somebody changed.
+        its item is still there.
         """
         there: dict[bytes, deque[int]] = defaultdict(deque)
         for at, digest in enumerate(self._records.digests):
@@ -161,6 +203,7 @@ class Restored(Reading):
         left = np.ones(len(self._records.digests), bool)
         known = np.asarray(self._before["annotations"].column("item_id").is_valid())
         restored, single = np.zeros(len(known), bool), np.zeros(len(known), bool)
+        links: list[tuple[int, int]] = []
         for row, digests in enumerate(self._sidecar.digests.to_pylist()):
             if digests is None:
                 continue
@@ -168,6 +211,7 @@ class Restored(Reading):
             if len(taken) == len(digests):
                 restored[row] = known[row]
                 left[taken] = False
+                links += [(row, at) for at in taken]
                 continue
             single[row] = len(digests) == 1
             for at, digest in zip(taken, digests, strict=False):
@@ -177,10 +221,18 @@ class Restored(Reading):
                  for t, at in ((self._before, changed), (self._after, others))]  # fmt: skip
         pairs = [(int(changed[i]), int(others[j])) for i, j in same_labels(*sides)]
         left[[j for _, j in pairs]] = False
-        return restored, left, pairs
+        return Matches(restored, left, pairs, links + pairs)
+
+    @property
+    def is_of_another(self) -> bool:
+        """Say whether the sidecar is not of this source: nothing is as it was."""
+        told = np.array([bool(d) for d in self._sidecar.digests.to_pylist()], bool)
+        same = int(self._matches.restored[told].sum())
+        return bool(told.any()) and not same and 2 * len(self._matches.pairs) < told.sum()
 
     def _counts(self) -> dict[str, int]:
-        restored, left, pairs = self._matched
+        found_ = self._matches
+        restored, left, pairs = found_.restored, found_.left, found_.pairs
         told = self._sidecar.digests.to_pylist()
         gone = sum(bool(d) for d in told) - int(restored[[bool(d) for d in told]].sum())
         keys = self._sidecar.keys
@@ -194,81 +246,3 @@ class Restored(Reading):
             "labels-new": int(left.sum()), "labels-gone": gone - len(pairs), "items-gone": items,
         }  # fmt: skip
         return {code: count for code, count in found.items() if count}
-
-
-class _Listing:
-    """Items or classes of a source and of its sidecar, as one list.
-
-    Attributes:
-        rows: those of the sidecar that the source still has or never listed, then new ones.
-        ids: number in the list of each kept row of the sidecar, by its id.
-        places: number in the list of each row of the source.
-    """
-
-    def __init__(
-        self, own: list[str], before: list[str | None], rows: pa.Table, kept: pa.Table
-    ) -> None:
-        mine, theirs = numbered(own), numbered(before)
-        there = set(mine)
-        stay = [key[0] is None or key in there for key in theirs]
-        chosen = kept.filter(pa.array(stay, pa.bool_()))
-        id_column = kept.schema.names[0]
-        numbers = {id_: i for i, id_ in enumerate(chosen.column(id_column).to_pylist())}
-        by_key = {
-            key: i for i, key in enumerate(k for k, s in zip(theirs, stay, strict=True) if s)
-        }
-        new = [i for i, key in enumerate(mine) if key not in by_key]
-        self.ids: dict[int, int] = numbers
-        added = {i: len(numbers) + n for n, i in enumerate(new)}
-        self.places = np.array(
-            [by_key[key] if i not in added else added[i] for i, key in enumerate(mine)], np.int64
-        )
-        table = TABLES["items" if id_column == "item_id" else "categories"]
-        fresh = conform(rows.take(pa.array(new, pa.int64())), table)
-        fresh = _mapped(fresh, {"parent_id": self.places})
-        fresh = with_sources(table, fresh, {"seq": len(numbers) + np.arange(fresh.num_rows)})
-        self.rows = pa.concat_tables([_renumbered(chosen, {"parent_id": numbers}), fresh])
-
-
-def _anonymous(rows: pa.Table) -> pa.Table:
-    """Return rows without agents, who are known to the store that they left."""
-    for name in ("created_by", "reviewed_by"):
-        rows = with_column(rows, name, pa.nulls(rows.num_rows, pa.int64()))
-    return rows
-
-
-def _numbered(rows: pa.Table) -> pa.Table:
-    return with_column(rows, rows.schema.names[0], np.arange(rows.num_rows))
-
-
-def _renumbered(rows: pa.Table, ids: Mapping[str, Mapping[int, int]]) -> pa.Table:
-    """Return rows of the sidecar with local numbers in place of ids."""
-    for name, numbers in ids.items():
-        if name in rows.column_names:
-            values = [numbers.get(v) for v in rows.column(name).to_pylist()]
-            rows = with_column(rows, name, pa.array(values, pa.int64()))
-    return rows
-
-
-def _mapped(rows: pa.Table, places: Mapping[str, Any]) -> pa.Table:
-    """Return rows of the source with their numbers in the joined lists; negative ones stay."""
-    for name, way in places.items():
-        if name not in rows.column_names:
-            continue
-        column = rows.column(name).combine_chunks()
-        numbers = np.asarray(column.fill_null(0))
-        if isinstance(way, int):
-            numbers = numbers + way
-        elif len(way):
-            numbers = np.where(numbers >= 0, way[np.maximum(numbers, 0)], numbers)
-        rows = with_column(rows, name, pa.array(numbers, mask=np.asarray(column.is_null())))
-    return rows
-
-
-def _filled(seqs: pa.ChunkedArray) -> pa.Array:
-    """Return places in the source; labels that had none come last, in their order."""
-    values = seqs.combine_chunks()
-    bare = np.asarray(values.is_null())
-    after = 1 + (pc.max(values).as_py() or 0)
-    own = np.asarray(values.fill_null(0))
-    return pa.array(np.where(bare, after + np.cumsum(bare) - 1, own))

@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from math import isclose
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from labelstore.plugins.format import Told, Writing
-from labelstore.plugins.pages.page import CONTENT, Page, columns_of
+from labelstore.plugins.pages.page import CONTENT, Page, PageRules, columns_of
 from labelstore.plugins.pages.writing import pages_of, read_back, text_of
-
-if TYPE_CHECKING:
-    from labelstore.plugins.pages.format import PageFormat
 
 STYLE = frozenset({"number_style", "leftovers"})
 """Columns that say how a source was written."""
 
 
-def losses(converter: PageFormat, data: Writing) -> Mapping[str, int]:
+def losses(converter: PageRules, data: Writing) -> Mapping[str, int]:
     """Return what differs when what is written is read again, by code.
 
     Args:
@@ -95,7 +92,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def uris(converter: PageFormat, data: Writing) -> list[str]:
+def uris(converter: PageRules, data: Writing) -> list[str]:
     """Return the URI under which each item comes back."""
     found: dict[int, str] = {}
     for filed in pages_of(converter, data).values():
@@ -126,7 +123,7 @@ def _names(items: list[dict[str, Any]], back: list[dict[str, Any]]) -> list[str]
     return found
 
 
-def records(converter: PageFormat, data: Writing) -> Iterator[Told]:
+def records(converter: PageRules, data: Writing) -> Iterator[Told]:
     """Yield annotations with whether a file has them, and in which order."""
     pages = pages_of(converter, data)
     held = np.zeros(data.annotation_count, np.int64)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import msgspec
 
 from labelstore.model.tables import FAMILY, TABLES
+from labelstore.plugins.reading import Beside
 
 OWN = frozenset({"item", "category", "track"})
 """Keys of labels that are no columns: place of the item, class by name, track by number."""
@@ -32,6 +34,39 @@ class Page:
     labels: list[dict[str, Any]] = field(default_factory=list)
     head: Any = None
     classes: list[str] = field(default_factory=list)
+
+
+class PageRules(Protocol):
+    """What reading and writing pages ask of a converter; see `PageFormat`."""
+
+    name: str
+    pattern: str
+    one_file: bool
+    shared: bool
+    by_track: bool
+    companions: tuple[str, ...]
+
+    @property
+    def carries(self) -> frozenset[str]:
+        """Return the content columns that it can hold."""
+
+    def files(self, source: Path) -> dict[str, Path]:
+        """Return the files of a source, by their paths below it."""
+
+    def parse(self, text: str, path: str, beside: Beside) -> Page:
+        """Return what a file says."""
+
+    def render(self, page: Page) -> str:
+        """Return the text of a file."""
+
+    def holds(self, label: Mapping[str, Any]) -> bool:
+        """Say whether a file can hold a label."""
+
+    def companions_of(self, page: Page) -> Mapping[str, str]:
+        """Return the text of further files."""
+
+    def path_of(self, item: Mapping[str, Any]) -> str:
+        """Return the file of an item that came from another format."""
 
 
 def columns_of(label: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hashlib import sha256
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -18,11 +18,8 @@ from labelstore.geometry.covering import COLUMNS, covering_boxes
 from labelstore.model.arrow import with_column
 from labelstore.model.kinds import SHAPES
 from labelstore.model.tables import FAMILY, TABLES
-from labelstore.plugins.pages.page import Page, columns_of
+from labelstore.plugins.pages.page import Page, PageRules, columns_of
 from labelstore.plugins.reading import Beside, Piece, Reading
-
-if TYPE_CHECKING:
-    from labelstore.plugins.pages.format import PageFormat
 
 PIECE = 1_000
 """Files a piece."""
@@ -47,7 +44,7 @@ class PageReading(Reading):
         FormatError: files break the format; every fault is named.
     """
 
-    def __init__(self, converter: PageFormat, source: Path, beside: Beside) -> None:
+    def __init__(self, converter: PageRules, source: Path, beside: Beside) -> None:
         if not source.exists():
             raise NotFound(f"{source}: no such file or folder", code="source-missing")
         self._converter, self._source, self._beside = converter, source, beside

@@ -8,18 +8,15 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
 from labelstore.errors import InvalidInput
 from labelstore.plugins.files import target_file, target_folder
 from labelstore.plugins.format import Writing
-from labelstore.plugins.pages.page import Page, label_of
+from labelstore.plugins.pages.page import Page, PageRules, label_of
 from labelstore.plugins.reading import Beside
-
-if TYPE_CHECKING:
-    from labelstore.plugins.pages.format import PageFormat
 
 
 @dataclass
@@ -41,7 +38,7 @@ class Filed:
     rows: list[int] = field(default_factory=list)
 
 
-def pages_of(converter: PageFormat, data: Writing) -> dict[str, Filed]:
+def pages_of(converter: PageRules, data: Writing) -> dict[str, Filed]:
     """Return the pages to write, by their paths; labels that the format cannot hold are left out.
 
     Raises:
@@ -90,7 +87,7 @@ ITEM = frozenset(
 
 
 def _page(
-    converter: PageFormat, item: Mapping[str, Any], *, native: bool
+    converter: PageRules, item: Mapping[str, Any], *, native: bool
 ) -> tuple[str, dict[str, Any] | None]:
     """Return the file of an item, and what is kept of it with its first item."""
     kept = json.loads(item["sources"][0]["leftovers"] or "{}").get("page") if native else None
@@ -101,7 +98,7 @@ def _page(
     return ("" if converter.one_file else inside(converter.path_of(item), converter)), None
 
 
-def inside(path: str, converter: PageFormat) -> str:
+def inside(path: str, converter: PageRules) -> str:
     """Return a path that stays below its folder.
 
     Raises:
@@ -139,7 +136,7 @@ def _tracks(tracks: pa.Table) -> dict[int, Any]:
     return found
 
 
-def text_of(converter: PageFormat, filed: Filed) -> tuple[str, bool]:
+def text_of(converter: PageRules, filed: Filed) -> tuple[str, bool]:
     """Return the text of a page, and whether its source's own text had to go.
 
     The source's text stays where it says what the page says.
@@ -157,7 +154,7 @@ def text_of(converter: PageFormat, filed: Filed) -> tuple[str, bool]:
     return (filed.text, False) if before == text else (text, True)
 
 
-def write(converter: PageFormat, data: Writing, target: Path) -> Iterator[int]:
+def write(converter: PageRules, data: Writing, target: Path) -> Iterator[int]:
     """Write pages, yielding the number of annotations written so far.
 
     The file or folder appears whole or not at all.
@@ -190,7 +187,7 @@ def write(converter: PageFormat, data: Writing, target: Path) -> Iterator[int]:
         aside.unlink(missing_ok=True)
 
 
-def read_back(converter: PageFormat, filed: Filed) -> Page:
+def read_back(converter: PageRules, filed: Filed) -> Page:
     """Return a page as it is read again."""
     near = Beside(files=converter.companions_of(filed.page), sizes=sizes_of(filed.page))
     return converter.parse(converter.render(filed.page), filed.path, near)

@@ -40,6 +40,7 @@ bench: $(READY)
 	$(BIN)/python tests/bench/promises.py --rows $(ROWS)
 	$(BIN)/python tests/bench/shapes.py --rows $(ROWS)
 	$(BIN)/python tests/bench/peers.py
+	$(BIN)/python tests/bench/formats.py
 
 schemas: $(READY)
 	$(BIN)/labelstore schema export schemas/v1

@@ -30,7 +30,7 @@ def told(converter: type[PageFormat]) -> dict[str, str]:
     own = dict(converter.__dict__.get("notices", {}))
     changes = {
         f"changes-{c}": f"labels whose `{c}` reads as another"
-        for c in getattr(converter, "columns", ())
+        for c in sorted(getattr(converter, "columns", ()))
     }
     shared = {**REASONS, **changes}
     return {f"{name}-{code}": said for code, said in shared.items()} | own

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from trips import there_and_back
 
 from labelstore.errors import FormatError, LossRefused
@@ -143,6 +144,16 @@ def test_every_fault_is_named_at_once(store: Store, tmp_path: Path) -> None:
     assert "label_2/000001.txt, line 4: column 10: 'nan' is no number" in told
     assert "label_2/000002.txt, line 1: has 1 columns" in told
     assert not store.staged()
+
+
+def test_a_second_image_of_one_name_is_told(store: Store, tmp_path: Path) -> None:
+    source = labels(tmp_path / "in", _a=f"{CAR}\n")
+    (source / "image_2").mkdir()
+    for suffix in ("png", "jpg"):
+        Image.new("L", (20, 10)).save(source / f"image_2/a.{suffix}")
+    report = store.import_from("kitti", source)
+    assert report.notices == {"kitti-image-shadowed": 1}
+    assert report.items == 1
 
 
 def test_what_the_columns_mean(store: Store, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 NOTICES = {
     "kitti-image-missing": "images that are not there: their sizes are unknown",
+    "kitti-image-shadowed": "images whose name another has with another suffix; left out",
     "kitti-calibration-unread": "calibration files that are not as usual; kept as they are",
     "kitti-without-class": "labels of no class; left out",
     "kitti-shapes-left-out": "labels without a box and without a cuboid; left out",

@@ -15,6 +15,7 @@ from labelstore.errors import FormatError, InvalidInput, NotFound
 from labelstore.plugins import Beside, Writing
 from labelstore_converters.kitti.calibration import calibration_text, sensors_of
 from labelstore_converters.kitti.frames import in_camera
+from labelstore_converters.lined.documents import IMAGES as PICTURES
 from labelstore_converters.lined.documents import Document, images_in, size_of
 from labelstore_converters.lined.writing import Row, Target
 
@@ -57,6 +58,8 @@ def _documents(
     inner = PurePosixPath(folder).parent if folder != "." else PurePosixPath(".")
     media = inner / IMAGES if folder != "." else inner
     images = images_in(source / media)
+    pictures = [p for p in (source / media).glob("*") if p.suffix.lower() in PICTURES]
+    notices["kitti-image-shadowed"] += len(pictures) - len(images)
     labels, known = _texts(place), _texts(source / inner / CALIBRATION)
     where = "" if media.as_posix() == "." else f"{media.as_posix()}/"
     for name in sorted({*labels, *images}):

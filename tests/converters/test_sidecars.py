@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from labelstore.errors import Corrupt, FormatError, InvalidInput
 from labelstore.exchange.sidecar.file import NAME
-from labelstore.model.tables import FAMILY, TABLES
 from labelstore.store import Store, init_store
+from labelstore.testing import filled
 
 DATA = Path(__file__).parents[1] / "data"
 TINY = DATA / "coco/tiny_coco"
@@ -26,10 +26,12 @@ COCO = {
 }
 
 
-def read(folder: Path, name: str, source: Path, **options: object) -> Store:
+def read(
+    folder: Path, name: str, source: Path, *, sizes: Path | None = None, sidecar: bool = True
+) -> Store:
     """Return a store that has read a source."""
     store = init_store(folder)
-    store.import_from(name, source, message="in", commit=True, **options)  # type: ignore[arg-type]
+    store.import_from(name, source, message="in", commit=True, sizes=sizes, sidecar=sidecar)
     return store
 
 
@@ -60,13 +62,12 @@ def test_losses_are_those_that_are_told(tmp_path: Path, name: str, through: str)
     """Without the sidecar a column that is told to go is gone, in so many labels; others stay."""
     first = read(tmp_path / "first", "coco", COCO[name])
     report = first.export_to(through, tmp_path / "mid", allow_loss=["all"], sidecar=False)
-    sizes = {"sizes": COCO[name]}
-    second = read(tmp_path / "second", through, tmp_path / "mid", **sizes)
+    second = read(tmp_path / "second", through, tmp_path / "mid", sizes=COCO[name])
     codes = [f"{through}-{reason}" for reason in ("shapes-left-out", "without-class")]
     left_out = sum(report.notices.get(code, 0) for code in codes)
     more = report.notices.get("yolo-rings-apart", 0)
     assert (second.query("SELECT * FROM annotations").num_rows == _count(first) - left_out) or more
-    before, after = filled(first), filled(second)
+    before, after = (said(filled(s)) for s in (first, second))
     for column, count in before.items():
         told = report.notices.get(f"{through}-drops-{column}", 0)
         assert told in (0, count), column
@@ -77,25 +78,16 @@ def test_losses_are_those_that_are_told(tmp_path: Path, name: str, through: str)
     assert not made - {"polygons", "frame", "leftovers"}
 
 
+def said(counts: dict[str, int]) -> dict[str, int]:
+    """Return counts of columns that say something and do not follow from others."""
+    return {column: n for column, n in counts.items() if n and column not in FOLLOWS}
+
+
+FOLLOWS = {"layer", "item_id", "annotation_id", "kind", "xmin", "ymin", "xmax", "ymax"}
+
+
 def _count(store: Store) -> int:
     return int(store.query("SELECT * FROM annotations").num_rows)
-
-
-def filled(store: Store) -> dict[str, int]:
-    """Return how many labels say something in each content column; no crowd says nothing."""
-    found: dict[str, int] = {}
-    manifest = store.manifest()
-    for name in FAMILY:
-        for part in manifest.parts_of(name):
-            rows = manifest.read(part)
-            for column in TABLES[name].columns("content"):
-                values = rows.column(column)
-                if column == "is_crowd":
-                    values = pc.if_else(values, values, pa.scalar(None, pa.bool_()))
-                count = len(values) - values.null_count
-                found[column] = found.get(column, 0) + count
-    follows = {"layer", "item_id", "annotation_id", "kind", "xmin", "ymin", "xmax", "ymax"}
-    return {column: n for column, n in found.items() if n and column not in follows}
 
 
 def test_labels_that_somebody_changed_are_taken_as_they_are_read(tmp_path: Path) -> None:
@@ -141,6 +133,68 @@ def test_labels_that_changed_keep_what_the_file_cannot_say(tmp_path: Path) -> No
     assert moved["bbox"][0] == pytest.approx(still["bbox"][0] + still["bbox"][2] / 20)
     assert (moved["category_id"], moved["iscrowd"]) == (still["category_id"], 0)
     assert moved["area"] == pytest.approx(still["bbox"][2] * still["bbox"][3])
+
+
+def test_an_edit_inside_an_outline_is_taken(tmp_path: Path) -> None:
+    """A vertex is moved and the covering box stays: the file's outline counts, ids stay."""
+    source = DATA / "coco/labelformat_masks/instances.json"
+    first = read(tmp_path / "outlines", "coco", source)
+    first.export_to("yolo", tmp_path / "mid", allow_loss=["all"], task="segment")
+    label = max((tmp_path / "mid/labels").rglob("*.txt"), key=lambda p: p.stat().st_size)
+    lines = [line.split() for line in label.read_text().splitlines()]
+    numbers = [float(token) for token in lines[0][1:]]
+    xs, ys = numbers[::2], numbers[1::2]
+    inner = next(i for i, (x, y) in enumerate(zip(xs, ys, strict=True))
+                 if x not in (min(xs), max(xs)) and y not in (min(ys), max(ys)))  # fmt: skip
+    lines[0][1 + 2 * inner] = repr((min(xs) + max(xs)) / 2)
+    label.write_text("\n".join(map(" ".join, lines)) + "\n")
+    second = read(tmp_path / "second", "yolo", tmp_path / "mid")
+    second.export_to("coco", tmp_path / "out.json")
+    before, after = (json.loads(p.read_text())["annotations"]
+                     for p in (source, tmp_path / "out.json"))  # fmt: skip
+    assert [a["id"] for a in before] == [a["id"] for a in after]
+    changed = [(a, b) for a, b in zip(before, after, strict=True) if a != b]
+    assert len(changed) == 1
+    assert changed[0][0]["segmentation"] != changed[0][1]["segmentation"]
+
+
+def test_an_attribute_that_somebody_set_is_taken(tmp_path: Path) -> None:
+    """Nothing but an attribute and a flag is changed, and what the file cannot say stays."""
+    first = read(tmp_path / "first", "voc", DATA / "cross/voc100/pascalvoc_format")
+    first.export_to("cvat", tmp_path / "mid.xml", allow_loss=["all"])
+    text = (tmp_path / "mid.xml").read_text()
+    begin = text.index('<attribute name="pose">')
+    end = text.index("</attribute>", begin)
+    edited = text[:begin] + '<attribute name="pose">Upside down' + text[end:]
+    (tmp_path / "mid.xml").write_text(edited)
+    second = read(tmp_path / "second", "cvat", tmp_path / "mid.xml")
+    second.export_to("voc", tmp_path / "out")
+    changed = []
+    for path in (DATA / "cross/voc100/pascalvoc_format").glob("*.xml"):
+        pair = path.read_text(), (tmp_path / "out" / path.name).read_text()
+        changed += [pair] if pair[0] != pair[1] else []
+    assert len(changed) == 1
+    lines = zip(changed[0][0].splitlines(), changed[0][1].splitlines(), strict=True)
+    (line,) = [b.strip() for a, b in lines if a != b]
+    assert line == "<pose>Upside down</pose>"
+
+
+def test_a_label_put_on_another_track_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "in/s/gt").mkdir(parents=True)
+    (tmp_path / "in/s/gt/gt.txt").write_text(TRACKS)
+    first = read(tmp_path / "first", "mot", tmp_path / "in")
+    first.export_to("kitti-tracking", tmp_path / "mid", allow_loss=["all"])
+    (path,) = (tmp_path / "mid").rglob("label_02/*.txt")
+    lines = [line.split() for line in path.read_text().splitlines()]
+    tracks = sorted({line[1] for line in lines})
+    lines[0][1] = next(t for t in tracks if t != lines[0][1])
+    path.write_text("".join(" ".join(line) + "\n" for line in lines))
+    second = read(tmp_path / "second", "kitti-tracking", tmp_path / "mid")
+    second.export_to("mot", tmp_path / "out", allow_loss=["all"])
+    (found,) = (tmp_path / "out").rglob("gt.txt")
+    counts = Counter(line.split(",")[1] for line in found.read_text().splitlines())
+    assert sorted(counts.values()) == [2, 4]
+    assert set(counts) == {"5", "7"}
 
 
 def test_what_is_gone_is_told(tmp_path: Path) -> None:

@@ -12,10 +12,12 @@ import numpy as np
 import pyarrow as pa
 
 from labelstore.exchange.completing import completed
+from labelstore.exchange.sidecar.records import CALLED, PLAIN
 from labelstore.geometry.boxes import iou
 from labelstore.geometry.covering import COLUMNS
 from labelstore.model.arrow import with_column
 from labelstore.model.tables import TABLES
+from labelstore.storage.compare import differing
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
 
 SAME = 0.5
 """Least intersection over union of a label and what it was."""
-STILL = 1e-6
-"""Units by which edges differ at most where a label did not move."""
 BY_HAND = 0
 """Stands for the activity of rows that are to be completed."""
 
@@ -62,24 +62,33 @@ def _boxes(rows: pa.Table) -> Boxes:
 
 
 def merged(
-    before: dict[str, pa.Table], after: dict[str, pa.Table], held: Collection[str]
+    before: dict[str, pa.Table],
+    after: dict[str, pa.Table],
+    said: tuple[pa.Table, pa.Table],
+    held: Collection[str],
 ) -> dict[str, pa.Table]:
-    """Return labels as they were, with class and shape of the source where these differ.
+    """Return labels as they were, with all that the source says otherwise than it did.
 
     Args:
         before: rows of both families, of the sidecar.
         after: the same labels' rows, of the source.
+        said: what the source said of them when it was written, and what it says now.
         held: columns that the format has in which they came first.
     """
-    old, new = before["annotations"], after["annotations"]
-    moved = np.abs(_boxes(old) - _boxes(new)).max(axis=1) > STILL
-    notes = _with(old, new, ["category_id"], np.ones(len(moved)))
-    notes = _with(notes, new, ["kind", *COLUMNS, "number_style"], moved)
-    notes = with_column(notes, "changed_in", np.where(moved, BY_HAND, BY_HAND + 1))
-    columns = TABLES["geometries"].columns("content")
+    changed = differing(*said, [*PLAIN, *CALLED])
+    none = np.zeros(said[0].num_rows, bool)
+    reshaped = changed.get("shape", none)
+    notes, new = before["annotations"], after["annotations"]
+    for name, column in (("category", "category_id"), ("track", "track_id")):
+        notes = _with(notes, new, [column], changed.get(name, none))
+    for name in PLAIN:
+        notes = _with(notes, new, [name], changed.get(name, none))
+    notes = _with(notes, new, ["kind", *COLUMNS], reshaped)
+    notes = _with(notes, new, ["number_style"], reshaped | changed.get("score", none))
+    notes = with_column(notes, "changed_in", np.where(reshaped, BY_HAND, BY_HAND + 1))
     keys = {"layer", "item_id", "annotation_id"}
-    shapes = _with(before["geometries"], after["geometries"],
-                   [c for c in columns if c not in keys], moved)  # fmt: skip
+    columns = [c for c in TABLES["geometries"].columns("content") if c not in keys]
+    shapes = _with(before["geometries"], after["geometries"], columns, reshaped)
     return finished({"annotations": notes, "geometries": shapes}, held)
 
 

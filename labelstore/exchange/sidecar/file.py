@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from labelstore.errors import Corrupt
+from labelstore.exchange.sidecar.records import SAID
 from labelstore.model.tables import TABLES
 from labelstore.plugins import Beside, Format, find_format
 from labelstore.storage.parquet import conform
@@ -21,7 +22,7 @@ from labelstore.storage.parquet import conform
 NAME = "labelstore.sidecar.parquet"
 VERSION = 1
 HELD = ("datasets", "items", "categories", "tracks", "annotations", "geometries")
-BESIDE = {"key": pa.string(), "digests": pa.list_(pa.binary())}
+BESIDE = {"key": pa.string(), "digests": pa.list_(pa.binary()), "said": SAID}
 """What stands with an item or class, and with a label: its name in the file, what that says."""
 SCHEMA = pa.schema(
     [pa.field(name, pa.struct(list(TABLES[name].schema))) for name in HELD]
@@ -140,6 +141,12 @@ class Sidecar:
         rows = self._file.read([name, "key"])
         keys: list[str | None] = rows.filter(rows.column(0).is_valid()).column(1).to_pylist()
         return keys
+
+    @cached_property
+    def said(self) -> pa.StructArray:
+        """Return what the exported file says of each label that is one there; else null."""
+        rows = self._file.read(["annotations", "said"])
+        return rows.filter(rows.column(0).is_valid()).column(1).combine_chunks()
 
     @cached_property
     def digests(self) -> pa.ListArray:

@@ -23,6 +23,19 @@ if TYPE_CHECKING:
     Ids = NDArray[np.int64]
 
 SIZE = 16
+PLAIN = [
+    c for c in TABLES["annotations"].columns("content")
+    if c not in ("layer", "item_id", "annotation_id", "category_id", "kind", "track_id",
+                 "leftovers", "xmin", "ymin", "xmax", "ymax")
+]  # fmt: skip
+"""Columns of labels whose values mean the same in a source and in a store."""
+CALLED = ("category", "track", "shape")
+"""What stands beside them: names of class and track, and a digest of the shapes."""
+SAID = pa.struct(
+    [TABLES["annotations"].schema.field(c).remove_metadata() for c in PLAIN]
+    + [("category", pa.string()), ("track", pa.string()), ("shape", pa.binary())]
+)
+"""What a source says of one label."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +45,14 @@ class Records:
     Attributes:
         items: shape (n,), item of each by its local number.
         digests: of each.
-        classes: what the source calls the class of each; empty for none.
+        said: of each, as `SAID` has it.
         rows: of both families, in this order.
         unlisted_items, unlisted_categories: see `labelstore.plugins.Piece`.
     """
 
     items: Ids
     digests: list[bytes]
-    classes: list[str]
+    said: pa.Table
     rows: dict[str, pa.Table]
     unlisted_items: list[str]
     unlisted_categories: list[str]
@@ -67,8 +80,14 @@ def records_of(reading: Reading, converter: Format) -> Records:
     order = np.lexsort(columns)
     taken = {name: table.take(pa.array(order)) for name, table in rows.items()}
     ordered = [pairs[i] for i in order.tolist()]
-    digests, classes = [d for d, _ in ordered], [name for _, name in ordered]
-    return Records(columns[1][order], digests, classes, taken, items, categories)
+    columns_ = [taken["annotations"].column(c) for c in PLAIN]
+    called = zip(*(names for _, *names in ordered), strict=True) if ordered else [()] * 3
+    named = [
+        pa.array(values, SAID.field(c).type) for c, values in zip(CALLED, called, strict=True)
+    ]
+    said = pa.table([*columns_, *named], schema=pa.schema(list(SAID)))
+    digests = [digest for digest, *_ in ordered]
+    return Records(columns[1][order], digests, said, taken, items, categories)
 
 
 def _moved(rows: pa.Table, before: dict[str, int]) -> pa.Table:
@@ -83,8 +102,8 @@ def _moved(rows: pa.Table, before: dict[str, int]) -> pa.Table:
 
 def _digests(
     piece: Piece, converter: Format, keys: list[str], names: list[Any], tracks: list[Any]
-) -> Iterator[tuple[bytes, str]]:
-    """Yield a digest of each row (content, and how item, class and track are called) and class."""
+) -> Iterator[tuple[bytes, str, str, bytes]]:
+    """Yield of each row a digest of all that is said, its class, its track, and its shapes'."""
     rows = conform(piece.annotations, TABLES["annotations"]).combine_chunks()
     items = rows.column("item_id").to_pylist()
     classes = rows.column("category_id").to_pylist()
@@ -101,7 +120,8 @@ def _digests(
             "" if track is None else str(tracks[track] if track < len(tracks) else track),
         ]
         data = b"".join(own[i].tobytes() for own in leaf) + "\0".join(called).encode()
-        yield blake2b(data, digest_size=SIZE).digest(), called[1]
+        digest = blake2b(data, digest_size=SIZE).digest()
+        yield digest, called[1], called[2], leaf[1][i].tobytes()[:SIZE]
 
 
 def _class(number: int, names: list[Any], unlisted: list[str]) -> str:

@@ -42,13 +42,15 @@ class Matches:
         restored: shape (n,), those that are as they were.
         left: shape (m,), those that are new.
         pairs: places of labels that somebody changed, in the sidecar and in the source.
-        links: places of all labels that are the same.
+        links: places of all labels that are the same, and on the same track.
+        relinked: places of changed labels in the source that are on another track.
     """
 
     restored: NDArray[np.bool_]
     left: NDArray[np.bool_]
     pairs: list[tuple[int, int]]
     links: list[tuple[int, int]]
+    relinked: list[int]
 
 
 class Restored(Reading):
@@ -118,8 +120,8 @@ class Restored(Reading):
         for row, at in self._matches.links:
             if named[0][row] is not None and named[1][at] is not None:
                 way[named[1][at]] = named[0][row]
-        left = np.flatnonzero(self._matches.left).tolist()
-        used = {named[1][at] for at in left if named[1][at] is not None}
+        fresh = [*np.flatnonzero(self._matches.left).tolist(), *self._matches.relinked]
+        used = {named[1][at] for at in fresh if named[1][at] is not None}
         new = sorted(track for track in used if way[track] < 0)
         way[new] = known + np.arange(len(new))
         return way, new
@@ -133,7 +135,11 @@ class Restored(Reading):
             was, now = (pa.array(side) for side in zip(*pairs, strict=True))
             sides = [{n: t.take(at) for n, t in side.items()}
                      for side, at in ((old, was), (new, now))]  # fmt: skip
-            for name, table in merged(sides[0], sides[1], self._held).items():
+            notes = mapped(sides[1]["annotations"], {"track_id": self._tracks[0]})
+            sides[1]["annotations"] = notes
+            told = pa.Table.from_struct_array(self._sidecar.said.take(was))
+            said = told, self._records.said.take(now)
+            for name, table in merged(sides[0], sides[1], said, self._held).items():
                 rows[name].append(table)
         for name, table in self._fresh(new, left).items():
             rows[name].append(table)
@@ -221,7 +227,11 @@ class Restored(Reading):
                  for t, at in ((self._before, changed), (self._after, others))]  # fmt: skip
         pairs = [(int(changed[i]), int(others[j])) for i, j in same_labels(*sides)]
         left[[j for _, j in pairs]] = False
-        return Matches(restored, left, pairs, links + pairs)
+        tracks = [pc.struct_field(self._sidecar.said, "track").to_pylist(),
+                  self._records.said.column("track").to_pylist()]  # fmt: skip
+        stayed = [(i, j) for i, j in pairs if tracks[0][i] == tracks[1][j]]
+        relinked = [j for i, j in pairs if tracks[0][i] != tracks[1][j]]
+        return Matches(restored, left, pairs, links + stayed, relinked)
 
     @property
     def is_of_another(self) -> bool:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from labelstore.exchange.identity import numbered
 from labelstore.exchange.sidecar.file import sidecar_path, write_rows
-from labelstore.exchange.sidecar.records import Records, records_of
+from labelstore.exchange.sidecar.records import SAID, Records, records_of
 from labelstore.model.tables import TABLES
 from labelstore.plugins import Beside, Format, Writing
 
@@ -46,26 +47,42 @@ def write_sidecar(
     numbers = {key: i for i, key in enumerate(numbered(listed))}
     ids = written.items.column("item_id").to_pylist()
     place = {item: numbers.get(key, -1) for item, key in zip(ids, numbered(keys), strict=True)}
-    counted = _counts(written, converter, place)
-    digests = _paired(found, found.digests, pa.binary(), *counted)
-    called = _paired(found, found.classes, pa.string(), *counted)
+    told = _paired(found, *_counts(written, converter, place))
     names_ = reading.categories().column("name").to_pylist()
-    classes = _class_keys(kept.categories, written, called, names_)
+    classes = _class_keys(kept.categories, written, told, found, names_)
     said = {"written_as": converter.name, "task": converter.task}
     known = [key if own in numbers else None
              for key, own in zip(keys, numbered(keys), strict=True)]  # fmt: skip
-    write_rows(sidecar_path(target), said, _groups(kept, (known, classes), digests, batches))
+    write_rows(
+        sidecar_path(target), said, _groups(kept, (known, classes), _beside(told, found), batches)
+    )
+
+
+def _beside(told: pa.ListArray, found: Records) -> dict[str, pa.Array]:
+    """Return what stands beside each label: digests of its records, and what a single one says."""
+    digests = pa.array(found.digests, pa.binary()).take(told.flatten())
+    lengths = pc.list_value_length(told).fill_null(0)
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
+    single = np.asarray(pc.equal(lengths, 1))
+    firsts = [own[0] if own and len(own) == 1 else None for own in told.to_pylist()]
+    first = pa.array(firsts, pa.int64())
+    columns = [c.combine_chunks() for c in found.said.take(first).columns]
+    return {
+        "digests": pa.ListArray.from_arrays(offsets, digests, mask=told.is_null()),
+        "said": pa.StructArray.from_arrays(columns, fields=list(SAID), mask=pa.array(~single)),
+    }
 
 
 def _class_keys(
-    categories: pa.Table, written: Writing, called: pa.ListArray, listed: list[Any]
+    categories: pa.Table, written: Writing, told: pa.ListArray, said: Records, listed: list[Any]
 ) -> list[str | None]:
     """Return what the file calls each class: by its labels, else its own name if it has that."""
     used = [c for rows, _ in written.annotations for c in rows.column("category_id").to_pylist()]
     found: dict[int, str] = {}
-    for category, names in zip(used, called.to_pylist(), strict=True):
-        if category is not None and names:
-            found.setdefault(category, names[0])
+    names = said.said.column("category").to_pylist()
+    for category, own in zip(used, told.to_pylist(), strict=True):
+        if category is not None and own:
+            found.setdefault(category, names[own[0]])
     columns = (categories.column(n).to_pylist() for n in ("category_id", "name"))
     there = set(listed)
     return [found.get(i, name if name in there else None)
@@ -83,10 +100,8 @@ def _counts(written: Writing, converter: Format, place: Mapping[int, int]) -> tu
     return items_, counts, places
 
 
-def _paired(
-    found: Records, values: list[Any], kind: pa.DataType, items: Ids, counts: Ids, places: Ids
-) -> pa.ListArray:
-    """Return what records say of each label: the k-th of an item is its k-th in the file.
+def _paired(found: Records, items: Ids, counts: Ids, places: Ids) -> pa.ListArray:
+    """Return the places of each label's records: the k-th of an item is its k-th in the file.
 
     Where the file has another number of records of an item nobody knows which are whose: null.
     """
@@ -96,17 +111,17 @@ def _paired(
     known = (items < 0) | good[items]
     counts = np.where((items >= 0) & good[items], counts, 0)
     order = np.lexsort((places, items))
-    own = [d for d, item in zip(values, found.items.tolist(), strict=True) if good[item]]
+    own = np.flatnonzero(good[found.items])
     offsets = np.concatenate([[0], np.cumsum(counts[order])]).astype(np.int32)
     mask = pa.array(~known[order])
-    lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(own, kind), mask=mask)
+    lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(own, pa.int64()), mask=mask)
     return lists.take(pa.array(np.argsort(order, kind="stable")))
 
 
 def _groups(
     kept: Writing,
     keys: tuple[list[str | None], ...],
-    digests: pa.ListArray,
+    beside: dict[str, pa.Array],
     batches: Iterable[Pair],
 ) -> Iterator[dict[str, pa.Array]]:
     row = {**dict.fromkeys(TABLES["datasets"].schema.names), **kept.dataset}
@@ -118,9 +133,9 @@ def _groups(
         yield {"tracks": _struct(kept.tracks)}
     begin = 0
     for rows, shapes in batches:
-        own = digests.slice(begin, len(rows))
+        own = {name: values.slice(begin, len(rows)) for name, values in beside.items()}
         begin += len(rows)
-        yield {"annotations": _struct(rows), "geometries": _struct(shapes), "digests": own}
+        yield {"annotations": _struct(rows), "geometries": _struct(shapes), **own}
 
 
 def _struct(rows: Any) -> pa.StructArray:

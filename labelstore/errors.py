@@ -54,8 +54,11 @@ class InvalidInput(LabelstoreError, ValueError):
     exit_code = 2
 
 
+SHOWN_FAULTS = 20
+
+
 class FormatError(InvalidInput):
-    """A source file breaks its format.
+    """A source file breaks its format; the message tells the first faults, and how many more.
 
     Attributes:
         faults: every fault found, each a sentence that starts with its place in the file.
@@ -66,8 +69,10 @@ class FormatError(InvalidInput):
     def __init__(self, path: str, faults: Sequence[str], *, code: str | None = None) -> None:
         self.path = path
         self.faults = list(faults)
-        shown = "\n".join(f"{path}, {fault}" for fault in self.faults)
-        super().__init__(shown, code=code)
+        more = len(self.faults) - SHOWN_FAULTS
+        told = [f"and {more:,} more faults like these"] if more > 0 else []
+        lines = [f"{path}, {fault}" for fault in [*self.faults[:SHOWN_FAULTS], *told]]
+        super().__init__("\n".join(lines), code=code)
 
     def __reduce__(self) -> tuple[type[FormatError], tuple[str, list[str]], dict[str, str]]:
         """Survive the way back from a worker process."""

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labelstore.plugins import Beside
-from labelstore.plugins.pages import Page, PageFormat
+from labelstore.plugins.pages import Page, PageFormat, edges
 from labelstore_converters.numerals import number, number_text
 from labelstore_converters.xmltext import Node, node_of, parsed, plain, style_of, text_of
 
@@ -39,6 +39,7 @@ class Cvat(PageFormat):
          "attributes", "track_id"}
     )  # fmt: skip
     has_tags = True
+    unsaid = frozenset({"labelled_state"})
     lists: Mapping[str, frozenset[str]] = {
         "items": frozenset(
             {"modality", "uri", "width", "height", "parent_id", "frame_index", "labelled_state"}
@@ -218,15 +219,10 @@ def _element(label: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
         return "ellipse", {k: ellipse[k] for k in ("cx", "cy", "rx", "ry")} | _degrees(ellipse)
     if turned is not None:
         w, h = turned["w"] / 2, turned["h"] / 2
-        edges = (turned["cx"] - w, turned["cy"] - h, turned["cx"] + w, turned["cy"] + h)
-        return "box", dict(zip(EDGES, edges, strict=True)) | _degrees(turned)
+        sides = (turned["cx"] - w, turned["cy"] - h, turned["cx"] + w, turned["cy"] + h)
+        return "box", dict(zip(EDGES, sides, strict=True)) | _degrees(turned)
     if label.get("box") is not None:
-        a, b, c, d = (label["box"][f"v{i}"] for i in range(4))
-        form = label.get("box_form")
-        if form == "cxcywh":
-            a, b = a - c / 2, b - d / 2
-        edges = (a, b, c, d) if form == "xyxy" else (a, b, a + c, b + d)
-        return "box", dict(zip(EDGES, edges, strict=True))
+        return "box", dict(zip(EDGES, edges(label), strict=True))
     bare = not any(label.get(k) is not None for k in SHAPED)
     return ("tag", {}) if bare else None
 

@@ -21,6 +21,7 @@ class Dota(PageFormat):
     pattern = f"{LABELS}/*.txt"
     sign = r"(?m)^(-?\d[\d.]* ){8}\S+( \d)?\s*$"
     columns = frozenset({"corners", "difficult", "attributes"})
+    unsaid = PageFormat.unsaid | {"width", "height"}
 
     def parse(self, text: str, path: str, beside: Beside) -> Page:
         """Return the image and the objects of a file."""
@@ -58,7 +59,7 @@ class Dota(PageFormat):
 
     def path_of(self, item: Mapping[str, Any]) -> str:
         """Return the file of an image."""
-        path = PurePosixPath(item["uri"].lstrip("/")).with_suffix(".txt")
+        path = PurePosixPath((item["uri"] or str(item["item_id"])).lstrip("/")).with_suffix(".txt")
         inside = [LABELS if part == IMAGES else part for part in path.parts]
         return "/".join(inside if LABELS in inside[:-1] else [LABELS, *inside])
 

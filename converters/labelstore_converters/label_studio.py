@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from labelstore.plugins import Beside
-from labelstore.plugins.pages import Page, PageFormat
+from labelstore.plugins.pages import Page, PageFormat, window
 from labelstore_converters.jsonpage import parsed
 
 SHAPES = {
@@ -173,11 +173,8 @@ def _value(label: Mapping[str, Any], w: float, h: float) -> tuple[str, dict[str,
         y = turned["cy"] - turned["w"] / 2 * sin - turned["h"] / 2 * cos
         sides = x, y, turned["w"], turned["h"], math.degrees(turned["angle"])
     elif box is not None:
-        a, b, c, d = (box[f"v{i}"] for i in range(4))
-        form = label.get("box_form")
-        c, d = (c - a, d - b) if form == "xyxy" else (c, d)
-        a, b = (a - c / 2, b - d / 2) if form == "cxcywh" else (a, b)
-        sides = a, b, c, d, 0
+        left, top, wide, high = window(label)
+        sides = left, top, wide, high, 0
     else:
         return None
     x, y, width, height, degrees = sides

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from labelstore.plugins import Beside
-from labelstore.plugins.pages import Page, PageFormat
+from labelstore.plugins.pages import Page, PageFormat, edges
 from labelstore_converters.jsonpage import parsed
 
 HEAD: dict[str, Any] = {
@@ -68,10 +68,6 @@ class Labelme(PageFormat):
     def holds(self, label: Mapping[str, Any]) -> bool:
         """Say whether a label has a shape that the tool can draw, of a class."""
         return bool(label.get("category")) and bool(_drawn(label))
-
-    def path_of(self, item: Mapping[str, Any]) -> str:
-        """Return the file of an image."""
-        return str(PurePosixPath(item["uri"].lstrip("/")).with_suffix(".json"))
 
 
 def _label(shape: Any, where: str, faults: list[str]) -> dict[str, Any]:
@@ -141,11 +137,8 @@ def _drawn(label: Mapping[str, Any]) -> tuple[str, list[list[float]]] | None:
     if points and label.get("keypoint_dims", 2) == 2:
         return "point" if len(points) == 2 else "points", _pairs(points)
     if label.get("box") is not None and not rings:
-        a, b, c, d = (label["box"][f"v{i}"] for i in range(4))
-        form = label.get("box_form")
-        if form == "cxcywh":
-            a, b = a - c / 2, b - d / 2
-        return "rectangle", [[a, b], [c, d] if form == "xyxy" else [a + c, b + d]]
+        left, top, right, bottom = edges(label)
+        return "rectangle", [[left, top], [right, bottom]]
     return None
 
 

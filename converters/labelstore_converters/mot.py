@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from labelstore.plugins import Beside
-from labelstore.plugins.pages import Page, PageFormat
+from labelstore.plugins.pages import Page, PageFormat, window
 from labelstore_converters.numerals import number, number_text
 
 CLASSES = (
@@ -39,6 +39,7 @@ class Mot(PageFormat):
     shared = True
     companions = (INFO, NAMES)
     columns = frozenset({"box", "box_form", "score", "ignore", "attributes", "track_id"})
+    unsaid = frozenset({"labelled_state"})
     lists: Mapping[str, frozenset[str]] = {
         "items": frozenset(
             {"modality", "uri", "width", "height", "parent_id", "frame_index", "labelled_state"}
@@ -111,7 +112,7 @@ class Mot(PageFormat):
 
     def path_of(self, item: Mapping[str, Any]) -> str:
         """Return the file of a sequence, or of that of a frame."""
-        path = PurePosixPath(item["uri"].lstrip("/"))
+        path = PurePosixPath((item["uri"] or str(item["item_id"])).lstrip("/"))
         if item["frame_index"] is not None:
             path = path.parent.parent if path.parent.name == "img1" else path.parent
         sequence = path
@@ -184,11 +185,7 @@ def _line(label: Mapping[str, Any], frames: Any, names: list[str]) -> str:
     """Return a label's line; its numbers as its source wrote them, where they are the same."""
     kept = json.loads(label.get("leftovers") or "{}").get("line", "")
     track = label.get("track")
-    box = [label["box"][f"v{i}"] for i in range(4)]
-    if label.get("box_form") in ("xyxy", "cxcywh"):
-        (a, b, c, d), centred = box, label["box_form"] == "cxcywh"
-        box = [a - c / 2, b - d / 2, c, d] if centred else [a, b, c - a, d - b]
-    values: list[float] = [frames[label["item"]], -1 if track is None else track, *box]
+    values: list[float] = [frames[label["item"]], -1 if track is None else track, *window(label)]
     values.append(label.get("score", 0.0 if label.get("ignore") else 1.0))
     more = label.get("attributes", {})
     if label.get("category"):

@@ -28,6 +28,7 @@ class Mots(PageFormat):
     sign = r"(?m)^\d+ \d+ \d+ \d+ \d+ \S+$"
     shared = True
     columns = frozenset({"mask", "ignore", "track_id"})
+    unsaid = frozenset({"labelled_state"})
     lists: Mapping[str, frozenset[str]] = {
         "items": frozenset(
             {"modality", "uri", "width", "height", "parent_id", "frame_index", "labelled_state"}
@@ -66,7 +67,7 @@ class Mots(PageFormat):
 
     def path_of(self, item: Mapping[str, Any]) -> str:
         """Return the file of a sequence, or of that of a frame."""
-        path = PurePosixPath(item["uri"].lstrip("/"))
+        path = PurePosixPath((item["uri"] or str(item["item_id"])).lstrip("/"))
         return str(path.parent if item["frame_index"] is not None else path) + ".txt"
 
 

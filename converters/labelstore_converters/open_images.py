@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from labelstore.plugins import Beside
-from labelstore.plugins.pages import Page, PageFormat
+from labelstore.plugins.pages import Page, PageFormat, edges
 from labelstore_converters.numerals import number
 
 COLUMNS = ("ImageID", "Source", "LabelName", "Confidence", "XMin", "XMax", "YMin", "YMax",
@@ -30,6 +30,7 @@ class OpenImages(PageFormat):
         {"box", "box_form", "frame", "occluded", "occluded_scale", "truncated", "is_crowd",
          "confidence", "attributes"}
     )  # fmt: skip
+    unsaid = PageFormat.unsaid | {"width", "height"}
 
     def parse(self, text: str, path: str, beside: Beside) -> Page:
         """Return the images and their boxes."""
@@ -115,20 +116,16 @@ def _row(label: Mapping[str, Any], item: Mapping[str, Any]) -> dict[str, str]:
     kept: dict[str, str] = json.loads(label.get("leftovers") or "{}").get("row", {})
     unit = label.get("frame") == "unit"
     w, h = (1, 1) if unit else (item.get("width") or 1, item.get("height") or 1)
-    values = [label["box"][f"v{i}"] for i in range(4)]
-    form = label.get("box_form")
-    if form in ("xywh", "cxcywh", None):
-        a, b, c, d = values
-        a, b = (a - c / 2, b - d / 2) if form == "cxcywh" else (a, b)
-        values = [a, b, a + c, b + d]
-    name = label.get("category")
+    values = edges(label)
+    category = label.get("category")
     row = {
         "ImageID": item["uri"],
-        "LabelName": kept.get("LabelName", "") if name is None else name,
+        "LabelName": kept.get("LabelName", "") if category is None else category,
     }
-    for name, value, side in zip(SIDES, values, (w, h, w, h), strict=True):
-        before = kept.get(name, "")
-        row[name] = before if before and _read(before) * side == value else repr(value / side)
+    for edge, place, side in zip(SIDES, values, (w, h, w, h), strict=True):
+        before = kept.get(edge, "")
+        same = before and _read(before) * side == place
+        row[edge] = before if same else repr(place / side)
     for name, column in FLAGS.items():
         value = label.get(column)
         before = kept.get(name, "-1" if not kept else "")

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from labelstore.plugins import Beside
-from labelstore.plugins.pages import Page, PageFormat
+from labelstore.plugins.pages import Page, PageFormat, edges
 from labelstore_converters.numerals import number, number_text
 from labelstore_converters.xmltext import Node, node_of, parsed, plain, style_of, text_of
 
@@ -73,10 +73,6 @@ class Voc(PageFormat):
         """Say whether a label has a box and a class."""
         return label.get("box") is not None and bool(label.get("category"))
 
-    def path_of(self, item: Mapping[str, Any]) -> str:
-        """Return the file of an image."""
-        return str(PurePosixPath(item["uri"].lstrip("/")).with_suffix(".xml"))
-
 
 def _label(node: Node, faults: list[str]) -> dict[str, Any]:
     """Return an object as a label; what is not in columns stays with it."""
@@ -120,17 +116,9 @@ def _object(label: Mapping[str, Any]) -> Node:
     if box is None:
         box = Node("bndbox")
         node.children.append(box)
-    for side, value in zip(SIDES, _edges(label), strict=True):
+    for side, value in zip(SIDES, edges(label), strict=True):
         box.put(side, number_text(value, box.value(side)))
     return node
-
-
-def _edges(label: Mapping[str, Any]) -> list[float]:
-    a, b, c, d = (label["box"][f"v{i}"] for i in range(4))
-    form = label.get("box_form")
-    if form == "cxcywh":
-        return [a - c / 2, b - d / 2, a + c / 2, b + d / 2]
-    return [a, b, c, d] if form == "xyxy" else [a, b, a + c, b + d]
 
 
 FORMAT = Voc()

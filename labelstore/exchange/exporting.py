@@ -27,7 +27,7 @@ from labelstore.exchange.foreign import (
     without_ids,
 )
 from labelstore.exchange.identity import as_stated
-from labelstore.exchange.losses import accepted, column_losses
+from labelstore.exchange.losses import accepted, column_losses, unsaid_losses
 from labelstore.exchange.ordered import OrderedRows
 from labelstore.exchange.sidecar.file import sidecar_path
 from labelstore.exchange.sidecar.writing import write_sidecar
@@ -91,7 +91,7 @@ def export_to(
         InvalidInput: there are several and none is named.
         LossRefused: something that the format cannot hold would be lost; nothing is written.
     """
-    export = _Export(manifest, format_name, layer, dataset, task)
+    export = Export(manifest, format_name, layer, dataset, task)
     found = export.losses()
     notices = export.notices | accepted(found, export.converter, allow_loss)
     for done in export.converter.write(export.data(), target):
@@ -117,7 +117,7 @@ class _Again:
         return self.begin()
 
 
-class _Export:
+class Export:
     """One export under way.
 
     Attributes:
@@ -225,6 +225,7 @@ class _Export:
         found |= {} if ids else id_losses(self.rows.tables)
         for name, rows in self._listed.items():
             found |= listed_losses(TABLES[name], rows, ids=ids)
+        found |= unsaid_losses(self._listed["items"].select(sorted(self.converter.unsaid)))
         renamed = _renamed(self.converter, self.data())
         return found | ({"items.uri": renamed} if renamed else {})
 

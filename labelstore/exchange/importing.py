@@ -168,7 +168,7 @@ class _Import:
         else:
             self.dataset_id = int(self._known["dataset_id"])
             said = json.loads(self._known["leftovers"] or "{}")
-            self.reading.follow(said, keep_order=self.mode == "update")
+            self.reading = self.reading.follow(said, keep_order=self.mode == "update")
         self._listing = Listing(
             draft,
             self.dataset_id,

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from labelstore.errors import InvalidInput, LossRefused
 from labelstore.exchange.notices import NOUNS
 from labelstore.model.tables import TABLES
 from labelstore.plugins import Format
+
+USUAL = {
+    "modality": pa.array(["image"]),
+    "labelled_state": pa.array(["labelled", "unlisted"]),
+}
+"""What items are where nothing else is said."""
 
 
 def accepted(
@@ -51,3 +58,17 @@ def column_losses(name: str, rows: pa.Table, held: Collection[str]) -> dict[str,
     columns = set(table.columns("content")) - {table.id_column, "position", *held}
     counts = {column: rows.num_rows - rows.column(column).null_count for column in columns}
     return {f"{name}.{column}": counts[column] for column in sorted(counts) if counts[column]}
+
+
+def unsaid_losses(items: pa.Table) -> dict[str, int]:
+    """Return how many items say something that files of a format cannot, by column.
+
+    Args:
+        items: columns that its readers fill by themselves.
+    """
+    found = {}
+    for name, column in zip(items.column_names, items.columns, strict=True):
+        if name in USUAL:
+            column = pc.if_else(pc.is_in(column, value_set=USUAL[name]), None, column)
+        found[f"items.{name}"] = len(column) - column.null_count
+    return {name: count for name, count in found.items() if count}

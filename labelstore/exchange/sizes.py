@@ -14,7 +14,6 @@ from labelstore.errors import FormatError, NotFound
 from labelstore.plugins import Beside, source_file
 
 NAMES = ("uri", "file_name", "filename", "image")
-SHOWN_FAULTS = 20
 Size = tuple[int, int]
 
 
@@ -51,7 +50,7 @@ def read_sizes(path: Path) -> dict[str, Size]:
         elif found.setdefault(name, size) != size:
             faults.append(f"{where}: {name!r} has two sizes")
     if faults:
-        raise FormatError(str(path), faults[:SHOWN_FAULTS], code="sizes")
+        raise FormatError(str(path), faults, code="sizes")
     return found
 
 

@@ -10,7 +10,14 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 
 from labelstore.errors import InvalidInput, NotFound
-from labelstore.plugins.files import beginning, source_file, target_file, target_folder
+from labelstore.plugins.files import (
+    beginning,
+    source_file,
+    target_file,
+    whole_file,
+    whole_folder,
+    write_text,
+)
 from labelstore.plugins.format import Format, Told, Writing
 from labelstore.plugins.reading import NOTHING, SKIPPED, Beside, Piece, Reading
 
@@ -28,7 +35,9 @@ __all__ = [
     "find_format",
     "source_file",
     "target_file",
-    "target_folder",
+    "whole_file",
+    "whole_folder",
+    "write_text",
 ]
 
 GROUP = "labelstore.converters"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from labelstore.errors import InvalidInput, NotFound
@@ -62,3 +66,43 @@ def target_folder(path: Path) -> Path:
         what = "is a folder with files in it" if target.is_dir() else "is no folder"
         raise InvalidInput(f"{path}: {what}; name a new folder", code="target-kind")
     return target
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give where to write a file, which appears under its name at the end, or not at all."""
+    target = target_file(path)
+    aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        yield aside
+        os.replace(aside, target)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Give a folder to write in, which appears under its name at the end, or not at all."""
+    target = target_folder(path)
+    aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        aside.mkdir()
+        yield aside
+        if not any(p.is_file() for p in aside.rglob("*")):
+            raise InvalidInput(
+                f"{path}: none of these labels and items has a place in this format; nothing was "
+                "written",
+                code="export-empty",
+            )
+        if target.exists():
+            target.rmdir()
+        os.replace(aside, target)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def write_text(folder: Path, name: str, text: str) -> None:
+    """Write a text below a folder, as it is."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="")

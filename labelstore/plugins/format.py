@@ -61,6 +61,9 @@ class Format(ABC):
     """What its notices and losses mean, by code: words for that which is counted."""
     lists: Mapping[str, frozenset[str]]
     """Content columns of `items` and of `categories` that it can hold."""
+    unsaid: frozenset[str] = frozenset()
+    """Columns of `items` that its readers fill and no file of it says: they take them from the
+    images, or always say the same."""
     has_ids: bool
     """Whether labels, items and classes have ids of their own in it."""
     says: frozenset[str] = frozenset()

@@ -117,15 +117,17 @@ class Reading(ABC):
     def dataset(self) -> Mapping[str, Any]:
         """Return fields of the `datasets` row: info, licenses, leftovers, files."""
 
-    def follow(self, leftovers: Mapping[str, Any], *, keep_order: bool) -> None:  # noqa: B027
-        """Tell rows as an earlier delivery told them, so that what is the same reads the same.
+    def follow(self, leftovers: Mapping[str, Any], *, keep_order: bool) -> Reading:
+        """Return the source, telling rows as an earlier delivery told them.
 
-        Called before items, classes and annotations are read, if at all.
+        So what is the same reads the same. Called before items, classes and annotations are read,
+        if at all.
 
         Args:
             leftovers: of the earlier delivery's `datasets` row.
             keep_order: the order of keys may differ from this source's own.
         """
+        return self
 
     @abstractmethod
     def items(self) -> pa.Table:

@@ -60,6 +60,7 @@ class Coco(Format):
         """Return the content columns of `annotations` and `geometries` that it can hold."""
         return CARRIES
 
+    unsaid = frozenset({"modality", "labelled_state"})
     lists: Mapping[str, frozenset[str]] = {
         "items": frozenset({"modality", "uri", "width", "height", "labelled_state"}),
         "categories": frozenset(

@@ -25,7 +25,6 @@ PIECE = 32_000
 CHUNK = 2_000
 """Annotations parsed at a time: beyond a few thousand parsing slows by a third."""
 ORDER_SAMPLE = 64
-SHOWN_FAULTS = 20
 
 
 class CocoReading(Reading):
@@ -48,12 +47,13 @@ class CocoReading(Reading):
         }
         self.notices = self._notices()
 
-    def follow(self, leftovers: Mapping[str, Any], *, keep_order: bool) -> None:
+    def follow(self, leftovers: Mapping[str, Any], *, keep_order: bool) -> Reading:
         """Take the order of keys from an earlier delivery, with further keys in their places."""
         for name, earlier in leftovers.get("key_orders", {}).items():
             own = self._key_orders[name]
             if keep_order or in_order([k for k in own if k in earlier], earlier):
                 self._key_orders[name] = _joined(earlier, own)
+        return self
 
     @property
     def dataset(self) -> dict[str, Any]:
@@ -127,7 +127,7 @@ class CocoReading(Reading):
             item = item if item >= 0 else unlisted[0].number(image)
             rows.add(found, seq=seq, item=item, category=self._category(category, unlisted[1]))
         if faults:
-            raise FormatError(str(self._document.path), _shown(faults), code="coco-annotation")
+            raise FormatError(str(self._document.path), faults, code="coco-annotation")
 
     def _category(self, value: Any, unlisted: Unlisted) -> int | None:
         if value is None or isinstance(value, UNHASHABLE):
@@ -150,7 +150,7 @@ class CocoReading(Reading):
             elif "id" not in value or isinstance(value["id"], UNHASHABLE):
                 faults.append(f"{key}[{i}], id: missing or no plain value")
         if faults:
-            raise FormatError(str(self._document.path), _shown(faults), code=f"coco-{key}")
+            raise FormatError(str(self._document.path), faults, code=f"coco-{key}")
         return found
 
     def _sample(self) -> list[dict[str, Any]]:
@@ -205,8 +205,3 @@ def _joined(first: Sequence[str], second: Sequence[str]) -> list[str]:
 
 def _word(value: Any) -> str:
     return WORDS.get(type(value), "a number")
-
-
-def _shown(faults: list[str]) -> list[str]:
-    more = len(faults) - SHOWN_FAULTS
-    return faults[:SHOWN_FAULTS] + ([f"and {more} more faults like these"] if more > 0 else [])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from labelstore.plugins import Writing, target_file
+from labelstore.plugins import Writing, whole_file
 from labelstore_converters.coco.annotation_objects import annotation_objects
 from labelstore_converters.coco.listed_objects import category_object, image_object, source_key
 
@@ -27,17 +26,11 @@ def write(data: Writing, target: Path) -> Iterator[int]:
 
     The file appears whole or not at all.
     """
-    target = target_file(target)
     described = json.loads(data.dataset["leftovers"] or "{}")
     files = data.dataset["files"] or [{}]
     style = json.loads(files[0].get("json_style") or "null") or DEFAULT_STYLE
-    aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        with open(aside, "wb") as file:
-            yield from JsonText(file.write, style).document(data, described, files[0])
-        os.replace(aside, target)
-    finally:
-        aside.unlink(missing_ok=True)
+    with whole_file(target) as aside, open(aside, "wb") as file:
+        yield from JsonText(file.write, style).document(data, described, files[0])
 
 
 class JsonText:

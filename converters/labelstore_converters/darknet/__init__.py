@@ -24,6 +24,7 @@ class Darknet(Yolo):
         "darknet-list-missing": "lists of images that the data file names and that are not there",
         "darknet-names-missing": "files of class names that are not there",
     }
+    unsaid = Yolo.unsaid
     lists: Mapping[str, frozenset[str]] = {
         "items": Yolo.lists["items"],
         "categories": frozenset({"name", "unlisted"}),

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from labelstore.plugins import write_text
 from labelstore_converters.darknet.sources import beside_of, uri_of
 from labelstore_converters.yolo.files import LabelFiles
 from labelstore_converters.yolo.layout import SUFFIXES
@@ -47,9 +48,7 @@ class DarknetFiles(LabelFiles):
         listed = [r["name"] or "" for r in rows if not (self.own and r["unlisted"])]
         names = [" ".join(name.split()) for name in listed]
         for path, text in self._texts(names).items():
-            place = folder / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(text, encoding="utf-8", newline="")
+            write_text(folder, path, text)
 
     def _texts(self, names: list[str]) -> dict[str, str]:
         """Return the text of each file beside the labels, by its path."""

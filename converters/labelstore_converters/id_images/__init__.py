@@ -25,6 +25,7 @@ class IdImages(Format):
     has_ids = False
     has_tags = False
     keeps_words = False
+    unsaid = frozenset({"modality", "labelled_state"})
     lists: Mapping[str, frozenset[str]] = {
         "items": frozenset({"modality", "uri", "width", "height", "labelled_state"}),
         "categories": frozenset({"name"}),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from labelstore.plugins import Told, Writing, target_folder
+from labelstore.plugins import Told, Writing, whole_folder, write_text
 from labelstore_converters.id_images.reading import image_of
 from labelstore_converters.painting import losses as pixel_losses
 from labelstore_converters.painting import painted, sizes_of, with_pixels
@@ -91,38 +89,34 @@ def uris(converter: IdImages, data: Writing) -> list[str]:
     return [image_of(PurePosixPath(path_of(item, converter)), converter) for item in names]
 
 
+def _by_item(converter: IdImages, data: Writing) -> dict[int, list[tuple[dict[str, Any], int]]]:
+    """Return pixels and value of the labels of each item."""
+    numbered = Numbered(converter, data)
+    found: dict[int, list[tuple[dict[str, Any], int]]] = defaultdict(list)
+    for rows, shapes in data.annotations:
+        masks, values = numbered.values(rows, shapes)
+        items = rows.column("item_id").to_pylist()
+        for item, mask, value in zip(items, masks.to_pylist(), values.tolist(), strict=True):
+            if value:
+                found[item].append((mask, value))
+    return found
+
+
 def write(converter: IdImages, data: Writing, target: Path) -> Iterator[int]:
     """Write images of ids, yielding the number of annotations written so far.
 
     The folder appears whole or not at all.
     """
-    target = target_folder(target)
-    aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    numbered = Numbered(converter, data)
-    labels: dict[int, list[tuple[dict[str, Any], int]]] = defaultdict(list)
-    count = 0
-    try:
-        aside.mkdir(parents=True)
-        for rows, shapes in data.annotations:
-            masks, values = numbered.values(rows, shapes)
-            items = rows.column("item_id").to_pylist()
-            for item, mask, value in zip(items, masks.to_pylist(), values.tolist(), strict=True):
-                if value:
-                    labels[item].append((mask, value))
-            count += len(rows)
-            yield count
+    labels = _by_item(converter, data)
+    with whole_folder(target) as aside:
+        yield data.annotation_count
         sizes = sizes_of(data.items)
         for item in data.items.select(["item_id", "uri", "sources"]).to_pylist():
             image = painted(labels[item["item_id"]], sizes.get(item["item_id"]))
             if image is not None:
                 _save(image, aside / path_of(item, converter), item)
         for name, text in json.loads(data.dataset["leftovers"] or "{}").get("files", {}).items():
-            (aside / name).write_text(text, encoding="utf-8", newline="")
-        if target.exists():
-            target.rmdir()
-        os.replace(aside, target)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+            write_text(aside, name, text)
 
 
 def _save(ids: Values, path: Path, item: Mapping[str, Any]) -> None:
@@ -137,15 +131,7 @@ def _save(ids: Values, path: Path, item: Mapping[str, Any]) -> None:
 
 def _shown(converter: IdImages, data: Writing) -> set[tuple[int, int]]:
     """Return item and value of each label of which a pixel is left."""
-    numbered = Numbered(converter, data)
-    labels: dict[int, list[tuple[dict[str, Any], int]]] = defaultdict(list)
-    for rows, shapes in data.annotations:
-        masks, values = numbered.values(rows, shapes)
-        items = rows.column("item_id").to_pylist()
-        for item, mask, value in zip(items, masks.to_pylist(), values.tolist(), strict=True):
-            if value:
-                labels[item].append((mask, value))
-    sizes = sizes_of(data.items)
+    labels, sizes = _by_item(converter, data), sizes_of(data.items)
     images = {item: painted(own, sizes.get(item)) for item, own in labels.items()}
     return {(item, int(v)) for item, image in images.items() if image is not None
             for v in np.unique(image) if v}  # fmt: skip

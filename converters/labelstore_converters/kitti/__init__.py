@@ -39,6 +39,7 @@ class Kitti(Format):
 
     name = "kitti"
     notices = NOTICES
+    unsaid = frozenset({"width", "height", "modality"})
     has_ids = False
     has_tags = False
     keeps_words = False
@@ -107,6 +108,7 @@ class KittiTracking(Kitti):
     """Folders with `label_02`, or folders of such label files."""
 
     name = "kitti-tracking"
+    unsaid = frozenset({"width", "height"})
     lists: Mapping[str, frozenset[str]] = {
         "items": frozenset(
             {"modality", "uri", "width", "height", "parent_id", "frame_index", "labelled_state"}

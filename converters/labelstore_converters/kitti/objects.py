@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -124,8 +124,9 @@ class ObjectTarget(Target):
         """Return shapes whose cuboids are in the camera's axes."""
         return in_camera(geometries, self)[0]
 
-    def finish(self, folder: Path) -> None:
-        """Write the calibrations."""
+    def texts(self) -> Mapping[str, str]:
+        """Return the calibrations."""
+        found = {}
         for item in self.items:
             kept = json.loads(item["sources"][0]["leftovers"] or "{}")
             text = kept.get("calib")
@@ -133,9 +134,8 @@ class ObjectTarget(Target):
                 text = calibration_text(item["sensors"])
             if text:
                 bare = PurePosixPath(item["uri"] or str(item["item_id"])).with_suffix("")
-                path = folder / f"{_beside(bare, CALIBRATION)}.txt"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text, encoding="utf-8", newline="")
+                found[f"{_beside(bare, CALIBRATION)}.txt"] = text
+        return found
 
 
 def image_of(path: str, labels: str, images: str, suffix: str) -> str:

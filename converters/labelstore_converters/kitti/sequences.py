@@ -7,7 +7,7 @@ name, `empty`, first frame, one after the last), since frames without objects ha
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -123,15 +123,11 @@ class SequenceTarget(Target):
         """Return shapes whose cuboids are in the camera's axes."""
         return in_camera(geometries, self)[0]
 
-    def finish(self, folder: Path) -> None:
-        """Write the seqmaps: those of the source, or one that says the lengths."""
-        maps = self.kept.get("seqmaps")
-        if maps is None and "labels" not in self.kept:
-            maps = {"evaluate_tracking.seqmap": self._seqmap()}
-        for name, text in (maps or {}).items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8", newline="")
+    def texts(self) -> Mapping[str, str]:
+        """Return the seqmaps: those of the source, or one that says the lengths."""
+        maps: dict[str, str] = self.kept.get("seqmaps", {})
+        own = "labels" in self.kept
+        return maps if own else {"evaluate_tracking.seqmap": self._seqmap()}
 
     def _seqmap(self) -> str:
         lengths = Counter(up for up in self.parents if up is not None)

@@ -52,6 +52,7 @@ class Tracklets(PageFormat):
         {"cuboid3d", "frame", "yaw_stated", "keyframe", "occluded", "occluded_scale", "attributes",
          "track_id"}
     )  # fmt: skip
+    unsaid = frozenset({"labelled_state"})
     lists: Mapping[str, frozenset[str]] = {
         "items": frozenset({"modality", "uri", "parent_id", "frame_index", "labelled_state"}),
         "categories": frozenset({"name"}),

@@ -29,7 +29,6 @@ PIECE = 4_000
 KEPT_PIECES = 4
 LINES = 24
 """Bits of a place in the source that count lines; the others count files."""
-SHOWN_FAULTS = 20
 
 
 @dataclass
@@ -88,9 +87,7 @@ class LinedReading(Reading):
                 self._classes.setdefault(name, len(self._classes))
             self._follow_tracks(found)
         if told:
-            more = [f"and {len(told) - SHOWN_FAULTS} more faults like these"]
-            shown = told[:SHOWN_FAULTS] + (more if told[SHOWN_FAULTS:] else [])
-            raise FormatError(str(self._source), shown, code="line")
+            raise FormatError(str(self._source), told, code="line")
 
     def _place(self, lines: Lines, row: int) -> str:
         document = self._documents[int(lines.files[row])]

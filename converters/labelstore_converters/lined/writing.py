@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -16,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelstore.errors import InvalidInput
-from labelstore.plugins import Writing, target_folder
+from labelstore.plugins import Writing, whole_folder, write_text
 from labelstore_converters.lined.cells import (
     Cells,
     Fields,
@@ -95,8 +93,9 @@ class Target(ABC):
         """Return shapes as lines say them."""
         return geometries
 
-    def finish(self, folder: Path) -> None:  # noqa: B027
-        """Write what stands beside the label files."""
+    def texts(self) -> Mapping[str, str]:
+        """Return the text of each file beside the label files, by its path."""
+        return {}
 
 
 def write(data: Writing, target: Path, layout: Layout, to: Target) -> Iterator[int]:
@@ -110,10 +109,7 @@ def write(data: Writing, target: Path, layout: Layout, to: Target) -> Iterator[i
         layout: what lines are.
         to: which file each item's labels go to.
     """
-    target = target_folder(target)
-    aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        aside.mkdir(parents=True)
+    with whole_folder(target) as aside:
         count = 0
         lines: dict[int, list[str]] = defaultdict(list)
         for annotations, geometries in data.annotations:
@@ -125,12 +121,8 @@ def write(data: Writing, target: Path, layout: Layout, to: Target) -> Iterator[i
             count += len(annotations)
             yield count
         _write_files(aside, to, lines)
-        to.finish(aside)
-        if target.exists():
-            target.rmdir()
-        os.replace(aside, target)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        for path, text in to.texts().items():
+            write_text(aside, path, text)
 
 
 def fields_of(rows: pa.RecordBatch, shapes: pa.RecordBatch, to: Target) -> Fields:
@@ -201,10 +193,7 @@ def _write_files(folder: Path, to: Target, lines: Mapping[int, list[str]]) -> No
             )
         seen[path] = at
         kept = json.loads(item["sources"][0]["leftovers"] or "{}")
-        place = folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        text = text_of(own, kept, to.kept.get("final_newline", True))
-        place.write_text(text, encoding="utf-8", newline="")
+        write_text(folder, path, text_of(own, kept, to.kept.get("final_newline", True)))
 
 
 def _names(categories: pa.Table) -> dict[int, str | None]:

@@ -51,6 +51,7 @@ class Yolo(Format):
     has_tags = False
     keeps_words = False
     tasks = tuple(HOLDS)
+    unsaid = frozenset({"width", "height", "exif_orientation", "modality"})
     lists: Mapping[str, frozenset[str]] = {
         "items": frozenset(
             {"modality", "uri", "width", "height", "exif_orientation", "labelled_state"}

@@ -25,7 +25,6 @@ PIECE = 2_000
 """Images a piece."""
 LINES = 20
 """Bits of a place in the source that count lines; the others count images."""
-SHOWN_FAULTS = 20
 
 
 class YoloReading(Reading):
@@ -49,9 +48,10 @@ class YoloReading(Reading):
         self._uris = [_uri(listed, beside) for listed in self._layout.images]
         self.notices = self._notices()
 
-    def follow(self, leftovers: Mapping[str, Any], *, keep_order: bool) -> None:
+    def follow(self, leftovers: Mapping[str, Any], *, keep_order: bool) -> Reading:
         """Read lines as those of an earlier delivery, where nobody says what they are."""
         self._task = self._task or leftovers.get("task")
+        return self
 
     @property
     def dataset(self) -> dict[str, Any]:
@@ -145,9 +145,7 @@ class YoloReading(Reading):
             for row, said in sorted(rows.faults())
         ]
         if told:
-            more = [f"and {len(told) - SHOWN_FAULTS} more faults like these"]
-            shown = told[:SHOWN_FAULTS] + (more if told[SHOWN_FAULTS:] else [])
-            raise FormatError(str(self._path), shown, code="yolo-line")
+            raise FormatError(str(self._path), told, code="yolo-line")
 
     @cached_property
     def _sides(self) -> Floats:

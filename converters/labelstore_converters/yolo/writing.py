@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from labelstore.errors import InvalidInput
-from labelstore.plugins import Writing, target_folder
+from labelstore.plugins import Writing, whole_folder
 from labelstore_converters.yolo.files import LabelFiles
 from labelstore_converters.yolo.lines import split_lines
 from labelstore_converters.yolo.numbertext import Floats, line_text, texts
@@ -35,10 +33,7 @@ def write(
         task: see `shapes.line_numbers`.
         scores: whether lines end with one.
     """
-    target = target_folder(target)
-    aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        aside.mkdir(parents=True)
+    with whole_folder(target) as aside:
         count = 0
         lines: dict[int, list[str]] = defaultdict(list)
         for annotations, geometries in data.annotations:
@@ -49,11 +44,6 @@ def write(
             yield count
         files.write(aside, lines)
         files.finish(aside, task)
-        if target.exists():
-            target.rmdir()
-        os.replace(aside, target)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 class _Rows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from labelstore.plugins.files import beginning
@@ -39,8 +39,8 @@ def told(converter: type[PageFormat]) -> dict[str, str]:
 class PageFormat(Format):
     """A format whose files are read and written one by one.
 
-    A converter states what is below, and defines `parse`, `render` and, where its files are of an
-    image each, `path_of`.
+    A converter states what is below, and defines `parse` and `render`; where labels of other
+    formats go in other files than those beside their images, also `path_of`.
     """
 
     pattern: str
@@ -60,6 +60,7 @@ class PageFormat(Format):
     has_ids = False
     has_tags = False
     keeps_words = False
+    unsaid = frozenset({"modality", "labelled_state"})
     lists: Mapping[str, frozenset[str]] = {
         "items": frozenset({"modality", "uri", "width", "height", "labelled_state"}),
         "categories": frozenset({"name"}),
@@ -109,8 +110,12 @@ class PageFormat(Format):
         return {}
 
     def path_of(self, item: Mapping[str, Any]) -> str:
-        """Return the file of an item that came from another format, below the target."""
-        raise NotImplementedError
+        """Return the file of an item that came from another format, below the target.
+
+        Its own path, with the suffix of this format's files, where nothing else is said.
+        """
+        path = PurePosixPath(item["uri"] or str(item["item_id"]))
+        return str(path.with_suffix(PurePosixPath(self.pattern).suffix))
 
     def holds(self, label: Mapping[str, Any]) -> bool:
         """Say whether a file can hold a label, as a page has it."""

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from math import isclose
 from typing import Any
 
 import numpy as np
 
 from labelstore.plugins.format import Told, Writing
-from labelstore.plugins.pages.page import CONTENT, Page, PageRules, columns_of
+from labelstore.plugins.pages.comparing import alike, compared
+from labelstore.plugins.pages.page import CONTENT, Page, PageRules
 from labelstore.plugins.pages.writing import pages_of, read_back, text_of
-
-STYLE = frozenset({"number_style", "leftovers"})
-"""Columns that say how a source was written."""
 
 
 def losses(converter: PageRules, data: Writing) -> Mapping[str, int]:
@@ -28,7 +25,9 @@ def losses(converter: PageRules, data: Writing) -> Mapping[str, int]:
     pages = pages_of(converter, data)
     for filed in pages.values():
         found["rewritten"] += text_of(converter, filed)[1]
-        found.update(_differences(filed.page, read_back(converter, filed)))
+        back = read_back(converter, filed)
+        found.update(_differences(filed.page, back))
+        found.update(_items(converter, filed.page.items, back.items))
     written = sum(len(filed.rows) for filed in pages.values())
     found["left-out"] += data.annotation_count - written
     gone = {f"changes-{c}" for names in CONTENT.values() for c in names} - {
@@ -47,49 +46,23 @@ def _differences(page: Page, back: Page) -> Counter[str]:
     for label, read in zip(page.labels, back.labels, strict=True):
         found["class"] += label.get("category") != read.get("category")
         found["track"] += (label.get("track") is None) != (read.get("track") is None)
-        before, after = _compared(label), _compared(read)
+        before, after = compared(label), compared(read)
         for name in before.keys() | after.keys():
-            found[f"changes-{name}"] += not _alike(before.get(name), after.get(name))
+            found[f"changes-{name}"] += not alike(before.get(name), after.get(name))
     return found
 
 
-def _compared(label: Mapping[str, Any]) -> dict[str, Any]:
-    columns = columns_of(label)
-    if columns.get("box") is not None:
-        columns["box"] = _edges(columns["box"], columns.pop("box_form", None))
-    if columns.get("is_crowd") is False:
-        del columns["is_crowd"]
-    return {name: _plain(value) for name, value in columns.items() if name not in STYLE}
-
-
-def _edges(box: Mapping[str, float], form: str | None) -> list[float]:
-    """Return left, top, right and bottom of a box, whatever its form."""
-    a, b, c, d = (box[f"v{i}"] for i in range(4))
-    if form == "cxcywh":
-        return [a - c / 2, b - d / 2, a + c / 2, b + d / 2]
-    return [a, b, c, d] if form == "xyxy" else [a, b, a + c, b + d]
-
-
-def _alike(before: Any, after: Any) -> bool:
-    """Say whether two values are the same, but for the last bits of sums."""
-    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        return all(_alike(a, b) for a, b in zip(before, after, strict=True))
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
-        return before.keys() == after.keys() and all(
-            _alike(v, after[k]) for k, v in before.items()
-        )
-    if isinstance(before, float) and isinstance(after, float):
-        return isclose(before, after, rel_tol=1e-12, abs_tol=1e-9)
-    return bool(before == after)
-
-
-def _plain(value: Any) -> Any:
-    """Return a value with no null members and no tuples, whose order is that of its keys."""
-    if isinstance(value, Mapping):
-        return {k: _plain(v) for k, v in value.items() if v is not None}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    return value
+def _items(
+    converter: PageRules, items: list[dict[str, Any]], back: list[dict[str, Any]]
+) -> Counter[str]:
+    """Return how many items say something that they do not say when read again."""
+    names = sorted(converter.lists["items"] - converter.unsaid - {"uri", "parent_id"})
+    return Counter(
+        f"drops-items.{name}"
+        for item, read in zip(items, _paired(items, back), strict=True)
+        for name in names
+        if read and item.get(name) is not None and read.get(name) != item[name]
+    )
 
 
 def uris(converter: PageRules, data: Writing) -> list[str]:
@@ -97,20 +70,20 @@ def uris(converter: PageRules, data: Writing) -> list[str]:
     found: dict[int, str] = {}
     for filed in pages_of(converter, data).values():
         back = read_back(converter, filed).items
-        for number, uri in zip(filed.items, _names(filed.page.items, back), strict=True):
-            found[number] = uri
+        for number, read in zip(filed.items, _paired(filed.page.items, back), strict=True):
+            found[number] = read.get("uri") or ""
     return [found.get(item, "") for item in data.items.column("item_id").to_pylist()]
 
 
-def _names(items: list[dict[str, Any]], back: list[dict[str, Any]]) -> list[str]:
-    """Return the URI of each item as it is read; nothing for one that the file does not list.
+def _paired(items: list[dict[str, Any]], back: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return each item as it is read; nothing for one that the file does not list.
 
     A frame is known by its number, others by their own URI, or by their place where none is left
     out.
     """
     frames = {b["frame_index"]: b for b in back if b.get("frame_index") is not None}
     there = Counter(b.get("uri") for b in back)
-    found = []
+    found: list[dict[str, Any]] = []
     for i, item in enumerate(items):
         if item.get("frame_index") is not None:
             read = frames.get(item["frame_index"], {})
@@ -119,7 +92,7 @@ def _names(items: list[dict[str, Any]], back: list[dict[str, Any]]) -> list[str]
             there[item.get("uri")] -= bool(read)
         else:
             read = back[i]
-        found.append(read.get("uri") or "")
+        found.append(read)
     return found
 
 

@@ -45,6 +45,8 @@ class PageRules(Protocol):
     shared: bool
     by_track: bool
     companions: tuple[str, ...]
+    lists: Mapping[str, frozenset[str]]
+    unsaid: frozenset[str]
 
     @property
     def carries(self) -> frozenset[str]:
@@ -67,6 +69,23 @@ class PageRules(Protocol):
 
     def path_of(self, item: Mapping[str, Any]) -> str:
         """Return the file of an item that came from another format."""
+
+
+def edges(label: Mapping[str, Any]) -> list[float]:
+    """Return left, top, right and bottom of a label's box, whatever its form."""
+    a, b, c, d = (label["box"][f"v{i}"] for i in range(4))
+    form = label.get("box_form")
+    if form == "cxcywh":
+        return [a - c / 2, b - d / 2, a + c / 2, b + d / 2]
+    return [a, b, c, d] if form == "xyxy" else [a, b, a + c, b + d]
+
+
+def window(label: Mapping[str, Any]) -> list[float]:
+    """Return left, top, width and height of a label's box; the sides as stated where they are."""
+    left, top, right, bottom = edges(label)
+    if label.get("box_form") == "xyxy":
+        return [left, top, right - left, bottom - top]
+    return [left, top, label["box"]["v2"], label["box"]["v3"]]
 
 
 def columns_of(label: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,6 @@ PIECE = 1_000
 """Files a piece."""
 LABELS = 28
 """Bits of a place in the source that count labels of a file; the others count files."""
-SHOWN_FAULTS = 20
 UNREADABLE = (AttributeError, KeyError, IndexError, OverflowError, RecursionError, TypeError)
 """What a converter runs into where a file has other things in places than it looks for."""
 
@@ -90,10 +89,8 @@ class PageReading(Reading):
             self._paths = {p: f for p, f in self._paths.items() if p not in set(broken)}
             self.pieces = -(-len(self._paths) // PIECE)
         elif faults:
-            more = [f"and {len(faults) - SHOWN_FAULTS} more faults like these"]
-            shown = faults[:SHOWN_FAULTS] + (more if faults[SHOWN_FAULTS:] else [])
             code = f"{self._converter.name}-page"
-            raise FormatError(str(self._source), shown, code=code)
+            raise FormatError(str(self._source), faults, code=code)
 
     def _companions(self, file: Path) -> dict[str, str]:
         names = ((name, file.parent / name) for name in self._converter.companions)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -13,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from labelstore.errors import InvalidInput
-from labelstore.plugins.files import target_file, target_folder
+from labelstore.plugins.files import whole_file, whole_folder, write_text
 from labelstore.plugins.format import Writing
 from labelstore.plugins.pages.page import Page, PageRules, label_of
 from labelstore.plugins.reading import Beside
@@ -160,31 +159,24 @@ def write(converter: PageRules, data: Writing, target: Path) -> Iterator[int]:
     The file or folder appears whole or not at all.
     """
     pages = pages_of(converter, data)
-    single = converter.one_file and len(pages) == 1
-    target = target_file(target) if single else target_folder(target)
-    aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    if converter.one_file and len(pages) == 1:
+        (filed,) = pages.values()
+        with whole_file(target) as aside:
+            write_text(aside.parent, aside.name, text_of(converter, filed)[0])
+            yield len(filed.page.labels)
+        return
     count = 0
-    try:
+    with whole_folder(target) as folder:
         for path, filed in pages.items():
-            place = aside if single else aside / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(text_of(converter, filed)[0], encoding="utf-8", newline="")
+            write_text(folder, path, text_of(converter, filed)[0])
             for name, text in converter.companions_of(filed.page).items():
-                near = Path(os.path.normpath(place.parent / name))
-                if not near.is_relative_to(aside):
+                near = os.path.normpath(os.path.join(os.path.dirname(path), name))
+                if os.path.isabs(near) or near.split(os.sep)[0] == os.pardir:
                     raise InvalidInput(f"{name} of {path} would stand outside the target",
                                        code=f"{converter.name}-path")  # fmt: skip
-                near.parent.mkdir(parents=True, exist_ok=True)
-                near.write_text(text, encoding="utf-8", newline="")
+                write_text(folder, near, text)
             count += len(filed.page.labels)
             yield count
-        if target.is_dir():
-            target.rmdir()
-        os.replace(aside, target)
-    finally:
-        if aside.is_dir():
-            shutil.rmtree(aside, ignore_errors=True)
-        aside.unlink(missing_ok=True)
 
 
 def read_back(converter: PageRules, filed: Filed) -> Page:

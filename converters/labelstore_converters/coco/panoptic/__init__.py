@@ -26,6 +26,7 @@ class CocoPanoptic(Format):
     has_tags = False
     keeps_words = True
     says = frozenset({"info", "licenses"})
+    unsaid = Coco.unsaid
     lists: Mapping[str, frozenset[str]] = Coco.lists
 
     @property

@@ -26,7 +26,6 @@ SEGMENTS = 20
 """Bits of a place in the source that count segments of an image; the others count images."""
 USUAL = ["segments_info", "file_name", "image_id"]
 SHAPES = TABLES["geometries"].schema
-SHOWN_FAULTS = 20
 
 
 class PanopticReading(CocoReading):
@@ -57,8 +56,7 @@ class PanopticReading(CocoReading):
             seen = Counter(json_text(record["image_id"]) for record in found)
             faults = [f"image_id {key}: has {n} records" for key, n in seen.items() if n > 1]
         if faults:
-            shown = faults[:SHOWN_FAULTS]
-            raise FormatError(str(self._document.path), shown, code="coco-panoptic")
+            raise FormatError(str(self._document.path), faults, code="coco-panoptic")
         records: list[dict[str, Any]] = found
         return records
 

@@ -1,0 +1,43 @@
+"""Whether two labels say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isclose
+from typing import Any
+
+from labelstore.plugins.pages.page import columns_of, edges
+
+STYLE = frozenset({"number_style", "leftovers"})
+"""Columns that say how a source was written."""
+
+
+def compared(label: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a label says by column, in one form: boxes as edges, nothing of style."""
+    columns = columns_of(label)
+    if columns.get("box") is not None:
+        columns["box"] = edges(columns)
+        columns.pop("box_form", None)
+    if columns.get("is_crowd") is False:
+        del columns["is_crowd"]
+    return {name: plain(value) for name, value in columns.items() if name not in STYLE}
+
+
+def alike(before: Any, after: Any) -> bool:
+    """Say whether two values are the same, but for the last bits of sums."""
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        return all(alike(a, b) for a, b in zip(before, after, strict=True))
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        return before.keys() == after.keys() and all(alike(v, after[k]) for k, v in before.items())
+    if isinstance(before, float) and isinstance(after, float):
+        return isclose(before, after, rel_tol=1e-12, abs_tol=1e-9)
+    return bool(before == after)
+
+
+def plain(value: Any) -> Any:
+    """Return a value with no null members and no tuples, whose order is that of its keys."""
+    if isinstance(value, Mapping):
+        return {k: plain(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    return value

@@ -78,8 +78,10 @@ class Cvat(PageFormat):
         root.children += _tracks(page, {str(t[1].get("id")): t for t in head["tracks"]})
         return text_of(root, head["style"])
 
-    def holds(self, label: Mapping[str, Any]) -> bool:
-        """Say whether a label is of a class, and of one shape or none."""
+    def holds(self, label: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
+        """Say whether a label is of a class, of one shape or none, and of a track in a video."""
+        if item.get("modality") != "image" and label.get("track") is None:
+            return False
         named = bool(label.get("category")) or bool(label.get("leftovers"))
         return named and _element(label) is not None
 

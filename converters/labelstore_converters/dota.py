@@ -53,7 +53,7 @@ class Dota(PageFormat):
         lines = [*head["lines"], *map(_line, page.labels)]
         return "\n".join(lines) + ("\n" if lines and head["end"] else "")
 
-    def holds(self, label: Mapping[str, Any]) -> bool:
+    def holds(self, label: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
         """Say whether a label has corners and a class of one word."""
         return label.get("corners") is not None and len((label["category"] or "").split()) == 1
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from labelstore.plugins import Beside
-from labelstore.plugins.pages import Page, PageFormat, window
+from labelstore.plugins.pages import Page, PageFormat, sides_of, window
 from labelstore_converters.jsonpage import parsed
 
 SHAPES = {
@@ -76,7 +76,7 @@ class LabelStudio(PageFormat):
         text = json.dumps(tasks, indent=head["indent"], ensure_ascii=head["ascii"])
         return text + str(head["end"])
 
-    def holds(self, label: Mapping[str, Any]) -> bool:
+    def holds(self, label: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
         """Say whether a label has a shape that the tool can draw, of a class."""
         return bool(label.get("category")) and _value(label, 100.0, 100.0) is not None
 
@@ -186,7 +186,7 @@ def _result(
     label: Mapping[str, Any], said: dict[str, Any] | None, item: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return a label's result: as its source wrote it, where that still says the same."""
-    w, h = item.get("width") or 100, item.get("height") or 100
+    w, h = sides_of(item, label)
     kind, value = _value(label, w, h) or ("", {})
     if said is not None:
         faults: list[str] = []

@@ -65,7 +65,7 @@ class Labelme(PageFormat):
         text = json.dumps(found, ensure_ascii=False, indent=2)
         return text + ("\n" if head["end"] else "")
 
-    def holds(self, label: Mapping[str, Any]) -> bool:
+    def holds(self, label: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
         """Say whether a label has a shape that the tool can draw, of a class."""
         return bool(label.get("category")) and bool(_drawn(label))
 

@@ -36,7 +36,7 @@ class Mot(PageFormat):
     name = "mot"
     pattern = "gt/gt.txt"
     sign = r"(?m)^\d+\s*,\s*-?\d+\s*,"
-    shared = True
+    of_sequences = True
     companions = (INFO, NAMES)
     columns = frozenset({"box", "box_form", "score", "ignore", "attributes", "track_id"})
     unsaid = frozenset({"labelled_state"})
@@ -106,9 +106,9 @@ class Mot(PageFormat):
         own = {} if names == list(CLASSES) else {NAMES: "".join(f"{n}\n" for n in names)}
         return {INFO: "\n".join(lines) + "\n", **own}
 
-    def holds(self, label: Mapping[str, Any]) -> bool:
-        """Say whether a label has a box; its item must be a frame."""
-        return label.get("box") is not None and label.get("item", 0) > 0
+    def holds(self, label: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
+        """Say whether a label has a box."""
+        return label.get("box") is not None
 
     def path_of(self, item: Mapping[str, Any]) -> str:
         """Return the file of a sequence, or of that of a frame."""

@@ -26,7 +26,7 @@ class Mots(PageFormat):
     name = "mots"
     pattern = "*.txt"
     sign = r"(?m)^\d+ \d+ \d+ \d+ \d+ \S+$"
-    shared = True
+    of_sequences = True
     columns = frozenset({"mask", "ignore", "track_id"})
     unsaid = frozenset({"labelled_state"})
     lists: Mapping[str, frozenset[str]] = {
@@ -58,12 +58,12 @@ class Mots(PageFormat):
         lines = [_line(label, page) for label in page.labels]
         return "\n".join(lines) + ("\n" if lines and head["end"] else "")
 
-    def holds(self, label: Mapping[str, Any]) -> bool:
+    def holds(self, label: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
         """Say whether a label is a mask of COCO's runs of a whole image, of a known class."""
         mask = label.get("mask")
         whole = mask is not None and mask["encoding"] == "coco_rle" and mask["x0"] is None
         known = _number(label.get("category")) is not None and label.get("track") is not None
-        return whole and known and label.get("item", 0) > 0
+        return whole and known
 
     def path_of(self, item: Mapping[str, Any]) -> str:
         """Return the file of a sequence, or of that of a frame."""

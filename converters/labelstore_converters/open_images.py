@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from labelstore.errors import InvalidInput
 from labelstore.plugins import Beside
-from labelstore.plugins.pages import Page, PageFormat, edges
+from labelstore.plugins.pages import Page, PageFormat, edges, sides_of
 from labelstore_converters.numerals import number
 
 COLUMNS = ("ImageID", "Source", "LabelName", "Confidence", "XMin", "XMax", "YMin", "YMax",
@@ -23,6 +25,7 @@ class OpenImages(PageFormat):
     """Files of boxes of Open Images; decimal commas are read too, and kept."""
 
     name = "open-images"
+    has_parts = True
     pattern = "*b*ox*.csv"
     sign = r"^ImageID,"
     one_file = True
@@ -65,6 +68,7 @@ class OpenImages(PageFormat):
     def render(self, page: Page) -> str:
         """Return the text of a file."""
         head = page.head or {"header": list(COLUMNS), "newline": "\n", "end": True}
+        _refuse_doubles(page)
         out = io.StringIO()
         writer = csv.writer(out, lineterminator=head["newline"])
         writer.writerow(head["header"])
@@ -74,9 +78,18 @@ class OpenImages(PageFormat):
         text = out.getvalue()
         return text if head["end"] else text.removesuffix(head["newline"])
 
-    def holds(self, label: Mapping[str, Any]) -> bool:
+    def holds(self, label: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
         """Say whether a label has a box and a class."""
         return label.get("box") is not None and bool(label.get("category"))
+
+
+def _refuse_doubles(page: Page) -> None:
+    """Refuse images of one name, whose rows nobody could tell apart."""
+    counts = Counter(page.items[i]["uri"] for i in {label.get("item", 0) for label in page.labels})
+    for uri, count in counts.items():
+        if count > 1:
+            raise InvalidInput(f"{uri}: {count} images have this name, and labels are found by it",
+                               code="open-images-shared")  # fmt: skip
 
 
 def _rows(rows: Any, faults: list[str]) -> Iterator[list[str]]:
@@ -114,8 +127,7 @@ def _label(
 def _row(label: Mapping[str, Any], item: Mapping[str, Any]) -> dict[str, str]:
     """Return a label's row; its texts as its source wrote them, where they say the same."""
     kept: dict[str, str] = json.loads(label.get("leftovers") or "{}").get("row", {})
-    unit = label.get("frame") == "unit"
-    w, h = (1, 1) if unit else (item.get("width") or 1, item.get("height") or 1)
+    w, h = sides_of(item, label)
     values = edges(label)
     category = label.get("category")
     row = {

@@ -69,7 +69,7 @@ class Voc(PageFormat):
         root.children[at:at] = [_object(label) for label in page.labels]
         return text_of(root, head.get("style"))
 
-    def holds(self, label: Mapping[str, Any]) -> bool:
+    def holds(self, label: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
         """Say whether a label has a box and a class."""
         return label.get("box") is not None and bool(label.get("category"))
 

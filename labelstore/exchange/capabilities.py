@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 
+from labelstore.exchange.notices import meanings
 from labelstore.model.kinds import SHAPES
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.plugins import GROUP, Format, find_format
@@ -64,7 +65,7 @@ def _capability(converter: Format, task: str | None) -> Capability:
         columns=[c for c in content if c in carried],
         lists={table: sorted(columns) for table, columns in converter.lists.items()},
         ids=converter.has_ids,
-        notices=dict(converter.notices),
+        notices=meanings(converter),
     )
 
 

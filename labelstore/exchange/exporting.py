@@ -28,6 +28,7 @@ from labelstore.exchange.foreign import (
 )
 from labelstore.exchange.identity import as_stated
 from labelstore.exchange.losses import accepted, column_losses, unsaid_losses
+from labelstore.exchange.notices import NOT_IN_PIXELS
 from labelstore.exchange.ordered import OrderedRows
 from labelstore.exchange.sidecar.file import sidecar_path
 from labelstore.exchange.sidecar.writing import write_sidecar
@@ -211,8 +212,10 @@ class Export:
             found |= column_losses(name, rows, self.converter.lists[name])
         if self.foreign:
             found |= self._foreign_losses()
-        begin = f"{self.converter.name}-drops-"
-        told = {f"{begin}{column}": count for column, count in found.items()}
+        begin = f"{self.converter.name}-"
+        told = {f"{begin}drops-{column}": count for column, count in found.items()}
+        if self.foreign and not self.converter.has_parts and self.rows.in_parts:
+            told[begin + NOT_IN_PIXELS] = self.rows.in_parts
         whole = self.converter.has_ids and not self.rows.edited  # what came from it, it can hold
         if self.foreign or self._task is not None or not whole:
             told |= self.converter.losses(self.data())

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelstore.errors import InvalidInput, LossRefused
-from labelstore.exchange.notices import NOUNS
+from labelstore.exchange.notices import NOUNS, meanings
 from labelstore.model.tables import TABLES
 from labelstore.plugins import Format
 
@@ -40,10 +40,8 @@ def accepted(
     if refused:
         nouns = {c: NOUNS[c.removeprefix(begin).rpartition(".")[0]] for c in refused}
         width = max(map(len, refused))
-        told = [
-            f"  {code:{width}}  {count:,} {converter.notices.get(code, nouns[code])}"
-            for code, count in refused.items()
-        ]
+        said = {**nouns, **meanings(converter)}
+        told = [f"  {code:{width}}  {count:,} {said[code]}" for code, count in refused.items()]
         raise LossRefused(
             "\n".join([f"{converter.name} cannot hold all of this; nothing was written:", *told])
             + f"\nTo go on, pass --allow-loss {','.join(refused)} (or: all); a sidecar beside the "

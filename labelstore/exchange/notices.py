@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labelstore.plugins import find_format
+from labelstore.plugins import Format, find_format
 
 WORDS = {
     "unlisted-items": "items that labels use and the source does not list; kept as placeholders",
@@ -22,6 +22,13 @@ WORDS = {
     "categories-given-ids": "classes that the data set does not list; given ids after the highest",
 }
 
+NOT_IN_PIXELS = "not-in-pixels"
+"""How the code ends of labels whose coordinates are parts of the image, in a file of pixels."""
+SHARED = {
+    NOT_IN_PIXELS: "labels in parts of the image, since nobody knows its size (--images or "
+    "--sizes tell it); written so",
+}
+"""Words for losses of any format that cannot tell them, by the end of their code."""
 NOUNS = {"": "labels", "items": "items", "categories": "classes", "datasets": "data sets"}
 
 
@@ -33,4 +40,10 @@ def words(format_name: str, code: str) -> str:
         return f"{NOUNS[table]} lose their `{column}`, as allowed"
     if left_out != code:
         return f"labels lose their `{left_out}`, as allowed"
-    return {**WORDS, **find_format(format_name).notices}.get(code, code)
+    return {**WORDS, **meanings(find_format(format_name))}.get(code, code)
+
+
+def meanings(converter: Format) -> dict[str, str]:
+    """Return what an import or export of a format may tell, by code."""
+    shared = {} if converter.has_parts else SHARED
+    return {**converter.notices, **{f"{converter.name}-{c}": said for c, said in shared.items()}}

@@ -140,6 +140,12 @@ class OrderedRows:
                     found[column] = count
         return found
 
+    @property
+    def in_parts(self) -> int:
+        """Return how many labels are in parts of their image."""
+        frames = (t.column("frame") for t in self._tables["geometries"])
+        return sum(pc.sum(pc.equal(f, "unit")).as_py() or 0 for f in frames)
+
     def batches(self) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
         """Yield annotations and geometries in order."""
         for begin in range(0, self.count, CHUNK):

@@ -81,14 +81,22 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
-    """Give a folder to write in, which appears under its name at the end, or not at all."""
+def whole_folder(path: Path, needs: str = "*") -> Iterator[Path]:
+    """Give a folder to write in, which appears under its name at the end, or not at all.
+
+    Args:
+        path: the folder.
+        needs: pattern of files below it of which there must be one, for it to be of its format.
+
+    Raises:
+        InvalidInput: something else is there, or nothing of the format was written.
+    """
     target = target_folder(path)
     aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         aside.mkdir()
         yield aside
-        if not any(p.is_file() for p in aside.rglob("*")):
+        if not any(p.is_file() for p in aside.rglob(needs)):
             raise InvalidInput(
                 f"{path}: none of these labels and items has a place in this format; nothing was "
                 "written",

@@ -64,6 +64,8 @@ class Format(ABC):
     unsaid: frozenset[str] = frozenset()
     """Columns of `items` that its readers fill and no file of it says: they take them from the
     images, or always say the same."""
+    has_parts: bool = False
+    """Whether coordinates may be parts of the image, where nobody knows its size."""
     has_ids: bool
     """Whether labels, items and classes have ids of their own in it."""
     says: frozenset[str] = frozenset()

@@ -13,13 +13,11 @@ NOTICES = {
     "coco-duplicate-image-id": "images with an id that another image has",
     "coco-duplicate-category-id": "classes with an id that another class has",
     "coco-annotation-without-id": "labels without an id",
-    "coco-not-in-pixels": "labels in parts of the image, since nobody knows its size (--images or "
-    "--sizes tell it); written so",
     "coco-visibility-unknown": "labels whose keypoints have no visibility; written as visible",
     "coco-without-class": "labels of no class; pycocotools cannot use them",
     "coco-without-shape": "labels without a box, of which no shape is left",
     "coco-no-images": "items that are no images, listed as such",
-    "coco-masks-left-out": "masks of other tools' encodings; left out",
+    "coco-masks-left-out": "masks of other tools' encodings, which go",
     **{
         f"coco-{key}-kept-verbatim": f"labels whose `{key}` has no usual form; kept as it is"
         for key in ("area", "score", "bbox", "segmentation", "keypoints")

@@ -20,7 +20,7 @@ def foreign_items(items: pa.Table) -> dict[str, int]:
 
 def foreign_shapes(labels: pa.RecordBatch, geometries: pa.RecordBatch) -> dict[str, int]:
     """Return how many labels have no class, or shapes that COCO cannot say, by code."""
-    masks, frames = geometries.column("mask"), geometries.column("frame").fill_null("pixel")
+    masks = geometries.column("mask")
     points = geometries.column("keypoints")
     own = pc.is_in(masks.field("encoding"), value_set=pa.array(ENCODINGS))
     captions = geometries.column("text").is_valid()
@@ -32,7 +32,6 @@ def foreign_shapes(labels: pa.RecordBatch, geometries: pa.RecordBatch) -> dict[s
     return _counted({
         "coco-without-class": pc.and_(labels.column("category_id").is_null(), pc.invert(captions)),
         "coco-without-shape": pc.and_(bare, pc.invert(tag)),
-        "coco-not-in-pixels": pc.equal(frames, "unit"),
         "coco-visibility-unknown": pc.and_(points.is_valid(),
                                            geometries.column("visibility").is_null()),
         "coco-masks-left-out": pc.and_(masks.is_valid(), pc.invert(own)),

@@ -25,6 +25,7 @@ class Darknet(Yolo):
         "darknet-names-missing": "files of class names that are not there",
     }
     unsaid = Yolo.unsaid
+    has_parts = True
     lists: Mapping[str, frozenset[str]] = {
         "items": Yolo.lists["items"],
         "categories": frozenset({"name", "unlisted"}),

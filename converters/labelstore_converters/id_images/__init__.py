@@ -36,6 +36,7 @@ class IdImages(Format):
         self.notices = {
             **{f"{name}-{code}": said for code, said in WORDS.items()},
             f"{name}-class-unknown": "labels of classes that have no number here; left out",
+            f"{name}-class": "labels whose class is a number now",
             f"{name}-hidden": "labels of which others cover every pixel; left out",
             f"{name}-too-many": "labels beyond the instances that a class can have; left out",
         }
@@ -47,7 +48,7 @@ class IdImages(Format):
 
     def recognises(self, source: Path) -> bool:
         """Say whether a folder holds one of images of ids."""
-        return source.is_dir() and any(source.rglob(f"{self.folder}/*.png"))
+        return source.is_dir() and any(source.rglob(f"{self.folder}/**/*.png"))
 
     def open(self, source: Path, beside: Beside = NOTHING) -> Reading:
         """Return a folder, opened."""

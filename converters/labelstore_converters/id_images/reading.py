@@ -36,7 +36,9 @@ class IdReading(Reading):
         if not source.is_dir():
             raise NotFound(f"{source}: no such folder", code="source-missing")
         self._source, self._converter = source, converter
-        found = sorted(source.rglob(f"{converter.folder}/*.png")) or sorted(source.glob("*.png"))
+        found = sorted(source.rglob(f"{converter.folder}/**/*.png")) or sorted(
+            source.glob("*.png")
+        )
         if not found:
             said = f"{source}: has no folder `{converter.folder}` with PNG files"
             raise InvalidInput(said, code=f"{converter.name}-empty")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from labelstore.errors import InvalidInput
 from labelstore.plugins import Told, Writing, whole_folder, write_text
 from labelstore_converters.id_images.reading import image_of
 from labelstore_converters.painting import losses as pixel_losses
@@ -40,6 +41,7 @@ class Numbered:
         rows = data.categories.select(["category_id", "name", "sources"]).to_pylist()
         self._classes = {row["category_id"]: _number(i, row, own=self._own)
                          for i, row in enumerate(rows, 1)}  # fmt: skip
+        self._names = {row["category_id"]: row["name"] for row in rows}
         self._sizes = sizes_of(data.items)
         self._last: Counter[tuple[int, int]] = Counter()
 
@@ -62,6 +64,11 @@ class Numbered:
                 value = number * self._factor + place
                 found[i] = value if place < self._factor and value < LIMIT else 0
         return masks, found
+
+    def misnamed(self, rows: pa.RecordBatch, values: Values) -> int:
+        """Return how many labels have a class that is called otherwise when it is read."""
+        written = rows.column("category_id").filter(pa.array(values > 0)).to_pylist()
+        return sum(self._names[c] != f"class {self._classes[c]}" for c in written)
 
 
 def _number(rank: int, row: Mapping[str, Any], *, own: bool) -> int | None:
@@ -108,13 +115,17 @@ def write(converter: IdImages, data: Writing, target: Path) -> Iterator[int]:
     The folder appears whole or not at all.
     """
     labels = _by_item(converter, data)
-    with whole_folder(target) as aside:
+    with whole_folder(target, f"{converter.folder}/**/*.png") as aside:
         yield data.annotation_count
         sizes = sizes_of(data.items)
         for item in data.items.select(["item_id", "uri", "sources"]).to_pylist():
             image = painted(labels[item["item_id"]], sizes.get(item["item_id"]))
+            path = aside / path_of(item, converter)
+            if image is not None and path.exists():
+                raise InvalidInput(f"{path.name}: {item['uri']} and another image would share it",
+                                   code=f"{converter.name}-shared")  # fmt: skip
             if image is not None:
-                _save(image, aside / path_of(item, converter), item)
+                _save(image, path, item)
         for name, text in json.loads(data.dataset["leftovers"] or "{}").get("files", {}).items():
             write_text(aside, name, text)
 
@@ -159,5 +170,6 @@ def losses(converter: IdImages, data: Writing) -> Mapping[str, int]:
         pairs = zip(rows.column("item_id").to_pylist(), values.tolist(), strict=True)
         found["hidden"] += sum(value > 0 and (item, value) not in shown for item, value in pairs)
         found["too-many"] += int((shaped & classed & (values == 0)).sum())
+        found["class"] += numbered.misnamed(rows, values)
     told = {f"{converter.name}-{code}": count for code, count in found.items() if count}
     return {**pixel_losses(converter.name, data), **told}

@@ -17,15 +17,16 @@ NOTICES = {
     "kitti-image-shadowed": "images whose name another has with another suffix; left out",
     "kitti-calibration-unread": "calibration files that are not as usual; kept as they are",
     "kitti-without-class": "labels of no class; left out",
+    "kitti-class": "labels whose class has blanks, which are underscores now",
     "kitti-shapes-left-out": "labels without a box and without a cuboid; left out",
     "kitti-misread": "labels whose class or numbers a line cannot say; they would read otherwise",
-    "kitti-other-frame": "cuboids whose frame has no known way to the camera's; left out",
+    "kitti-other-frame": "cuboids whose frame has no known way to the camera's, which go",
     "kitti-tilted": "cuboids that do not stand upright; their tilt is left out",
     "kitti-moved": "cuboids in another frame, now in the camera's",
     "kitti-occluded-anew": "labels whose occlusion is no level of 0 to 3; written as it is",
     "kitti-ignored": "labels to be ignored that are no `DontCare`; read as labels like others",
     "kitti-sensors-left-out": "items with sensors that a calibration file cannot hold",
-    "kitti-no-frame": "labels on items that are no frame of a sequence; left out",
+    "kitti-no-frame": "labels on items that have no place in a file; left out",
 }
 CARRIES = frozenset(
     {"category_id", "truncated", "occluded", "occluded_scale", "ignore", "score", "leftovers",
@@ -38,7 +39,7 @@ class Kitti(Format):
     """Folders with `label_2`, or folders of such label files."""
 
     name = "kitti"
-    notices = NOTICES
+    notices: Mapping[str, str] = NOTICES
     unsaid = frozenset({"width", "height", "modality"})
     has_ids = False
     has_tags = False
@@ -91,7 +92,8 @@ class Kitti(Format):
         """Return how many labels lose what a line cannot say."""
         from labelstore_converters.kitti.losses import losses
 
-        return losses(data, self._layout(), self._target(data))
+        found = losses(data, self._layout(), self._target(data))
+        return {f"{self.name}-{code}": count for code, count in found.items()}
 
     def _layout(self) -> KittiLayout:
         from labelstore_converters.kitti.columns import KittiLayout
@@ -108,6 +110,9 @@ class KittiTracking(Kitti):
     """Folders with `label_02`, or folders of such label files."""
 
     name = "kitti-tracking"
+    notices: Mapping[str, str] = {
+        code.replace("kitti", "kitti-tracking"): said for code, said in NOTICES.items()
+    }
     unsaid = frozenset({"width", "height"})
     lists: Mapping[str, frozenset[str]] = {
         "items": frozenset(

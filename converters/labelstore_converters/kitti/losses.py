@@ -31,20 +31,26 @@ def losses(data: Writing, layout: KittiLayout, to: Target) -> Mapping[str, int]:
     found: Counter[str] = Counter()
     for labels, geometries in data.annotations:
         shapes, moved, lost = in_camera(geometries, to)
-        found["kitti-moved"] += moved
-        found["kitti-other-frame"] += lost
+        found["moved"] += moved
+        found["other-frame"] += lost
         classed = np.asarray(pc.not_equal(pc.fill_null(class_names(labels, to), ""), ""))
         placed = to.placed(labels)
-        found["kitti-no-frame"] += int((~placed).sum())
+        found["no-frame"] += int((~placed).sum())
         held_ = to.usable(labels, shapes, layout)
-        found["kitti-without-class"] += int((~classed).sum())
-        found["kitti-shapes-left-out"] += int((classed & placed & ~held_).sum())
+        found["without-class"] += int((~classed).sum())
+        found["shapes-left-out"] += int((classed & placed & ~held_).sum())
         rows, own = (b.filter(pa.array(held_)) for b in (labels, shapes))
-        found["kitti-misread"] += misread(rows, own, layout, to)
-        found["kitti-tilted"] += _tilted(own)
-        found["kitti-occluded-anew"] += _unlike_levels(rows)
-        found["kitti-ignored"] += _ignored(rows, to)
-    found["kitti-sensors-left-out"] = sum(not held(item["sensors"]) for item in to.items)
+        found["misread"] += misread(rows, own, layout, to)
+        found["tilted"] += _tilted(own)
+        found["occluded-anew"] += _unlike_levels(rows)
+        found["ignored"] += _ignored(rows, to)
+        ids = rows.column("category_id").to_pylist()
+        found["class"] += sum(to.classes[i] != to.written[i] for i in ids)
+    found["sensors-left-out"] = sum(not held(item["sensors"]) for item in to.items)
+    found["drops-items.modality"] = sum(
+        up is not None and item["modality"] != "frame"
+        for item, up in zip(to.items, to.parents, strict=True)
+    )
     return {code: count for code, count in found.items() if count}
 
 

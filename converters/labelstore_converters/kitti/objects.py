@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from labelstore.errors import FormatError, InvalidInput, NotFound
@@ -17,6 +18,7 @@ from labelstore_converters.kitti.calibration import calibration_text, sensors_of
 from labelstore_converters.kitti.frames import in_camera
 from labelstore_converters.lined.documents import IMAGES as PICTURES
 from labelstore_converters.lined.documents import Document, images_in, size_of
+from labelstore_converters.lined.tokens import Mask
 from labelstore_converters.lined.writing import Row, Target
 
 LABELS, IMAGES, CALIBRATION = "label_2", "image_2", "calib"
@@ -108,6 +110,7 @@ class ObjectTarget(Target):
     def __init__(self, data: Writing) -> None:
         super().__init__(data)
         self._own = "labels" in self.kept
+        self.parents = [None] * len(self.items)  # a frame is an image like others
 
     def path(self, item: Row) -> str:
         """Return the label file of an image, below the folder."""
@@ -115,6 +118,15 @@ class ObjectTarget(Target):
         if self._own and self.kept["labels"] == ["."]:
             return f"{bare}.txt"
         return f"{_beside(bare, LABELS)}.txt"
+
+    def is_file(self, item: Row) -> bool:
+        """Say whether an item is an image."""
+        return bool(item["modality"] != "video")
+
+    def placed(self, annotations: pa.RecordBatch) -> Mask:
+        """Return which labels are on images, shape (n,)."""
+        ids = annotations.column("item_id").to_pylist()
+        return np.array([self.is_file(self.items[self.place[i]]) for i in ids], bool)
 
     def uri(self, path: str) -> str:
         """Return what an image is called by the path of its label file."""

@@ -69,7 +69,7 @@ def _documents(
         below = beside.images / path.stem if beside.images else source / media / path.stem
         images = images_in(below)
         uri = (media / path.stem).as_posix()
-        notices["kitti-image-missing"] += not images
+        notices["kitti-tracking-image-missing"] += not images
         first = next(iter(images.values()), None)
         suffix = first.suffix if first else ".png"
         known = beside.size(uri) or (None, None)
@@ -130,6 +130,9 @@ class SequenceTarget(Target):
         return maps if own else {"evaluate_tracking.seqmap": self._seqmap()}
 
     def _seqmap(self) -> str:
-        lengths = Counter(up for up in self.parents if up is not None)
+        lengths: dict[int, int] = {}
+        for item, up in zip(self.items, self.parents, strict=True):
+            if up is not None:
+                lengths[up] = max(lengths.get(up, 0), 1 + item["frame_index"])
         names = {at: PurePosixPath(self.path(self.items[at])).stem for at in lengths}
         return "".join(f"{names[at]} empty 000000 {n:06d}\n" for at, n in lengths.items())

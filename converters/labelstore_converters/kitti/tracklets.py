@@ -107,7 +107,7 @@ class Tracklets(PageFormat):
         tracklets.children[at:at] = found
         return text_of(root, head["style"])
 
-    def holds(self, label: Mapping[str, Any]) -> bool:
+    def holds(self, label: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
         """Say whether a label is a cuboid in the scanner's axes, of a class and a track."""
         known = all(label.get(k) is not None for k in ("cuboid3d", "category", "track"))
         return known and label.get("frame") == "lidar" and label.get("item", 0) > 0

@@ -43,6 +43,8 @@ class Target(ABC):
         self.items: list[dict[str, Any]] = data.items.to_pylist()
         self.kept: dict[str, Any] = json.loads(data.dataset["leftovers"] or "{}")
         self.classes = _names(data.categories)
+        self.written = {i: name if self.kept or not name else "_".join(name.split())
+                        for i, name in self.classes.items()}  # fmt: skip
         self.tracks = {} if data.tracks is None else _track_numbers(data.tracks)
         self.place = {item["item_id"]: i for i, item in enumerate(self.items)}
         self.parents = [self.place.get(item["parent_id"]) for item in self.items]
@@ -109,7 +111,7 @@ def write(data: Writing, target: Path, layout: Layout, to: Target) -> Iterator[i
         layout: what lines are.
         to: which file each item's labels go to.
     """
-    with whole_folder(target) as aside:
+    with whole_folder(target, "*.txt") as aside:
         count = 0
         lines: dict[int, list[str]] = defaultdict(list)
         for annotations, geometries in data.annotations:
@@ -138,8 +140,8 @@ def fields_of(rows: pa.RecordBatch, shapes: pa.RecordBatch, to: Target) -> Field
 
 
 def class_names(rows: pa.RecordBatch, to: Target) -> pa.StringArray:
-    """Return the name of each label's class."""
-    return pa.array(map(to.classes.get, rows.column("category_id").to_pylist()), pa.string())
+    """Return the name of each label's class, as a line has it."""
+    return pa.array(map(to.written.get, rows.column("category_id").to_pylist()), pa.string())
 
 
 def _lines(

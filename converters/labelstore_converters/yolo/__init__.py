@@ -46,6 +46,7 @@ class Yolo(Format):
     """
 
     name = "yolo"
+    has_parts = True
     notices: Mapping[str, str] = NOTICES
     has_ids = False
     has_tags = False

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from labelstore.errors import FormatError, InvalidInput
+from labelstore.errors import InvalidInput
 from labelstore.plugins import Writing
 from labelstore_converters.lined.filetext import text_of
 from labelstore_converters.yolo.layout import image_path, label_path
@@ -29,7 +29,7 @@ class LabelFiles:
         place: of each item, by its id.
         sides: shape (n, 2), width and height as labels count them; NaN where nobody knows.
         classes: number of each class, by its id.
-        points: how many numbers lines have.
+        points: how many points lines have after a box, and how many numbers each.
     """
 
     keeps = "yaml"
@@ -45,7 +45,7 @@ class LabelFiles:
         self.own = self.keeps in kept
         self.labels = [self.label(item) for item in self.items]
         self.folders = sorted({_folder(label) for label in self.labels})
-        self.points = set[int]()
+        self.points = set[tuple[int, int]]()
         self.place = {item["item_id"]: i for i, item in enumerate(self.items)}
         self.sides = np.array([_sides(item) for item in self.items], np.float64).reshape(-1, 2)
         self._below = kept.get("below", "")
@@ -73,9 +73,11 @@ class LabelFiles:
                 continue
             path = os.path.join(place, label)
             data = self._text(item, own).encode()
-            if label in seen and Path(path).read_bytes() != data:
-                said = f"{label}: {item['uri']} and another image would share this label file"
-                raise FormatError("export", [said], code="yolo-label-shared")
+            if label in seen and (not self.own or Path(path).read_bytes() != data):
+                raise InvalidInput(
+                    f"{label}: {item['uri']} and another image would share this label file",
+                    code="yolo-label-shared",
+                )
             seen.add(label)
             if (parent := os.path.dirname(path)) not in made:
                 os.makedirs(parent, exist_ok=True)

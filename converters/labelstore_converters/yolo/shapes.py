@@ -52,6 +52,16 @@ class Numbers:
         found[measured] /= sizes[owners[measured], self.axes[measured]]
         return found
 
+    def points(self) -> set[tuple[int, int]]:
+        """Return how many points lines have after a box, and how many numbers each."""
+        counts = np.diff(self.starts)
+        third = self.starts[:-1] + 6
+        there = counts > 6
+        dims = np.full(len(counts), 2)
+        dims[there] += self.axes[third[there]] > 1
+        pairs = np.unique(np.stack([(counts - 4) // dims, dims], axis=1), axis=0)
+        return {(int(points), int(size)) for points, size in pairs.tolist()}
+
 
 def line_numbers(geometries: Rows, task: str, scores: pa.Array | None) -> Numbers:
     """Return the numbers of each row's lines.

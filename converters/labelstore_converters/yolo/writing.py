@@ -62,7 +62,7 @@ class _Rows:
     def add_to(self, lines: dict[int, list[str]], numbers: Numbers) -> None:
         """Put lines below their images."""
         self._refuse_unsized(numbers)
-        self._files.points |= set(np.unique(np.diff(numbers.starts)).tolist())
+        self._files.points |= numbers.points()
         rows = self._annotations
         styles = rows.column("number_style").to_pylist()
         kept = rows.column("leftovers").to_pylist()

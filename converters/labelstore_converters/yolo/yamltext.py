@@ -24,7 +24,7 @@ class Files(Protocol):
     """What an export found out while it wrote label files."""
 
     folders: list[str]
-    points: set[int]
+    points: set[tuple[int, int]]
 
 
 def yaml_text(
@@ -35,7 +35,7 @@ def yaml_text(
     Args:
         categories: the classes, in the order of their numbers.
         kept: leftovers of the data set.
-        files: folders of the images, and how many numbers lines have.
+        files: folders of the images, and how many points lines have.
         task: what lines are.
 
     Raises:
@@ -54,16 +54,16 @@ def yaml_text(
     return NAME, _dumped(said)
 
 
-def _keypoints(categories: pa.Table, lengths: set[int]) -> dict[str, Any]:
-    if len(lengths) > 1:
-        counts = ", ".join(str((n - 4) // 3) for n in sorted(lengths))
+def _keypoints(categories: pa.Table, shapes: set[tuple[int, int]]) -> dict[str, Any]:
+    if len(shapes) > 1:
+        counts = ", ".join(f"{count} x {size}" for count, size in sorted(shapes))
         raise InvalidInput(
-            f"objects have {counts} keypoints, and a YOLO data set has one number: export classes "
-            "apart, or with another --task",
+            f"objects have {counts} numbers of keypoints, and a YOLO data set has one shape: "
+            "export classes apart, or with another --task",
             code="yolo-keypoints-differ",
         )
-    count = (max(lengths, default=4) - 4) // 3
-    found: dict[str, Any] = {"kpt_shape": [count, 3]}
+    count, size = max(shapes, default=(0, 3))
+    found: dict[str, Any] = {"kpt_shape": [count, size]}
     flips = [f for f in categories.column("flip_pairs").to_pylist() if f and len(f) == count]
     if flips:
         found["flip_idx"] = flips[0]

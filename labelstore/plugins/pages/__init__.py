@@ -8,6 +8,6 @@ and what an export would lose, found by reading what it would write.
 from __future__ import annotations
 
 from labelstore.plugins.pages.format import PageFormat
-from labelstore.plugins.pages.page import Page, edges, window
+from labelstore.plugins.pages.page import Page, edges, sides_of, window
 
-__all__ = ["Page", "PageFormat", "edges", "window"]
+__all__ = ["Page", "PageFormat", "edges", "sides_of", "window"]

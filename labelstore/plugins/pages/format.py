@@ -49,8 +49,8 @@ class PageFormat(Format):
     """What the beginning of each of its files holds, as a regular expression."""
     one_file: bool = False
     """Whether all items stand in one file; then the target of an export is a file."""
-    shared: bool = False
-    """Whether items of other formats may share a file, as frames of a sequence do."""
+    of_sequences: bool = False
+    """Whether a file is of a sequence, whose frames share it; other items have no place then."""
     by_track: bool = False
     """Whether labels of a track stand together in a file."""
     companions: tuple[str, ...] = ()
@@ -117,8 +117,8 @@ class PageFormat(Format):
         path = PurePosixPath(item["uri"] or str(item["item_id"]))
         return str(path.with_suffix(PurePosixPath(self.pattern).suffix))
 
-    def holds(self, label: Mapping[str, Any]) -> bool:
-        """Say whether a file can hold a label, as a page has it."""
+    def holds(self, label: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
+        """Say whether a file can hold a label of an item, both as a page has them."""
         return True
 
     def open(self, source: Path, beside: Beside = NOTHING) -> Reading:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -82,17 +82,18 @@ def _paired(items: list[dict[str, Any]], back: list[dict[str, Any]]) -> list[dic
     out.
     """
     frames = {b["frame_index"]: b for b in back if b.get("frame_index") is not None}
-    there = Counter(b.get("uri") for b in back)
+    named: dict[Any, list[dict[str, Any]]] = defaultdict(list)
+    for read in reversed(back):
+        named[read.get("uri")].append(read)
     found: list[dict[str, Any]] = []
     for i, item in enumerate(items):
-        if item.get("frame_index") is not None:
-            read = frames.get(item["frame_index"], {})
-        elif there[item.get("uri")] or len(items) != len(back):
-            read = item if there[item.get("uri")] else {}
-            there[item.get("uri")] -= bool(read)
+        uri = item.get("uri")
+        if frames and item.get("frame_index") is not None:
+            found.append(frames.get(item["frame_index"], {}))
+        elif named[uri] or len(items) != len(back):
+            found.append(named[uri].pop() if named[uri] else {})
         else:
-            read = back[i]
-        found.append(read)
+            found.append(back[i])
     return found
 
 

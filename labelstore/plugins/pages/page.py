@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from labelstore.errors import InvalidInput
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.plugins.reading import Beside
 
@@ -42,7 +43,7 @@ class PageRules(Protocol):
     name: str
     pattern: str
     one_file: bool
-    shared: bool
+    of_sequences: bool
     by_track: bool
     companions: tuple[str, ...]
     lists: Mapping[str, frozenset[str]]
@@ -61,8 +62,8 @@ class PageRules(Protocol):
     def render(self, page: Page) -> str:
         """Return the text of a file."""
 
-    def holds(self, label: Mapping[str, Any]) -> bool:
-        """Say whether a file can hold a label."""
+    def holds(self, label: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
+        """Say whether a file can hold a label of an item."""
 
     def companions_of(self, page: Page) -> Mapping[str, str]:
         """Return the text of further files."""
@@ -86,6 +87,23 @@ def window(label: Mapping[str, Any]) -> list[float]:
     if label.get("box_form") == "xyxy":
         return [left, top, right - left, bottom - top]
     return [left, top, label["box"]["v2"], label["box"]["v3"]]
+
+
+def sides_of(item: Mapping[str, Any], label: Mapping[str, Any]) -> tuple[int, int]:
+    """Return width and height by which a label's coordinates become parts of its image.
+
+    Raises:
+        InvalidInput: nobody knows them.
+    """
+    if label.get("frame") == "unit":
+        return 1, 1
+    if not (item.get("width") and item.get("height")):
+        raise InvalidInput(
+            f"{item.get('uri')}: its labels are in pixels, and nobody knows its width and height, "
+            "so their parts of the image cannot be told; import with --images or --sizes first",
+            code="size-unknown",
+        )
+    return item["width"], item["height"]
 
 
 def columns_of(label: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,10 @@ class Filed:
     rows: list[int] = field(default_factory=list)
 
 
+NOWHERE = Filed(Page())
+"""Where items go that have no place in a format."""
+
+
 def pages_of(converter: PageRules, data: Writing) -> dict[str, Filed]:
     """Return the pages to write, by their paths; labels that the format cannot hold are left out.
 
@@ -51,32 +55,47 @@ def pages_of(converter: PageRules, data: Writing) -> dict[str, Filed]:
                                  said["text"]) for said in kept.get("bare", [])}  # fmt: skip
     if converter.one_file and not native:
         found[""] = Filed(Page(classes=classes))
-    places: dict[int, tuple[str, int]] = {}
+    places: dict[int, tuple[Filed, int]] = {}
     for item in data.items.to_pylist(maps_as_pydicts="strict"):
+        if not native and converter.of_sequences and not _is_of_sequence(item):
+            continue
         path, said = _page(converter, item, native=native)
-        if path in found and not native and not (converter.one_file or converter.shared):
+        if path in found and not native and not (converter.one_file or converter.of_sequences):
             shared = f"{path}: {item['uri']} and another item would share this file"
             raise InvalidInput(shared, code=f"{converter.name}-shared")
         filed = found.setdefault(path, Filed(Page(classes=classes), path))
         if said:
             filed.page.head, filed.text = said["head"], said["text"]
-        places[item["item_id"]] = path, len(filed.items)
+        places[item["item_id"]] = filed, len(filed.items)
         filed.items.append(item["item_id"])
         filed.page.items.append({k: v for k, v in item.items() if v is not None and k in ITEM})
-    _number_parents(found, places, data.items)
+    _number_parents(places, data.items)
     tracks = {} if data.tracks is None else _tracks(data.tracks)
     count = 0
     for rows, shapes in data.annotations:
         for row, shape in zip(rows.to_pylist(), shapes.to_pylist(), strict=True):
-            path, at = places[row["item_id"]]
+            filed, at = places.get(row["item_id"], (NOWHERE, 0))
             label = label_of(row, shape)
             label |= {"item": at, "category": names.get(row["category_id"])}
             label |= {"track": tracks[row["track_id"]]} if row["track_id"] is not None else {}
-            if converter.holds(label) or (native and label.get("leftovers")):
-                found[path].page.labels.append(label)
-                found[path].rows.append(count)
+            if filed.items and _has_place(converter, filed.page.items[at], label, native=native):
+                filed.page.labels.append(label)
+                filed.rows.append(count)
             count += 1
     return found
+
+
+def _is_of_sequence(item: Mapping[str, Any]) -> bool:
+    return item["frame_index"] is not None or item["modality"] == "video"
+
+
+def _has_place(
+    converter: PageRules, item: Mapping[str, Any], label: Mapping[str, Any], *, native: bool
+) -> bool:
+    """Say whether a file can hold a label of an item; labels of sequences are of their frames."""
+    if converter.of_sequences and not native and item.get("frame_index") is None:
+        return False
+    return converter.holds(label, item) or (native and bool(label.get("leftovers")))
 
 
 ITEM = frozenset(
@@ -109,15 +128,13 @@ def inside(path: str, converter: PageRules) -> str:
     return "/".join(parts)
 
 
-def _number_parents(
-    found: Mapping[str, Filed], places: Mapping[int, tuple[str, int]], items: pa.Table
-) -> None:
+def _number_parents(places: Mapping[int, tuple[Filed, int]], items: pa.Table) -> None:
     """Give items the place of their parent, where it stands in the same file."""
     names = ("item_id", "parent_id")
     for item, parent in zip(*(items.column(n).to_pylist() for n in names), strict=True):
-        path, at = places[item]
-        if parent in places and places[parent][0] == path:
-            found[path].page.items[at]["parent_id"] = places[parent][1]
+        filed, at = places.get(item, (None, 0))
+        if filed and parent in places and places[parent][0] is filed:
+            filed.page.items[at]["parent_id"] = places[parent][1]
 
 
 def _names(categories: pa.Table) -> dict[int, str]:
@@ -144,9 +161,10 @@ def text_of(converter: PageRules, filed: Filed) -> tuple[str, bool]:
     if filed.text is None:
         return text, False
     try:
-        near = Beside(files=converter.companions_of(filed.page), sizes=sizes_of(filed.page))
         before = converter.render(
-            converter.parse(filed.text.removeprefix("\ufeff"), filed.path, near)
+            converter.parse(
+                filed.text.removeprefix("\ufeff"), filed.path, _beside(converter, filed)
+            )
         )
     except ValueError:
         return text, True
@@ -166,7 +184,7 @@ def write(converter: PageRules, data: Writing, target: Path) -> Iterator[int]:
             yield len(filed.page.labels)
         return
     count = 0
-    with whole_folder(target) as folder:
+    with whole_folder(target, converter.pattern) as folder:
         for path, filed in pages.items():
             write_text(folder, path, text_of(converter, filed)[0])
             for name, text in converter.companions_of(filed.page).items():
@@ -181,11 +199,12 @@ def write(converter: PageRules, data: Writing, target: Path) -> Iterator[int]:
 
 def read_back(converter: PageRules, filed: Filed) -> Page:
     """Return a page as it is read again."""
-    near = Beside(files=converter.companions_of(filed.page), sizes=sizes_of(filed.page))
-    return converter.parse(converter.render(filed.page), filed.path, near)
+    return converter.parse(converter.render(filed.page), filed.path, _beside(converter, filed))
 
 
-def sizes_of(page: Page) -> dict[str, tuple[int, int]]:
-    """Return the sizes of a page's items, by their URI."""
-    return {i["uri"]: (i["width"], i["height"]) for i in page.items
-            if i.get("uri") and i.get("width") and i.get("height")}  # fmt: skip
+def _beside(converter: PageRules, filed: Filed) -> Beside:
+    """Return what is known beside a file: sizes of images, if it says none itself."""
+    sizes = {i["uri"]: (i["width"], i["height"]) for i in filed.page.items
+             if i.get("uri") and i.get("width") and i.get("height")}  # fmt: skip
+    known = sizes if "width" in converter.unsaid else {}
+    return Beside(files=converter.companions_of(filed.page), sizes=known)

@@ -32,9 +32,7 @@ class CocoPanoptic(Format):
     @property
     def carries(self) -> frozenset[str]:
         """Return the content columns of `annotations` and `geometries` that it can hold."""
-        return frozenset(
-            {"category_id", "is_crowd", "leftovers", "box", "box_form", "mask", "raster", "area"}
-        )
+        return (Coco().carries - {"polygons"}) | {"raster"}
 
     def recognises(self, source: Path) -> bool:
         """Say whether a file is a JSON object that lists images with their segments."""

@@ -68,6 +68,9 @@ class _PanopticText(JsonText):
             pixels = [(mask, value) for _, mask, value in own if mask is not None]
             image = painted(pixels, sizes.get(item["item_id"]))
             if image is not None and (pixels or not own):
+                if (self._folder / name).exists():
+                    said = f"{name}: {item['uri']} and another image would share it"
+                    raise InvalidInput(said, code="coco-panoptic-shared")
                 _save(image, self._folder / name)
             segments = [segment for segment, _, _ in own if not segment.get("png_only")]
             record = {"segments_info": segments, "image_id": source_key(item),

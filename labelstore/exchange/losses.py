@@ -54,8 +54,15 @@ def column_losses(name: str, rows: pa.Table, held: Collection[str]) -> dict[str,
     """Return how many items or classes say something in a column that a format does not hold."""
     table = TABLES[name]
     columns = set(table.columns("content")) - {table.id_column, "position", *held}
-    counts = {column: rows.num_rows - rows.column(column).null_count for column in columns}
+    counts = {column: _said(rows.column(column)) for column in columns}
     return {f"{name}.{column}": counts[column] for column in sorted(counts) if counts[column]}
+
+
+def _said(column: pa.ChunkedArray) -> int:
+    """Return how many values are there; an empty list says nothing."""
+    if pa.types.is_list(column.type):
+        return int(pc.sum(pc.greater(pc.list_value_length(column), 0)).as_py() or 0)
+    return int(len(column) - column.null_count)
 
 
 def unsaid_losses(items: pa.Table) -> dict[str, int]:

@@ -199,7 +199,10 @@ def _rows(rows: pa.Table, table: str) -> list[tuple[str, Row]]:
     columns = [c for c in TABLES[table].columns("content")
                if c not in KEYS and c in rows.column_names]  # fmt: skip
     return [
-        (row[name] or "", {c: plain(row[c]) for c in columns if row[c] is not None})
+        (
+            row[name] or "",
+            {c: plain(row[c]) for c in columns if row[c] is not None and row[c] != []},
+        )
         for row in rows.to_pylist()
     ]
 

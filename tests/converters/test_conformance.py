@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from told import ALSO
 
 from labelstore.testing import Conformance
 
@@ -25,6 +26,7 @@ class TestCoco(Conformance):
 class TestYolo(Conformance):
     format = "yolo"
     sources = (DATA / "yolo/labelformat_segment", DATA / "yolo/datumaro_roboflow")
+    also: ClassVar[Mapping[str, Collection[str]]] = ALSO["yolo"]
 
 
 class TestDarknet(Conformance):
@@ -86,6 +88,7 @@ class TestDota(TestPages):
 class TestMot(TestPages):
     __test__ = True
     format = "mot"
+    images = False
     sources = (OTHER / "mot_datumaro/mot_seq", OTHER / "mot_datumaro/mot_seq_with_seqinfo")
     wrong: ClassVar[Mapping[str, tuple[str, str]]] = {
         "gt.txt": ("1,1,2,3,4,5\n0,1,2,3,4,5,1\n", "line 1: has 6 columns"),
@@ -132,6 +135,7 @@ class TestLabelStudio(TestPages):
 class TestTracklets(TestPages):
     __test__ = True
     format = "kitti-tracklets"
+    images = False
     sources = (DATA / "kitti/datumaro_raw/tracklet_labels.xml",)
     wrong: ClassVar[Mapping[str, tuple[str, str]]] = {
         "tracklet_labels.xml": ("<boost_serialization/>", "has no <tracklets>"),

@@ -92,8 +92,8 @@ def _description(folder: Path, data: Path | None, said: dict[str, str]) -> Descr
     return Description(
         name=data.name if data else "", text=_text(data) if data else "", path=None,
         subsets={"names": [path.relative_to(folder).as_posix()] if path else []},
-        names=[name.strip() for name in names], keypoints=None, keypoint_names=None, flip=None,
-        task="plain",
+        names=[name.strip() for name in names], keypoints=None,
+        keypoint_names=[None] * len(names), flip=None, task="plain",
     )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ class Description:
         subsets: folders and lists of images, by subset.
         names: of the classes, by their number.
         keypoints: points of an object and numbers of each, of a pose data set.
-        keypoint_names: where it names them; the same for every class.
+        keypoint_names: of each class; None where it names none.
         flip: for each keypoint the one it becomes in a mirrored image.
         task: what lines are, where it says so.
     """
@@ -38,7 +38,7 @@ class Description:
     subsets: Mapping[str, list[str]]
     names: list[str]
     keypoints: tuple[int, int] | None
-    keypoint_names: list[str] | None
+    keypoint_names: list[list[str] | None]
     flip: list[int] | None
     task: str | None
 
@@ -57,17 +57,15 @@ def described(path: Path) -> Description:
     faults = list(_faults(found))
     if faults:
         raise FormatError(str(path), faults, code="yolo-yaml")
-    shape, points = found.get("kpt_shape"), found.get("kpt_names")
-    if isinstance(points, dict):
-        points = next(iter(points.values()), None)
+    shape, names = found.get("kpt_shape"), _names(found)
     return Description(
         name=path.name,
         text=text,
         path=found.get("path"),
         subsets={name: _listed(found[name]) for name in found if name in SUBSETS and found[name]},
-        names=_names(found),
+        names=names,
         keypoints=tuple(shape) if shape else None,
-        keypoint_names=[str(p) for p in points] if points else None,
+        keypoint_names=_point_names(found.get("kpt_names"), len(names)),
         flip=found.get("flip_idx"),
         task=found.get("task"),
     )
@@ -112,12 +110,18 @@ def _faults(found: Mapping[str, Any]) -> Iterator[str]:
     flip, points = found.get("flip_idx"), found.get("kpt_names")
     if flip is not None and not (isinstance(flip, list) and all(type(n) is int for n in flip)):
         yield "flip_idx: must be a list of whole numbers"
-    if isinstance(points, dict):
-        points = next(iter(points.values()), [])
-    if points is not None and not isinstance(points, list):
+    lists = list(points.values()) if isinstance(points, dict) else [points]
+    if not all(own is None or isinstance(own, list) for own in lists):
         yield "kpt_names: must be lists of names"
     if found.get("task") not in (None, *TASKS):
         yield f"task: must be one of {', '.join(TASKS)}, is {found['task']!r}"
+
+
+def _point_names(said: Any, count: int) -> list[list[str] | None]:
+    """Return the names of each class's keypoints: a list for all, or lists by class."""
+    lists = said if isinstance(said, dict) else dict.fromkeys(range(count), said)
+    own = {int(key): points for key, points in lists.items() if str(key).isdigit()}
+    return [[str(p) for p in own[i]] if own.get(i) else None for i in range(count)]
 
 
 def _numbered(names: Mapping[Any, Any]) -> Iterator[str]:

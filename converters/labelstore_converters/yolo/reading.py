@@ -107,7 +107,7 @@ class YoloReading(Reading):
             "category_id": range(count),
             "position": range(count),
             "name": [name or None for name in said.names],
-            "keypoint_names": [said.keypoint_names] * count,
+            "keypoint_names": said.keypoint_names,
             "flip_pairs": [said.flip] * count,
             "sources": [[{**_source(i, {}), "source_id": i}] for i in range(count)],
         }

@@ -82,6 +82,10 @@ class Sidecar:
     Args:
         path: its file.
 
+    Attributes:
+        written_as: name of the format of the export.
+        extra: names that the export lists and the store did not, of `items` and `categories`.
+
     Raises:
         Corrupt: it is none.
     """
@@ -95,6 +99,7 @@ class Sidecar:
                 raise KeyError("version")
             self.written_as: str = said["written_as"]
             self._task: str | None = said["task"]
+            self.extra: dict[str, list[str | None]] = said.get("extra", {})
         except (OSError, KeyError, ValueError, pa.ArrowException) as error:
             raise Corrupt(
                 f"{path}: is no sidecar of this version of labelstore ({error}). Remove it, or "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,14 @@ from labelstore.storage.parquet import conform
 class Listing:
     """Items or classes of a source and of its sidecar, as one list.
 
+    Args:
+        own: what the source calls each row.
+        before: what it called each row of the sidecar; None where it did not list it.
+        rows: of the source.
+        kept: of the sidecar.
+        extra: names that the source had beside these when it was written.
+        used: numbers of the rows of the source that labels are of.
+
     Attributes:
         rows: those of the sidecar that the source still has or never listed, then new ones.
         ids: number in the list of each kept row of the sidecar, by its id.
@@ -25,9 +33,12 @@ class Listing:
     """
 
     def __init__(
-        self, own: list[str], before: list[str | None], rows: pa.Table, kept: pa.Table
-    ) -> None:
+        self, own: list[str], before: list[str | None], rows: pa.Table, kept: pa.Table,
+        extra: list[str | None], used: Collection[int],
+    ) -> None:  # fmt: skip
         mine, theirs = numbered(own), numbered(before)
+        listed = [key for key in before if key is not None]
+        bare = set(numbered([*listed, *extra])[len(listed) :]) - {mine[i] for i in used}
         there = set(mine)
         stay = [key[0] is None or key in there for key in theirs]
         chosen = kept.filter(pa.array(stay, pa.bool_()))
@@ -36,11 +47,11 @@ class Listing:
         by_key = {
             key: i for i, key in enumerate(k for k, s in zip(theirs, stay, strict=True) if s)
         }
-        new = [i for i, key in enumerate(mine) if key not in by_key]
+        new = [i for i, key in enumerate(mine) if key not in by_key and key not in bare]
         self.ids: dict[int, int] = numbers
         added = {i: len(numbers) + n for n, i in enumerate(new)}
         self.places = np.array(
-            [by_key[key] if i not in added else added[i] for i, key in enumerate(mine)], np.int64
+            [added.get(i, by_key.get(key, -1)) for i, key in enumerate(mine)], np.int64
         )
         table = TABLES["items" if id_column == "item_id" else "categories"]
         fresh = conform(rows.take(pa.array(new, pa.int64())), table)

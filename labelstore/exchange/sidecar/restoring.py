@@ -66,9 +66,13 @@ class Restored(Reading):
 
     def __init__(self, reading: Reading, sidecar: Sidecar, converter: Format) -> None:
         self._reading, self._sidecar, self._converter = reading, sidecar, converter
-        self._items = Listing(*self._item_keys(), reading.items(), sidecar.table("items"))
-        self._classes = Listing(*self._class_keys(), reading.categories(),
-                                 sidecar.table("categories"))  # fmt: skip
+        rows = {"items": reading.items(), "categories": reading.categories()}
+        keys = {"items": self._item_keys(), "categories": self._class_keys()}
+        self._items, self._classes = (
+            Listing(*keys[name], rows[name], sidecar.table(name), sidecar.extra.get(name, []),
+                    self._used(name, rows[name]))
+            for name in ("items", "categories")
+        )  # fmt: skip
         self.notices = {**reading.notices, **self._counts()}
 
     def _item_keys(self) -> tuple[list[str], list[str | None]]:
@@ -80,6 +84,15 @@ class Restored(Reading):
         own: list[str] = self._reading.categories().column("name").to_pylist()
         there = set(own)
         return own, [key if key in there else None for key in self._sidecar.class_keys]
+
+    def _used(self, name: str, rows: pa.Table) -> set[int]:
+        """Return the numbers of items or classes that labels are of, and of their parents."""
+        column = {"items": "item_id", "categories": "category_id"}[name]
+        found = set(self._records.rows["annotations"].column(column).drop_null().to_pylist())
+        parents = rows.column("parent_id").to_pylist() if "parent_id" in rows.column_names else []
+        while more := {parents[i] for i in found if 0 <= i < len(parents)} - {None} - found:
+            found |= more
+        return {i for i in found if i >= 0}
 
     @property
     def dataset(self) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,12 +50,19 @@ def write_sidecar(
     told = _paired(found, *_counts(written, converter, place))
     names_ = reading.categories().column("name").to_pylist()
     classes = _class_keys(kept.categories, written, told, found, names_)
-    said = {"written_as": converter.name, "task": converter.task}
     known = [key if own in numbers else None
              for key, own in zip(keys, numbered(keys), strict=True)]  # fmt: skip
+    extra = {"items": _others(known, listed), "categories": _others(classes, names_)}
+    said = {"written_as": converter.name, "task": converter.task, "extra": extra}
     write_rows(
         sidecar_path(target), said, _groups(kept, (known, classes), _beside(told, found), batches)
     )
+
+
+def _others(known: Sequence[str | None], listed: Sequence[str | None]) -> list[str | None]:
+    """Return what a file lists beside what the store has, such as frames that have no labels."""
+    there = set(numbered(key for key in known if key is not None))
+    return [key for key, own in zip(listed, numbered(listed), strict=True) if own not in there]
 
 
 def _beside(told: pa.ListArray, found: Records) -> dict[str, pa.Array]:

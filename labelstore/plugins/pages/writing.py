@@ -56,10 +56,13 @@ def pages_of(converter: PageRules, data: Writing) -> dict[str, Filed]:
     if converter.one_file and not native:
         found[""] = Filed(Page(classes=classes))
     places: dict[int, tuple[Filed, int]] = {}
-    for item in data.items.to_pylist(maps_as_pydicts="strict"):
-        if not native and converter.of_sequences and not _is_of_sequence(item):
+    listed = data.items.to_pylist(maps_as_pydicts="strict")
+    of_sequences = converter.of_sequences and not native
+    videos = {item["item_id"]: item for item in listed if of_sequences and _is_video(item)}
+    for item in listed:
+        if of_sequences and not (_is_video(item) or item["frame_index"] is not None):
             continue
-        path, said = _page(converter, item, native=native)
+        path, said = _page(converter, videos.get(item["parent_id"], item), native=native)
         if path in found and not native and not (converter.one_file or converter.of_sequences):
             shared = f"{path}: {item['uri']} and another item would share this file"
             raise InvalidInput(shared, code=f"{converter.name}-shared")
@@ -85,8 +88,8 @@ def pages_of(converter: PageRules, data: Writing) -> dict[str, Filed]:
     return found
 
 
-def _is_of_sequence(item: Mapping[str, Any]) -> bool:
-    return item["frame_index"] is not None or item["modality"] == "video"
+def _is_video(item: Mapping[str, Any]) -> bool:
+    return bool(item["modality"] == "video")
 
 
 def _has_place(

@@ -97,6 +97,7 @@ class Store:
         sizes: str | Path | None = None,
         sidecar: bool = True,
         on_error: Literal["stop", "skip"] = "stop",
+        of: str | None = None,
         progress: Progress | None = None,
     ) -> ImportReport:
         """Read a file or folder of some format into the stage; with `commit` publish that."""
@@ -118,6 +119,7 @@ class Store:
             task=task,
             beside=known,
             sidecar=sidecar,
+            of=of,
         )
 
     @contextmanager

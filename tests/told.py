@@ -47,7 +47,10 @@ SOURCES = {
         "coco/datumaro_assets/panoptic_train.json",
     ],
     "yolo": ["yolo/labelformat_segment", "yolo/datumaro_roboflow"],
-    "darknet": ["yolo/datumaro_darknet/strict", "yolo/door_darknet/tutorial"],
+    "darknet": [
+        *(f"yolo/datumaro_darknet/{name}" for name in ("strict", "labels", "annotations")),
+        "yolo/door_darknet/tutorial",
+    ],
     "kitti": ["kitti/lgsvl_object", "kitti/datumaro_3d"],
     "kitti-tracklets": ["kitti/datumaro_raw/tracklet_labels.xml"],
     "kitti-instance": ["kitti/datumaro_segmentation"],

@@ -17,6 +17,7 @@ from labelstore.cli.options import (
     Json,
     Layer,
     Message,
+    Of,
     Quiet,
     Sidecar,
     Sizes,
@@ -88,6 +89,7 @@ def import_(
         typer.Option(help="stop: refuse a source with faults. skip: leave out what is faulty, say "
                      "how much, and exit with 1."),
     ] = "stop",
+    of: Of = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and compare only.")] = False,
     store: StoreDir = HERE,
     json: Json = False,
@@ -100,6 +102,7 @@ def import_(
       labelstore import coco instances.json -m "first delivery" --tag v1
       labelstore import coco instances.json --mode update --by vendor-a
       labelstore import darknet obj/ --sizes sizes.csv
+      labelstore import coco-results predictions.json --layer model-a --of instances
     """
     from labelstore.versions.publish import check_publishable
 
@@ -114,7 +117,7 @@ def import_(
         report = opened_store.import_from(
             format, source, layer=layer, mode=mode, by=by, dataset=dataset, message=message,
             dry_run=dry_run, commit=message is not None, tag=tag, task=task, images=images,
-            sizes=sizes, sidecar=sidecar, on_error=on_error, progress=advance,
+            sizes=sizes, sidecar=sidecar, on_error=on_error, of=of, progress=advance,
         )  # fmt: skip
     warn(format, report.notices, quiet)
     commit = report.commit

@@ -62,6 +62,10 @@ Sizes = Annotated[
     Path | None,
     typer.Option("--sizes", metavar="FILE", help="CSV of uri,width,height, or a COCO file."),
 ]
+Of = Annotated[
+    str | None,
+    typer.Option("--of", metavar="NAME", help="Data set whose images results are of."),
+]
 Sidecar = Annotated[
     bool,
     typer.Option("--sidecar/--no-sidecar", help="Keep beside an export what it leaves out, and "

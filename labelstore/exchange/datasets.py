@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from labelstore.errors import InvalidInput
@@ -47,6 +47,32 @@ def known_dataset(
             code="dataset-exists",
         )
     return None
+
+
+def reference(manifest: Manifest, formats: Collection[str], of: str | None) -> int | None:
+    """Return the data set whose items and classes a source is of; None where there is none.
+
+    Args:
+        manifest: the version.
+        formats: which may be.
+        of: its name; may be left out where there is one.
+
+    Raises:
+        InvalidInput: there are several and none is named, or none of that name.
+    """
+    rows = manifest.table(TABLES["datasets"]).to_pylist()
+    there = [r for r in rows if r["format"] in formats]
+    named = [r for r in there if of in (None, r["name"])]
+    names = ", ".join(f"{r['name']} ({r['format']}, layer {r['layer']})" for r in there) or "none"
+    if of is not None and not named:
+        said = f"no data set {of!r} has the images that the source is of (there are: {names})"
+        raise InvalidInput(said, code="dataset-unknown")
+    if len(named) > 1:
+        raise InvalidInput(
+            f"the source may be of several data sets ({names}); choose one with --of",
+            code="dataset-ambiguous",
+        )
+    return int(named[0]["dataset_id"]) if named else None
 
 
 def is_known(before: Mapping[str, Any], after: Mapping[str, Any], *, order: bool) -> bool:

@@ -100,7 +100,7 @@ def export_to(
             progress("writing", done, export.rows.count)
     beside = sidecar_path(target)
     beside.unlink(missing_ok=True)
-    if sidecar and found and export.items.num_rows:
+    if sidecar and found and export.items.num_rows and not export.converter.refers:
         write_sidecar(target, export.converter, export.data(), export.kept(), export.raw())
     names = [export.described["name"]]
     kept = str(beside) if beside.is_file() else None
@@ -169,7 +169,8 @@ class Export:
         rows = self._listed[name]
         if not self.foreign:
             return rows
-        rows = listed_anew(rows, ids=self.converter.has_ids)
+        if self.described["format"] not in self.converter.refers:
+            rows = listed_anew(rows, ids=self.converter.has_ids)
         turns = name == "items" and "exif_orientation" not in self.converter.lists["items"]
         return as_shown(rows) if turns else rows
 
@@ -227,7 +228,8 @@ class Export:
         found = dataset_losses(self.described, self.converter.says)
         found |= {} if ids else id_losses(self.rows.tables)
         for name, rows in self._listed.items():
-            found |= listed_losses(TABLES[name], rows, ids=ids)
+            kept = ids or self.described["format"] in self.converter.refers
+            found |= listed_losses(TABLES[name], rows, ids=kept)
         found |= unsaid_losses(self._listed["items"].select(sorted(self.converter.unsaid)))
         renamed = _renamed(self.converter, self.data())
         return found | ({"items.uri": renamed} if renamed else {})

@@ -16,8 +16,9 @@ from typing import Any
 
 from labelstore.changes.diff import diff
 from labelstore.changes.summary import verdict
+from labelstore.errors import InvalidInput
 from labelstore.exchange.bulk import write_layer
-from labelstore.exchange.datasets import MODES, Mode, is_known, known_dataset
+from labelstore.exchange.datasets import MODES, Mode, is_known, known_dataset, reference
 from labelstore.exchange.listing import Listing
 from labelstore.exchange.opening import Opened, opened
 from labelstore.exchange.reconcile import added, reconciled
@@ -89,6 +90,7 @@ def import_from(
     task: str | None = None,
     beside: Beside = NOTHING,
     sidecar: bool = True,
+    of: str | None = None,
 ) -> ImportReport:
     """Read a source into the stage.
 
@@ -110,22 +112,36 @@ def import_from(
         task: kind of content, where the format has several and the source does not say which.
         beside: what is known of the media and does not stand in the source.
         sidecar: whether to restore what an export left out, where it left a sidecar.
+        of: name of the data set that a source without items, such as results, is of.
 
     Raises:
         FormatError: the source breaks its format.
         InvalidInput: the data set is there already and no mode is given.
     """
     found = opened(source, format_name, task, beside, sidecar=sidecar)
-    layer = workspace.default_layer if layer is None else layer
+    refers = found.converter.refers
     name = found.name if dataset is None else dataset
     with drafting(
         workspace,
         "import",
         by=by,
-        parameters={"format": format_name, "layer": layer, "mode": mode, "dataset": name},
+        parameters={
+            "format": format_name,
+            "layer": layer or workspace.default_layer,
+            "mode": mode,
+            "dataset": name,
+        },
         inputs=_inputs(source, found.files),
     ) as draft:
-        run = _Import(draft, found, layer, name, mode, progress)
+        known = reference(draft.manifest, refers, of) if refers else None
+        if known is not None and layer is None:
+            raise InvalidInput(
+                f"{source}: is of the images of another data set; name a layer of its own with "
+                "--layer, such as the model's name",
+                code="layer-needed",
+            )
+        layer = workspace.default_layer if layer is None else layer
+        run = _Import(draft, found, layer, name, mode, progress, known)
         rows = run.run()
         draft.inputs[0]["rows"] = rows
         before, after = draft.before, draft.manifest
@@ -156,6 +172,7 @@ class _Import:
         name: str,
         mode: Mode | None,
         progress: Progress | None,
+        known: int | None,
     ) -> None:
         self.draft, self.reading, self.layer, self.name = draft, source.reading, layer, name
         self._source = source
@@ -174,6 +191,7 @@ class _Import:
             self.dataset_id,
             keep_origin=self.mode == "update",
             holds=source.converter.lists,
+            reference=known,
         )
         self.item_count = 0
 
@@ -194,6 +212,7 @@ class _Import:
             source = spill(self.reading, numbering, folder, decoded)
             self.notices.update(source.notices)
             self._listing.place_unlisted(source, items, categories)
+            self.item_count += self._listing.referred
             self._describe()
             self._write(source)
         if self.mode != "add":

@@ -31,6 +31,7 @@ class Listing:
         dataset_id: the data set.
         keep_origin: leave the order of rows that are there as it is.
         holds: columns of items and classes that the format can hold; others stay.
+        reference: data set whose items and classes the source is of, by their ids.
 
     Attributes:
         notices: what is unusual, by stable code.
@@ -43,8 +44,10 @@ class Listing:
         *,
         keep_origin: bool,
         holds: Mapping[str, Collection[str]],
+        reference: int | None = None,
     ) -> None:
-        self._holds = holds
+        self._holds, self._reference = holds, reference
+        self._referred: dict[str, Ids] = {}
         self._draft, self._dataset_id, self._keep_origin = draft, dataset_id, keep_origin
         self.notices: Counter[str] = Counter()
 
@@ -96,8 +99,9 @@ class Listing:
             keys = list(dict.fromkeys(key for found in lists for key in found))
             ids = self._placeholders(name, keys, first_seq=len(matched.ids))
             per_piece[name] = [np.array([ids[k] for k in found], np.int64) for found in lists]
-            if keys:
-                self.notices[f"unlisted-{name}"] += len(keys)
+            bare = len(keys) - len(self._referred.get(name, ()))
+            if bare:
+                self.notices[f"unlisted-{name}"] += bare
         resolve_unlisted(source, per_piece["items"], per_piece["categories"])
 
     def _placeholders(self, name: str, keys: list[str], first_seq: int) -> dict[str, int]:
@@ -105,7 +109,8 @@ class Listing:
         if not keys:
             return {}
         table = TABLES[name]
-        known = _placeholder_ids(self._draft.manifest.table(table), self._dataset_id)
+        known = self._refer(name, keys, first_seq)
+        known |= _placeholder_ids(self._draft.manifest.table(table), self._dataset_id)
         missing = [k for k in keys if k not in known]
         ids = dict(zip(missing, self._draft.ids.take(len(missing)).tolist(), strict=True))
         rows = [
@@ -122,13 +127,38 @@ class Listing:
         self._draft.apply({(name, ""): additions(table, [dict(r) for r in rows])})
         return {**known, **ids}
 
+    @property
+    def referred(self) -> int:
+        """Return how many items of the data set that is referred to have labels."""
+        return len(self._referred.get("items", ()))
+
+    def _refer(self, name: str, keys: list[str], first_seq: int) -> dict[str, int]:
+        """Return the id of each key that the data set referred to lists, and note it there."""
+        if self._reference is None:
+            return {}
+        table, found = TABLES[name], dict[str, int]()
+        rows, wanted = [], {key: i for i, key in enumerate(keys)}
+        for row in self._draft.manifest.table(table).to_pylist(maps_as_pydicts="strict"):
+            entries = {s["dataset_id"]: s for s in row["sources"]}
+            key = source_key(entries.get(self._reference))
+            if key not in wanted:
+                continue
+            found[key] = row[table.id_column]
+            if self._dataset_id not in entries:
+                own = {"dataset_id": self._dataset_id, "seq": first_seq + wanted[key]}
+                row["sources"].append({**entries[self._reference], **own})
+                rows.append({**row, "changed_in": self._draft.activity_id})
+        self._draft.apply({(name, ""): additions(table, rows)})
+        self._referred[name] = np.array(sorted(found.values()), np.int64)
+        return found
+
     def drop(self, name: str, matched: Matched) -> None:
         """Take this source's entry from rows it no longer lists; drop those nobody needs."""
         table = TABLES[name]
         gone, changed = _without_source(
             table,
             self._draft.manifest.table(table),
-            listed=matched.ids,
+            listed=np.union1d(matched.ids, self._referred.get(name, matched.ids)),
             dataset_id=self._dataset_id,
             activity_id=self._draft.activity_id,
             used=_in_use(self._draft, table.id_column),
@@ -151,9 +181,16 @@ def _placeholder_ids(rows: pa.Table, dataset_id: int) -> dict[str, int]:
     for row in rows.filter(pc.equal(rows.column(mark), wanted).combine_chunks()).to_pylist():
         for source in row["sources"]:
             if source["dataset_id"] == dataset_id:
-                number, key = source["source_id"], source["source_key"]
-                found[str(number) if key is None else key] = row[rows.schema.names[0]]
+                found[source_key(source) or ""] = row[rows.schema.names[0]]
     return found
+
+
+def source_key(source: Mapping[str, Any] | None) -> str | None:
+    """Return what a source calls an item or class, as JSON text."""
+    if source is None:
+        return None
+    number, key = source["source_id"], source["source_key"]
+    return key if number is None else str(number)
 
 
 def _in_use(draft: Draft, column: str) -> NDArray[np.int64]:

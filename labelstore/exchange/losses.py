@@ -12,6 +12,7 @@ from labelstore.exchange.notices import NOUNS, meanings
 from labelstore.model.tables import TABLES
 from labelstore.plugins import Format
 
+SIDECAR = "; a sidecar beside the export then keeps what is left out, for an import to put back"
 USUAL = {
     "modality": pa.array(["image"]),
     "labelled_state": pa.array(["labelled", "unlisted"]),
@@ -44,8 +45,8 @@ def accepted(
         told = [f"  {code:{width}}  {count:,} {said[code]}" for code, count in refused.items()]
         raise LossRefused(
             "\n".join([f"{converter.name} cannot hold all of this; nothing was written:", *told])
-            + f"\nTo go on, pass --allow-loss {','.join(refused)} (or: all); a sidecar beside the "
-            "export then keeps what is left out, for an import to put back"
+            + f"\nTo go on, pass --allow-loss {','.join(refused)} (or: all)"
+            + ("" if converter.refers else SIDECAR)
         )
     return dict(found)
 

@@ -64,6 +64,8 @@ class Format(ABC):
     unsaid: frozenset[str] = frozenset()
     """Columns of `items` that its readers fill and no file of it says: they take them from the
     images, or always say the same."""
+    refers: frozenset[str] = frozenset()
+    """Formats whose items and classes its sources are of, by id, since they list none."""
     has_parts: bool = False
     """Whether coordinates may be parts of the image, where nobody knows its size."""
     has_ids: bool

@@ -31,7 +31,10 @@ class TestYolo(Conformance):
 
 class TestDarknet(Conformance):
     format = "darknet"
-    sources = (DATA / "yolo/datumaro_darknet/strict", DATA / "yolo/door_darknet/tutorial")
+    sources = (
+        *(DATA / "yolo/datumaro_darknet" / name for name in ("strict", "annotations")),
+        DATA / "yolo/door_darknet/tutorial",
+    )
 
 
 class TestKitti(Conformance):

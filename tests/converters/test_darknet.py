@@ -14,6 +14,7 @@ DATA = Path(__file__).parents[1] / "data"
 SETS = {
     "strict": DATA / "yolo/datumaro_darknet/strict",
     "loose": DATA / "yolo/datumaro_darknet/labels",
+    "split": DATA / "yolo/datumaro_darknet/annotations",
     "door": DATA / "yolo/door_darknet/tutorial",
     "voc100": DATA / "cross/voc100/yolo_format",
 }

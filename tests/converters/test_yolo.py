@@ -322,7 +322,7 @@ def test_what_cannot_be_written_is_told(store: Store, tmp_path: Path) -> None:
                  items=[{"uri": u, "width": 9, "height": 9} for u in ("a.jpg", "a.png", "b.jpg")],
                  categories=[{"name": "car"}])  # fmt: skip
         edit.add([{"item": "a.png", "category": "car", "x": 2, "y": 2, "width": 3, "height": 4}])
-    with pytest.raises(FormatError, match="would share this label file"):
+    with pytest.raises(InvalidInput, match="would share this label file"):
         store.export_to("yolo", tmp_path / "out", allow_loss=["all"])
     with store.edit() as edit:
         edit.delete(where="uri = 'a.png'")
@@ -395,7 +395,7 @@ def test_labels_without_class_are_told_and_left_out(store: Store, tmp_path: Path
                  items=[{"uri": "a.jpg", "width": 10, "height": 10}])  # fmt: skip
     with pytest.raises(LossRefused) as caught:
         store.export_to("yolo", tmp_path / "out")
-    assert "yolo-without-class    1 labels of no class; left out" in str(caught.value)
+    assert re.search("yolo-without-class +1 labels of no class; left out", str(caught.value))
     assert "source_id" not in str(caught.value)
     assert exported(store, tmp_path / "out")["labels/a.txt"] == ""
 
@@ -443,7 +443,7 @@ def test_poses_have_one_number_of_points(store: Store, tmp_path: Path) -> None:
     assert len(found["labels/a.txt"].split()) == 11
     other = init_store(tmp_path / "other")
     from_coco(other, tmp_path / "in2.json", [points, {**points, "keypoints": [1, 2, 2]}])
-    with pytest.raises(InvalidInput, match="objects have 1, 2 keypoints"):
+    with pytest.raises(InvalidInput, match="objects have 1 x 3, 2 x 3 numbers of keypoints"):
         exported(other, tmp_path / "out2")
     assert not (tmp_path / "out2").exists()
 

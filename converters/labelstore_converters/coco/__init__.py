@@ -47,7 +47,7 @@ class Coco(Format):
     """COCO annotation files."""
 
     name = "coco"
-    notices = NOTICES
+    notices: Mapping[str, str] = NOTICES
     has_ids = True
     has_tags = True
     keeps_words = True

@@ -20,6 +20,8 @@ from labelstore.plugins import source_file
 
 BOM = b"\xef\xbb\xbf"
 LISTS = ("images", "annotations", "categories")
+OPENED = re.compile(rb'[{[](?P<gap>\s*)(?:\{\s*)?"(?:[^"\\]|\\.)*"(?P<colon>\s*:\s*)')
+"""How a document begins, up to its first value."""
 POSITION = re.compile(r"\(byte (\d+)\)|position (\d+)")
 WORDS = {dict: "an object", list: "a list", str: "text", type(None): "null", bool: "a boolean"}
 
@@ -35,6 +37,7 @@ class Document:
 
     Args:
         path: the file.
+        bare: whether it is a list of annotations and nothing else.
 
     Attributes:
         lists: the raw members of `images`, `annotations` and `categories`.
@@ -42,8 +45,8 @@ class Document:
         keys: top-level keys in order.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = source_file(path)
+    def __init__(self, path: Path, *, bare: bool = False) -> None:
+        self.path, self._bare = source_file(path), bare
         with open(path, "rb") as file:
             self.text = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self.bom = self.text[:3] == BOM
@@ -58,6 +61,11 @@ class Document:
         """Find the members of the three lists in one pass, and parse what is left around them."""
         view = memoryview(self.text)[begin:]
         self.lists: dict[str, list[msgspec.Raw]]
+        if self._bare:
+            self.lists = {key: [] for key in LISTS}
+            self.lists["annotations"] = self.parse(view, list[msgspec.Raw], "top level")
+            self.keys, self.others = [], {}
+            return
         try:
             found = msgspec.json.decode(view, type=_Lists)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
@@ -93,6 +101,9 @@ class Document:
         Raises:
             FormatError: always, where the text is no JSON or its top level is no COCO.
         """
+        if bytes(view[:64]).lstrip().startswith(b"["):
+            said = "top level: must be an object, is a list; results are read as `coco-results`"
+            raise self.fault(said, "coco-structure")
         top: dict[str, msgspec.Raw] = self.parse(view, dict[str, msgspec.Raw], "top level")
         faults = self._faults({k: [] if bytes(v)[:1] == b"[" else None for k, v in top.items()})
         if faults:
@@ -167,7 +178,7 @@ class Document:
     def _style(self, head: bytes) -> dict[str, Any] | None:
         """Return indentation and separators as `json.dumps` takes them, by the beginning."""
         body = head[3:] if self.bom else head
-        opened = re.match(rb"\{(?P<gap>\s*)\"(?:[^\"\\]|\\.)*\"(?P<colon>\s*:\s*)", body)
+        opened = OPENED.match(body)
         if opened is None:
             return None
         gap = opened["gap"].decode()

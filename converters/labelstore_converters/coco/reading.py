@@ -30,9 +30,12 @@ ORDER_SAMPLE = 64
 class CocoReading(Reading):
     """A COCO file, opened; see `labelstore.plugins.Reading`."""
 
+    bare = False
+    """Whether the file is a list of annotations and nothing else."""
+
     def __init__(self, path: Path, *, skip: bool = False) -> None:
         self._skip = skip
-        self._document = Document(path)
+        self._document = Document(path, bare=self.bare)
         self._images = self._objects("images")
         self._categories = self._objects("categories")
         self._annotations = self._document.lists["annotations"]

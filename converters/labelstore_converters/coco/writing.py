@@ -39,10 +39,13 @@ class JsonText:
     Args:
         out: takes bytes.
         style: `indent`, `separators` and `ensure_ascii` as `json.dumps` takes them.
+        depth: of the members of lists in the document.
     """
 
-    def __init__(self, out: Callable[[bytes], object], style: dict[str, Any]) -> None:
-        self._out = out
+    def __init__(
+        self, out: Callable[[bytes], object], style: dict[str, Any], *, depth: int = 2
+    ) -> None:
+        self._out, self._depth = out, depth
         self._indent: int | None = style["indent"]
         self._comma, self._colon = style["separators"]
         self._ascii = bool(style["ensure_ascii"])
@@ -94,32 +97,34 @@ class JsonText:
         self.close_list(begun=count > 0)
 
     def close_list(self, *, begun: bool) -> None:
-        """End a list at depth 1."""
-        self._out((self._gap(1, first=True) + "]").encode() if begun else b"[]")
+        """End a list."""
+        self._out((self._gap(self._depth - 1, first=True) + "]").encode() if begun else b"[]")
 
     def _list(self, objects: list[dict[str, Any]]) -> None:
         self.members(objects, begun=False)
         self.close_list(begun=bool(objects))
 
     def members(self, objects: list[dict[str, Any]], *, begun: bool) -> None:
-        """Write members of a list at depth 2; the opening bracket goes before the first."""
+        """Write members of a list; the opening bracket goes before the first."""
         if not objects:
             return
         text = self._joined(objects)
-        opening = self._gap(2, first=not begun)
+        opening = self._gap(self._depth, first=not begun)
         self._out((opening if begun else "[" + opening).encode() + text)
 
     def _joined(self, objects: list[dict[str, Any]]) -> bytes:
         """Return the members' text, without brackets around them."""
         quick = msgspec.json.encode(objects) if self._quick else b"e0"
         if not self._quick or _has_odd_floats(quick):
-            return self._gap(2, first=False).encode().join(self._careful(o, 2) for o in objects)
+            gap = self._gap(self._depth, first=False).encode()
+            return gap.join(self._careful(o, self._depth) for o in objects)
         if self._indent:
-            nested = b"[[" + quick[1:-1] + b"]]"
+            more = self._depth - 1
+            nested = b"[" * more + quick + b"]" * more
             pretty = msgspec.json.format(nested, indent=self._indent)
-            margin = 2 * self._indent
-            head, tail = len("[\n[\n") + self._indent + margin, len("\n]\n]") + self._indent
-            quick = pretty[head:-tail]
+            margin = sum(range(self._depth)) * self._indent
+            ends = 2 * self._depth + margin
+            quick = pretty[ends + self._depth * self._indent : -ends]
         elif self._comma == ", ":
             quick = msgspec.json.format(quick, indent=0)[1:-1]
         else:

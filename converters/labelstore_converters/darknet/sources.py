@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from labelstore.errors import FormatError, InvalidInput, NotFound
 from labelstore_converters.yolo.description import Description
-from labelstore_converters.yolo.layout import SUFFIXES, Layout, Listed, label_path
+from labelstore_converters.yolo.layout import SUFFIXES, Layout, Listed, image_path, label_path
 
 LISTS = ("train", "valid", "test")
 USUAL = ("train.txt", "valid.txt", "test.txt")
@@ -109,10 +109,12 @@ def _found(folder: Path, name: str) -> Path | None:
 
 def _images(folder: Path, layout: Layout) -> Iterator[Listed]:
     if not layout.lists:
-        found = (p for p in sorted(folder.rglob("*")) if p.suffix.lower() in SUFFIXES)
+        found = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in SUFFIXES]
         for path in found:
             uri = path.relative_to(folder).as_posix()
             yield Listed(uri, _label(folder, uri), path)
+        if not found:
+            yield from _bare(folder)
         return
     for text in layout.lists.values():
         lines = [line.strip() for line in text.removeprefix("\ufeff").splitlines()]
@@ -122,6 +124,14 @@ def _images(folder: Path, layout: Layout) -> Iterator[Listed]:
             uri = uri_of(name, skipped)
             image = folder / uri
             yield Listed(uri, _label(folder, uri), image if image.is_file() else None)
+
+
+def _bare(folder: Path) -> Iterator[Listed]:
+    """Yield images by their label files alone, which stand in folders."""
+    for path in sorted(folder.rglob("*/*.txt")):
+        label = path.relative_to(folder).as_posix()
+        uri = re.sub("(^|/)Annotations/", r"\1Images/", image_path(label), count=1)
+        yield Listed(uri, label, None)
 
 
 def uri_of(line: str, skipped: int) -> str:
@@ -143,8 +153,11 @@ def _skipped(folder: Path, names: list[str]) -> int:
 def _label(folder: Path, uri: str) -> str:
     """Return the label file of an image: beside it, or where folders of images are swapped."""
     beside = beside_of(uri)
-    swapped = [label_path(uri), label_path(uri.replace("JPEGImages/", "images/", 1)).replace(
-        "JPEGImages", "labels", 1)]  # fmt: skip
+    swapped = [
+        label_path(uri),
+        label_path(uri.replace("JPEGImages/", "images/", 1)).replace("JPEGImages", "labels", 1),
+        re.sub("(^|/)Images/", r"\1Annotations/", beside, count=1),
+    ]
     return next((name for name in (beside, *swapped) if (folder / name).is_file()), beside)
 
 

@@ -1,0 +1,93 @@
+"""COCO results: a list of labels with scores, of images and classes that another file lists."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from labelstore.model.arrow import with_column
+from labelstore.model.tables import TABLES
+from labelstore.plugins import (
+    NOTHING,
+    Beside,
+    Format,
+    Piece,
+    Reading,
+    Writing,
+    beginning,
+    whole_file,
+)
+from labelstore_converters.coco import NOTICES, Coco
+from labelstore_converters.coco.reading import CocoReading
+from labelstore_converters.coco.writing import DEFAULT_STYLE, JsonText
+
+NAMELESS = "coco-annotation-without-id"
+
+
+class ResultsReading(CocoReading):
+    """A file of results, opened; see `labelstore.plugins.Reading`."""
+
+    bare = True
+
+    def annotations(self, piece: int) -> Piece:
+        """Return one piece of the results, none of which has an id."""
+        found = super().annotations(piece)
+        return replace(found, notices={c: n for c, n in found.notices.items() if c != NAMELESS})
+
+
+class CocoResults(Coco):
+    """Results, as pycocotools' `loadRes` takes them; ids are those of a COCO file."""
+
+    name = "coco-results"
+    refers = frozenset({"coco", "coco-panoptic"})
+    has_ids = False
+    has_tags = False
+    says = frozenset()
+    notices = NOTICES | {c.replace("coco", "coco-results", 1): s for c, s in NOTICES.items()}
+    lists: Mapping[str, frozenset[str]] = {
+        name: frozenset(TABLES[name].columns("content")) for name in ("items", "categories")
+    }
+    unsaid = lists["items"] - {"item_id", "position"}
+
+    def recognises(self, source: Path) -> bool:
+        """Say whether a file is a list of objects, each with the id of an image."""
+        head = beginning(source, 1 << 16).lstrip() if source.is_file() else ""
+        return head.startswith("[") and '"image_id"' in head and '"data"' not in head
+
+    def open(self, source: Path, beside: Beside = NOTHING) -> Reading:
+        """Return a file of results, opened."""
+        return ResultsReading(source, skip=beside.skip)
+
+    def write(self, data: Writing, target: Path) -> Iterator[int]:
+        """Write results, yielding the number of annotations written so far."""
+        described = json.loads(data.dataset["leftovers"] or "{}")
+        file = (data.dataset["files"] or [{}])[0]
+        style = json.loads(file.get("json_style") or "null") or DEFAULT_STYLE
+        with whole_file(target) as aside, open(aside, "wb") as out:
+            out.write(b"\xef\xbb\xbf" if file.get("bom") else b"")
+            text = JsonText(out.write, style, depth=1)
+            order = described.get("key_orders", {}).get("annotations")
+            listed = {n: _numbered(getattr(data, n)) for n in ("items", "categories")}
+            yield from text.annotations(replace(data, **listed), order)
+            out.write(b"\n" if file.get("final_newline") else b"")
+
+    def losses(self, data: Writing) -> Mapping[str, int]:
+        """Return how many labels have shapes that COCO cannot say."""
+        found = super().losses(data).items()
+        return {code.replace("coco", self.name, 1): count for code, count in found}
+
+
+def _numbered(rows: pa.Table) -> pa.Table:
+    """Return items or classes with ids: their source's own, or else their places from 1."""
+    column = rows.column("sources").to_pylist()
+    for i, (entry, *_) in enumerate(column, 1):
+        if entry["source_id"] is None and entry["source_key"] is None:
+            entry["source_id"] = i
+    return with_column(rows, "sources", pa.array(column, rows.schema.field("sources").type))
+
+
+FORMAT: Format = CocoResults()

@@ -1,0 +1,135 @@
+"""COCO results: labels of a model on the images of another data set."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from labelstore.errors import FormatError, InvalidInput
+from labelstore.store import Store, init_store
+
+DATA = Path(__file__).parents[1] / "data"
+TRUTH = DATA / "coco/tiny_coco/instances_val2017.json"
+WAYS: dict[str, dict[str, Any]] = {
+    "plain": {}, "packed": {"separators": (",", ":")}, "indented": {"indent": 2},
+}  # fmt: skip
+
+
+def results(count: int = 382) -> list[dict[str, Any]]:
+    """Return the truth as a model would have said it."""
+    truth = json.loads(TRUTH.read_text())["annotations"][:count]
+    return [
+        {"image_id": a["image_id"], "category_id": a["category_id"], "bbox": a["bbox"],
+         "score": round(1 - i / 1000, 3)}
+        for i, a in enumerate(truth)
+    ]  # fmt: skip
+
+
+def average_precision(path: Path) -> float:
+    """Return what pycocotools says of a file of results."""
+    truth = COCO(str(TRUTH))
+    evaluation = COCOeval(truth, truth.loadRes(str(path)), "bbox")
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    return float(evaluation.stats[0])
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = init_store(tmp_path / "store")
+    store.import_from("coco", TRUTH, message="truth", commit=True)
+    return store
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_results_are_of_the_images_that_the_truth_lists(
+    store: Store, tmp_path: Path, way: str
+) -> None:
+    source = tmp_path / "predictions.json"
+    source.write_text(json.dumps(results(), **WAYS[way]))
+    report = store.import_from("coco-results", source, layer="model", message="in", commit=True)
+    assert (report.annotations, dict(report.notices)) == (382, {})
+    found = store.query("SELECT count(*) AS n FROM items").to_pylist()
+    assert found == [{"n": 50}]
+    same = store.query(
+        "SELECT count(*) AS n FROM annotations a JOIN annotations b USING (item_id, category_id) "
+        "WHERE a.layer = 'model' AND b.layer <> 'model' AND a.seq = b.seq"
+    ).to_pylist()
+    assert same == [{"n": 382}]
+    store.export_to("coco-results", tmp_path / "out.json", layer="model")
+    assert (tmp_path / "out.json").read_bytes() == source.read_bytes()
+    assert not store.import_from("coco-results", source, layer="model", mode="update").changed
+    store.export_to("coco", tmp_path / "truth.json", dataset="instances_val2017")
+    assert (tmp_path / "truth.json").read_bytes() == TRUTH.read_bytes()
+
+
+def test_pycocotools_reads_what_is_written(store: Store, tmp_path: Path) -> None:
+    """Labels of the truth go out as results with the ids of the truth: AP is 1."""
+    with store.edit() as edit:
+        edit.update(where="true", set={"score": "1.0"})
+    store.commit("sure")
+    report = store.export_to("coco-results", tmp_path / "out.json", allow_loss=["all"])
+    assert "coco-results-drops-items.source_id" not in report.notices
+    assert report.notices["coco-results-drops-source_id"] == 382
+    assert set(json.loads((tmp_path / "out.json").read_text())[0]) >= {"image_id", "score"}
+    assert average_precision(tmp_path / "out.json") == 1.0
+
+
+def test_a_new_delivery_of_results_keeps_the_links(store: Store, tmp_path: Path) -> None:
+    source = tmp_path / "predictions.json"
+    source.write_text(json.dumps(results()))
+    store.import_from("coco-results", source, layer="model", message="in", commit=True)
+    source.write_text(json.dumps(results(300)))
+    store.import_from("coco-results", source, layer="model", mode="update", message="b",
+                      commit=True)  # fmt: skip
+    store.export_to("coco-results", tmp_path / "out.json", layer="model")
+    assert (tmp_path / "out.json").read_bytes() == source.read_bytes()
+    assert not [f for f in store.check() if f.severity == "error"]
+
+
+def test_what_results_are_of_has_to_be_clear(store: Store, tmp_path: Path) -> None:
+    source = tmp_path / "predictions.json"
+    source.write_text(json.dumps(results(3)))
+    with pytest.raises(InvalidInput, match="--layer"):
+        store.import_from("coco-results", source)
+    other = DATA / "coco/tiny_coco/person_keypoints_val2017.json"
+    store.import_from("coco", other, layer="points", message="b", commit=True)
+    with pytest.raises(InvalidInput, match="--of"):
+        store.import_from("coco-results", source, layer="model")
+    with pytest.raises(InvalidInput, match="no data set 'x'"):
+        store.import_from("coco-results", source, layer="model", of="x")
+    store.import_from("coco-results", source, layer="model", of="instances_val2017")
+
+
+def test_results_alone_are_of_unknown_images(tmp_path: Path) -> None:
+    source = tmp_path / "predictions.json"
+    source.write_text(json.dumps(results(40)))
+    store = init_store(tmp_path / "bare")
+    report = store.import_from("coco-results", source, message="in", commit=True)
+    assert report.notices["unlisted-items"] == len({r["image_id"] for r in results(40)})
+    store.export_to("coco-results", tmp_path / "out.json")
+    assert (tmp_path / "out.json").read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("{}", "expected `array`"), ("[1]", "annotations[0]: must be an object"),
+     ('[{"bbox": [1, 2, 3, 4]}]', "annotations[0], image_id: missing"), ("[", "line 1")],
+)  # fmt: skip
+def test_what_is_no_file_of_results_is_told(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(FormatError) as caught:
+        init_store(tmp_path / "store").import_from("coco-results", tmp_path / "a.json")
+    assert told in str(caught.value)
+
+
+def test_a_list_is_no_coco_file_and_its_reader_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(results(2)))
+    with pytest.raises(FormatError, match="read as `coco-results`"):
+        init_store(tmp_path / "store").import_from("coco", tmp_path / "a.json")

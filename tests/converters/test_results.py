@@ -107,6 +107,19 @@ def test_what_results_are_of_has_to_be_clear(store: Store, tmp_path: Path) -> No
     store.import_from("coco-results", source, layer="model", of="instances_val2017")
 
 
+@pytest.mark.parametrize(
+    "path", sorted((DATA / "coco/results").glob("*.json")), ids=lambda p: p.stem
+)
+def test_real_results_come_back_byte_for_byte(tmp_path: Path, path: Path) -> None:
+    store = init_store(tmp_path / "bare")
+    report = store.import_from("coco-results", path, message="in", commit=True)
+    assert report.annotations == len(json.loads(path.read_text()))
+    store.export_to("coco-results", tmp_path / "out.json")
+    assert (tmp_path / "out.json").read_bytes() == path.read_bytes()
+    kinds = store.query("SELECT DISTINCT kind FROM annotations").to_pylist()
+    assert len(kinds) == 1
+
+
 def test_results_alone_are_of_unknown_images(tmp_path: Path) -> None:
     source = tmp_path / "predictions.json"
     source.write_text(json.dumps(results(40)))

@@ -177,6 +177,8 @@ def _annotation_fault(found: Any) -> str | None:
     if "image_id" not in found:
         if "segments_info" in found:
             return ", segments_info: this is a panoptic file; read it as `coco-panoptic`"
+        if "video_id" in found:
+            return ", image_id: missing; labels of whole videos, as YouTube-VIS has, are not read"
         return ", image_id: missing"
     if isinstance(found["image_id"], UNHASHABLE):
         return f", image_id: must be a plain value, is {_word(found['image_id'])}"

@@ -22,7 +22,8 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class LabelstoreError(Exception):
@@ -87,10 +88,18 @@ class CheckFailed(LabelstoreError):
 
 
 class LossRefused(LabelstoreError):
-    """An export would lose something that nobody allowed."""
+    """An export would lose something that nobody allowed.
+
+    Attributes:
+        losses: code, count, words and examples of each loss.
+    """
 
     code = "loss-refused"
     exit_code = 1
+
+    def __init__(self, message: str, *, losses: Sequence[Mapping[str, Any]] = ()) -> None:
+        super().__init__(message)
+        self.losses = losses
 
 
 class NotFound(LabelstoreError, LookupError):

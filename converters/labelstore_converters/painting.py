@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from labelstore.geometry.columns import column
 from labelstore.geometry.conversions import to_mask
 from labelstore.geometry.masks import decode
 from labelstore.model.tables import TABLES
-from labelstore.plugins import Writing
+from labelstore.plugins import Lost, Writing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,15 +85,14 @@ def painted(labels: list[tuple[dict[str, Any], int]], size: Size | None) -> Pixe
     return found
 
 
-def losses(name: str, data: Writing) -> Mapping[str, int]:
+def losses(data: Writing) -> Lost:
     """Return how many labels lose what a segment cannot say, by code.
 
     Args:
-        name: of the format.
         data: what is to be written; its annotations are read through.
     """
     sizes = sizes_of(data.items)
-    found: Counter[str] = Counter()
+    found = Lost()
     labels: dict[int, list[tuple[dict[str, Any], int]]] = defaultdict(list)
     for rows, shapes in data.annotations:
         masks = with_pixels(rows, shapes, sizes)
@@ -109,7 +108,7 @@ def losses(name: str, data: Writing) -> Mapping[str, int]:
                 labels[item].append((mask, len(labels[item]) + 1))
     for item, own in labels.items():
         found["overlaps"] += _covered(own, sizes.get(item))
-    return {f"{name}-{code}": count for code, count in found.items() if count}
+    return found
 
 
 def _covered(labels: list[tuple[dict[str, Any], int]], size: Size | None) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,6 +13,7 @@ from labelstore.cli.options import (
     HERE,
     At,
     By,
+    Digits,
     Format,
     Images,
     Json,
@@ -26,6 +28,7 @@ from labelstore.cli.options import (
     opened,
 )
 from labelstore.cli.output import counted, emit_json, notice, progress
+from labelstore.errors import LossRefused
 
 Target = Annotated[
     int, typer.Option("--part-rows", help="Rows a part should have; fixed for the store's life.")
@@ -181,6 +184,7 @@ def export(
     layer: Layer = None,
     dataset: Dataset = None,
     task: Task = None,
+    digits: Digits = None,
     allow_loss: Annotated[
         str, typer.Option(metavar="CODE,…", help="Losses that are accepted, or `all`.")
     ] = "",
@@ -199,9 +203,9 @@ def export(
       labelstore export yolo out/ --task detect --allow-loss all
     """
     opened_store = opened(store)
-    with progress(quiet=quiet) as advance:
+    with losses_told(json=json), progress(quiet=quiet) as advance:
         report = opened_store.export_to(
-            format, target, at=at, layer=layer, dataset=dataset, task=task,
+            format, target, at=at, layer=layer, dataset=dataset, task=task, digits=digits,
             allow_loss=allow_loss.split(","), sidecar=sidecar, progress=advance,
         )  # fmt: skip
     if json:
@@ -212,7 +216,25 @@ def export(
         f"wrote {counted(report.annotations, 'label')} on {counted(report.items, 'item')} "
         f"{'of the stage ' if at is None and opened_store.staged() else ''}to {target}"
     )
+    tell_rounding(report.largest_rounding, quiet)
     tell_sidecar(report.sidecar, quiet)
+
+
+@contextmanager
+def losses_told(*, json: bool) -> Iterator[None]:
+    """Print the losses of a refused export as JSON, where that is asked for, beside the error."""
+    try:
+        yield
+    except LossRefused as refusal:
+        if json:
+            emit_json("losses", {"refused": True, "losses": refusal.losses})
+        raise
+
+
+def tell_rounding(largest: float, quiet: bool) -> None:
+    """Say how far coordinates are from what reads back, where they are."""
+    if largest:
+        notice(f"the largest rounding error of a coordinate is {largest:.2g}", quiet=quiet)
 
 
 def tell_sidecar(path: str | None, quiet: bool) -> None:

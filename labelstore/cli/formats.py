@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from labelstore.cli.options import Images, Json, Quiet, Sidecar, Sizes, format_names
+from labelstore.cli.options import Digits, Images, Json, Quiet, Sidecar, Sizes, format_names
 from labelstore.cli.output import counted, emit_json, progress, table
 
 
@@ -57,6 +57,7 @@ def convert(
     source_task: Annotated[
         str | None, typer.Option(metavar="TASK", help="Of SOURCE, where it does not say.")
     ] = None,
+    digits: Digits = None,
     allow_loss: Annotated[
         str, typer.Option(metavar="CODE,…", help="Losses that are accepted, or `all`.")
     ] = "",
@@ -75,16 +76,16 @@ def convert(
       labelstore convert instances.json yolo/ --to yolo --task detect --allow-loss all
       labelstore convert annotations/ out.json --from voc --to coco --allow-loss all
     """
-    from labelstore.cli.data import tell_sidecar, warn
+    from labelstore.cli.data import losses_told, tell_rounding, tell_sidecar, warn
     from labelstore.exchange.converting import convert as run
     from labelstore.exchange.detecting import detected
 
     source_format = source_format or detected(source)
-    with progress(quiet=quiet) as advance:
+    with losses_told(json=json), progress(quiet=quiet) as advance:
         brought, report = run(
             source, target, source_format, target_format, source_task=source_task, task=task,
-            allow_loss=allow_loss.split(","), images=images, sizes=sizes, sidecar=sidecar,
-            progress=advance,
+            digits=digits, allow_loss=allow_loss.split(","), images=images, sizes=sizes,
+            sidecar=sidecar, progress=advance,
         )  # fmt: skip
     if json:
         emit_json("convert", {"import": vars(brought), "export": vars(report)})
@@ -95,4 +96,5 @@ def convert(
         f"wrote {counted(report.annotations, 'label')} on {counted(report.items, 'item')} "
         f"to {target}"
     )
+    tell_rounding(report.largest_rounding, quiet)
     tell_sidecar(report.sidecar, quiet)

@@ -62,6 +62,11 @@ Sizes = Annotated[
     Path | None,
     typer.Option("--sizes", metavar="FILE", help="CSV of uri,width,height, or a COCO file."),
 ]
+Digits = Annotated[
+    int | None,
+    typer.Option("--digits", metavar="N", help="Round parts of the image to N significant digits; "
+                 "all are written otherwise."),
+]  # fmt: skip
 Of = Annotated[
     str | None,
     typer.Option("--of", metavar="NAME", help="Data set whose images results are of."),

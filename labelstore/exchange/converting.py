@@ -22,6 +22,7 @@ def convert(
     *,
     source_task: str | None = None,
     task: str | None = None,
+    digits: int | None = None,
     allow_loss: Collection[str] = (),
     images: Path | None = None,
     sizes: Path | None = None,
@@ -37,6 +38,7 @@ def convert(
         target_format: name of a converter.
         source_task: kind of content of the source, where its format has several.
         task: kind of content to write, where the format has several.
+        digits: significant digits to which numbers are rounded, where they are parts of an image.
         allow_loss: codes of losses that are accepted, or `all`.
         images: where the images are, to read their sizes.
         sizes: file that says the sizes; see `labelstore.exchange.sizes`.
@@ -61,6 +63,6 @@ def convert(
         manifest = staged.manifest if staged else workspace.manifest("HEAD")
         report = export_to(
             manifest, target_format, target, layer=workspace.default_layer, task=task,
-            allow_loss=allow_loss, sidecar=sidecar, progress=progress,
+            digits=digits, allow_loss=allow_loss, sidecar=sidecar, progress=progress,
         )  # fmt: skip
     return brought, report

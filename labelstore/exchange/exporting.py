@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from labelstore.exchange.foreign import (
     everything,
     id_losses,
     listed_anew,
+    listed_examples,
     listed_losses,
     without_ids,
 )
@@ -60,6 +61,10 @@ class ExportReport:
     notices: Mapping[str, int] = field(default_factory=dict)
     sidecar: str | None = None
     """Where stands what is left out."""
+    losses: Sequence[Mapping[str, Any]] = ()
+    """Code, count, words and examples of each."""
+    largest_rounding: float = 0.0
+    """The largest distance of a coordinate from what reads back, in its own units."""
 
 
 def export_to(
@@ -70,6 +75,7 @@ def export_to(
     layer: str,
     dataset: str | None = None,
     task: str | None = None,
+    digits: int | None = None,
     allow_loss: Collection[str] = (),
     sidecar: bool = True,
     progress: Callable[[str, int, int], None] | None = None,
@@ -83,6 +89,7 @@ def export_to(
         layer: which labels.
         dataset: which data set; may be left out where the layer has one of this format, or one.
         task: kind of content, where the format has several; else what suits the labels.
+        digits: significant digits to which numbers are rounded, where they are parts of an image.
         allow_loss: codes of losses that are accepted, or `all`.
         sidecar: whether to write beside it what is left out, for an import to put back.
         progress: told how far things are.
@@ -92,9 +99,11 @@ def export_to(
         InvalidInput: there are several and none is named.
         LossRefused: something that the format cannot hold would be lost; nothing is written.
     """
-    export = Export(manifest, format_name, layer, dataset, task)
+    export = Export(manifest, format_name, layer, dataset, task, digits)
     found = export.losses()
-    notices = export.notices | accepted(found, export.converter, allow_loss)
+    asked = [] if digits is None else [f"{format_name}-rounded"]
+    losses = accepted(found, export.converter, [*allow_loss, *asked], export.examples)
+    notices = export.notices | {loss.code: loss.count for loss in losses}
     for done in export.converter.write(export.data(), target):
         if progress:
             progress("writing", done, export.rows.count)
@@ -105,7 +114,10 @@ def export_to(
     names = [export.described["name"]]
     kept = str(beside) if beside.is_file() else None
     rows = export.rows.count
-    return ExportReport(str(target), names, export.items.num_rows, rows, notices, kept)
+    return ExportReport(
+        str(target), names, export.items.num_rows, rows, notices, kept,
+        [asdict(loss) for loss in losses], export.largest,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -132,9 +144,9 @@ class Export:
 
     def __init__(
         self, manifest: Manifest, format_name: str, layer: str, dataset: str | None,
-        task: str | None,
+        task: str | None, digits: int | None = None,
     ) -> None:  # fmt: skip
-        self._manifest, self._layer, self._task = manifest, layer, task
+        self._manifest, self._layer, self._task, self._digits = manifest, layer, task, digits
         self.described, self._alone = _choose(manifest, format_name, layer, dataset)
         self.foreign = self.described["format"] != format_name
         self.converter = find_format(format_name, task)
@@ -144,7 +156,10 @@ class Export:
         self.rows = self._rows(complete=self.foreign)
         if task is None and self.foreign:
             self.converter = self.converter.suited(self.rows.filled)
+        if digits is not None:
+            self.converter = self.converter.with_digits(digits)
         self.notices: dict[str, int] = {}
+        self.largest = 0.0
         self._listed = {name: self._list(name) for name in ("items", "categories")}
         self.items, self.categories = (self._as_written(n) for n in ("items", "categories"))
         if self.rows.unsourced and not self.foreign:
@@ -218,9 +233,22 @@ class Export:
         if self.foreign and not self.converter.has_parts and self.rows.in_parts:
             told[begin + NOT_IN_PIXELS] = self.rows.in_parts
         whole = self.converter.has_ids and not self.rows.edited  # what came from it, it can hold
-        if self.foreign or self._task is not None or not whole:
-            told |= self.converter.losses(self.data())
+        if self.foreign or self._task is not None or not whole or self._digits is not None:
+            lost = self.converter.losses(self.data())
+            self.largest = lost.largest
+            told |= lost
         return told
+
+    def examples(self, column: str) -> list[str]:
+        """Return some items, classes or labels that say something in a column of theirs.
+
+        Args:
+            column: of labels; of other tables with their name and a point before it.
+        """
+        table, _, name = column.rpartition(".")
+        if table in self._listed:
+            return listed_examples(self._listed[table], name)
+        return self.rows.examples(name, self.items) if not table else []
 
     def _foreign_losses(self) -> dict[str, int]:
         """Return what another format does not say of the source."""

@@ -17,6 +17,8 @@ SAID = ("info", "licenses")
 """What a source says of itself as a whole."""
 SIDEWAYS = pa.array([5, 6, 7, 8], pa.int8())
 """EXIF orientations that swap width and height."""
+EXAMPLES = 3
+"""How many are shown."""
 BY_HAND = {"dataset_id": 0, "name": "labels", "format": "", "layer": "", "info": None,
            "licenses": None, "files": None, "leftovers": None}  # fmt: skip
 """The data set of labels that came from no file."""
@@ -72,6 +74,26 @@ def listed_losses(table: Table, rows: pa.Table, *, ids: bool) -> dict[str, int]:
     names = ["leftovers"] if ids else ["leftovers", "source_id", "source_key"]
     counts = {name: len(sources) - sources.field(name).null_count for name in names}
     return {f"{table.name}.{name}": count for name, count in counts.items() if count}
+
+
+def listed_examples(rows: pa.Table, column: str) -> list[str]:
+    """Return names of the first items or classes that say something in a column.
+
+    Args:
+        rows: of `items` or `categories`.
+        column: of theirs, or of their entry in `sources`.
+    """
+    if column in rows.column_names:
+        values = rows.column(column)
+    else:
+        values = rows.column("sources").combine_chunks().flatten().field(column)
+    named = rows.column("uri" if "uri" in rows.column_names else "name")
+    there = named.filter(
+        pc.is_valid(values).combine_chunks()
+        if isinstance(values, pa.ChunkedArray)
+        else pc.is_valid(values)
+    )
+    return [str(name) for name in there.slice(0, EXAMPLES).to_pylist()]
 
 
 def without_ids(tracks: pa.Table) -> pa.Table:

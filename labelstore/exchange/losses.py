@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,10 +21,40 @@ USUAL = {
 """What items are where nothing else is said."""
 
 
+@dataclass(frozen=True)
+class Loss:
+    """What an export leaves out, or says otherwise.
+
+    Attributes:
+        code: stable name.
+        count: how many.
+        words: what is counted.
+        examples: some of them, where they are known.
+    """
+
+    code: str
+    count: int
+    words: str
+    examples: Sequence[str] = ()
+
+    @property
+    def line(self) -> str:
+        """Return what it says, with an example."""
+        example = f", such as {self.examples[0]}" if self.examples else ""
+        return f"{self.count:,} {self.words}{example}"
+
+
 def accepted(
-    found: Mapping[str, int], converter: Format, allow_loss: Collection[str]
-) -> dict[str, int]:
-    """Return losses by code, all of them accepted.
+    found: Mapping[str, int], converter: Format, allow_loss: Collection[str],
+    examples: Callable[[str], Sequence[str]],
+) -> list[Loss]:  # fmt: skip
+    """Return losses, all of them accepted.
+
+    Args:
+        found: how many, by code.
+        converter: what would write.
+        allow_loss: codes that are accepted, or `all`.
+        examples: gives some of a table's column.
 
     Raises:
         LossRefused: some are not; a line each.
@@ -37,18 +68,24 @@ def accepted(
             f"--allow-loss {','.join(strange)}: codes of losses begin with {converter.name}-",
             code="loss-unknown",
         )
-    refused = {c: n for c, n in found.items() if c not in allow_loss and "all" not in allow_loss}
+    said = meanings(converter)
+    told = []
+    for code, count in found.items():
+        column = code.removeprefix(begin) if code.startswith(begin) else ""
+        words = said.get(code) or NOUNS[column.rpartition(".")[0]]
+        told.append(Loss(code, count, words, examples(column) if column else ()))
+    refused = [t for t in told if t.code not in allow_loss and "all" not in allow_loss]
     if refused:
-        nouns = {c: NOUNS[c.removeprefix(begin).rpartition(".")[0]] for c in refused}
-        width = max(map(len, refused))
-        said = {**nouns, **meanings(converter)}
-        told = [f"  {code:{width}}  {count:,} {said[code]}" for code, count in refused.items()]
+        width = max(len(loss.code) for loss in refused)
+        codes = ",".join(loss.code for loss in refused)
+        lines = [f"  {loss.code:{width}}  {loss.line}" for loss in refused]
         raise LossRefused(
-            "\n".join([f"{converter.name} cannot hold all of this; nothing was written:", *told])
-            + f"\nTo go on, pass --allow-loss {','.join(refused)} (or: all)"
-            + ("" if converter.refers else SIDECAR)
+            "\n".join([f"{converter.name} cannot hold all of this; nothing was written:", *lines])
+            + f"\nTo go on, pass --allow-loss {codes} (or: all)"
+            + ("" if converter.refers else SIDECAR),
+            losses=[asdict(loss) for loss in told],
         )
-    return dict(found)
+    return told
 
 
 def column_losses(name: str, rows: pa.Table, held: Collection[str]) -> dict[str, int]:

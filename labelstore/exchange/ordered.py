@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelstore.exchange.completing import completed, edit_activities
+from labelstore.exchange.foreign import EXAMPLES
 from labelstore.exchange.unsourced import given_ids
 from labelstore.model.arrow import with_column
 from labelstore.model.tables import FAMILY, TABLES
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     Ids = NDArray[np.int64]
 
 CHUNK = 16_000
+WIDTH = 40
+"""Of a value that is shown."""
 _NONE = (
     TABLES["annotations"].schema.empty_table().select(["dataset_id", "source_id", "annotation_id"])
 )
@@ -140,6 +143,30 @@ class OrderedRows:
                     found[column] = count
         return found
 
+    def examples(self, column: str, items: pa.Table) -> list[str]:
+        """Return the first labels that say something in a column: image, id and value.
+
+        Args:
+            column: of `annotations` or `geometries`.
+            items: rows of `items`.
+        """
+        uris = dict(zip(*(items.column(n).to_pylist() for n in ("item_id", "uri")), strict=True))
+        found: list[str] = []
+        for own in zip(*(self._tables[name] for name in FAMILY), strict=True):
+            values = next(t.column(column) for t in own if column in t.column_names)
+            if column == "is_crowd":
+                values = pc.if_else(values, values, None)
+            there = own[0].filter(values.is_valid()).slice(0, EXAMPLES - len(found))
+            said = values.drop_null().slice(0, there.num_rows).to_pylist()
+            names = ("item_id", "source_id", "annotation_id")
+            columns = (there.column(name).to_pylist() for name in names)
+            for item, theirs, ours, value in zip(*columns, said, strict=True):
+                label = ours if theirs is None else theirs
+                found.append(f"label {label} on {uris.get(item)}: {_short(value)}")
+            if len(found) == EXAMPLES:
+                break
+        return found
+
     @property
     def in_parts(self) -> int:
         """Return how many labels are in parts of their image."""
@@ -161,6 +188,12 @@ class OrderedRows:
             inside = pa.array(rows[part == at] - self._starts[at])
             taken += self._tables[name][at].take(inside).combine_chunks().to_batches()
         return pa.concat_batches(taken).take(pa.array(back))
+
+
+def _short(value: Any) -> str:
+    """Return a value as text, not more than a few words of it."""
+    text = str(value)
+    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
 
 
 def _said(name: str, rows: pa.Table) -> int:

@@ -18,7 +18,7 @@ from labelstore.plugins.files import (
     whole_folder,
     write_text,
 )
-from labelstore.plugins.format import Format, Told, Writing
+from labelstore.plugins.format import Format, Lost, Told, Writing
 from labelstore.plugins.reading import NOTHING, SKIPPED, Beside, Piece, Reading
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "SKIPPED",
     "Beside",
     "Format",
+    "Lost",
     "Piece",
     "Reading",
     "Told",

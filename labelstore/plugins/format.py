@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,23 @@ class Told:
     rows: pa.RecordBatch
     counts: Any
     places: Any = None
+
+
+class Lost(Counter[str]):
+    """How many labels or items lose something, by code.
+
+    Attributes:
+        largest: the largest distance of a coordinate from what reads back, in its own units.
+    """
+
+    largest = 0.0
+
+    def begun(self, name: str, before: str = "") -> Lost:
+        """Return the same with a format's name before each code, instead of what is there."""
+        codes = {f"{name}-{code.removeprefix(before)}": count for code, count in self.items()}
+        found = Lost({code: count for code, count in codes.items() if count})
+        found.largest = self.largest
+        return found
 
 
 class Format(ABC):
@@ -145,10 +163,19 @@ class Format(ABC):
         for rows, _ in data.annotations:
             yield Told(rows, np.ones(len(rows), np.int64))
 
-    def losses(self, data: Writing) -> Mapping[str, int]:
+    def with_digits(self, digits: int) -> Format:
+        """Return the format with numbers rounded to so many significant digits.
+
+        Raises:
+            InvalidInput: it writes all that there are.
+        """
+        raise InvalidInput(f"{self.name} writes numbers whole; --digits is for text whose numbers "
+                           "are parts of the image", code="format-digits")  # fmt: skip
+
+    def losses(self, data: Writing) -> Lost:
         """Return how many labels lose something that a column holds and a file does not, by code.
 
         Args:
             data: what is to be written; its annotations are read through.
         """
-        return {}
+        return Lost()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from labelstore.plugins import NOTHING, Beside, Format, Reading, Writing, beginning
+from labelstore.plugins import NOTHING, Beside, Format, Lost, Reading, Writing, beginning
 
 NOTICES = {
     "coco-duplicate-image-id": "images with an id that another image has",
@@ -83,11 +82,11 @@ class Coco(Format):
 
         return write(data, target)
 
-    def losses(self, data: Writing) -> Mapping[str, int]:
+    def losses(self, data: Writing) -> Lost:
         """Return how many labels have shapes that COCO cannot say."""
         from labelstore_converters.coco.foreign import foreign_items, foreign_shapes
 
-        found: Counter[str] = Counter(foreign_items(data.items))
+        found = Lost(foreign_items(data.items))
         for labels, geometries in data.annotations:
             found.update(foreign_shapes(labels, geometries))
         return found

@@ -15,6 +15,7 @@ from labelstore.plugins import (
     NOTHING,
     Beside,
     Format,
+    Lost,
     Piece,
     Reading,
     Writing,
@@ -75,10 +76,9 @@ class CocoResults(Coco):
             yield from text.annotations(replace(data, **listed), order)
             out.write(b"\n" if file.get("final_newline") else b"")
 
-    def losses(self, data: Writing) -> Mapping[str, int]:
+    def losses(self, data: Writing) -> Lost:
         """Return how many labels have shapes that COCO cannot say."""
-        found = super().losses(data).items()
-        return {code.replace("coco", self.name, 1): count for code, count in found}
+        return super().losses(data).begun(self.name, "coco-")
 
 
 def _numbered(rows: pa.Table) -> pa.Table:

@@ -6,10 +6,17 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from labelstore.plugins import NOTHING, Beside, Format, Reading, Writing
+from labelstore.plugins import NOTHING, Beside, Format, Lost, Reading, Writing
 from labelstore_converters.yolo import BOX, NOTICES, Yolo
 
-SHARED = ("image-missing", "size-unknown", "outside-image", "without-class", "shapes-left-out")
+SHARED = (
+    "image-missing",
+    "size-unknown",
+    "outside-image",
+    "without-class",
+    "shapes-left-out",
+    "rounded",
+)
 """What it has in common with the data sets of Ultralytics, by code."""
 
 
@@ -66,7 +73,7 @@ class Darknet(Yolo):
         from labelstore_converters.darknet.writing import DarknetFiles
         from labelstore_converters.yolo.writing import write
 
-        return write(data, target, DarknetFiles(data), "detect", scores=False)
+        return write(data, target, DarknetFiles(data, self.digits), "detect", scores=False)
 
     def uris(self, data: Writing) -> list[str]:
         """Return the paths of images, as lists tell them."""
@@ -74,13 +81,14 @@ class Darknet(Yolo):
 
         return DarknetFiles(data).images()
 
-    def losses(self, data: Writing) -> Mapping[str, int]:
+    def losses(self, data: Writing) -> Lost:
         """Return how many labels lose what a line cannot say."""
         found = super().losses(data)
-        told = {code.replace("yolo-", "darknet-", 1): count for code, count in found.items()}
         names = [name or "" for name in data.categories.column("name").to_pylist()]
         odd = sum(" ".join(name.split()) != name or not name for name in names)
-        return {**told, **({"darknet-class-misread": odd} if odd else {})}
+        if odd:
+            found["darknet-class-misread"] = odd
+        return found
 
 
 FORMAT = Darknet()

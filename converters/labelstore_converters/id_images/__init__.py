@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from labelstore.plugins import NOTHING, Beside, Format, Reading, Told, Writing
+from labelstore.plugins import NOTHING, Beside, Format, Lost, Reading, Told, Writing
 from labelstore_converters.segments import WORDS
 
 
@@ -78,7 +78,7 @@ class IdImages(Format):
 
         return records(self, data)
 
-    def losses(self, data: Writing) -> Mapping[str, int]:
+    def losses(self, data: Writing) -> Lost:
         """Return how many labels lose what a value cannot say."""
         from labelstore_converters.id_images.writing import losses
 

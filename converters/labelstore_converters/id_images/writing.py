@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from labelstore.errors import InvalidInput
-from labelstore.plugins import Told, Writing, whole_folder, write_text
+from labelstore.plugins import Lost, Told, Writing, whole_folder, write_text
 from labelstore_converters.id_images.reading import image_of
 from labelstore_converters.painting import losses as pixel_losses
 from labelstore_converters.painting import painted, sizes_of, with_pixels
@@ -158,10 +158,10 @@ def records(converter: IdImages, data: Writing) -> Iterator[Told]:
         yield Told(rows, np.array(there, np.int64), values)
 
 
-def losses(converter: IdImages, data: Writing) -> Mapping[str, int]:
+def losses(converter: IdImages, data: Writing) -> Lost:
     """Return how many labels lose what a value cannot say, by code."""
     numbered, shown = Numbered(converter, data), _shown(converter, data)
-    found: Counter[str] = Counter()
+    found = pixel_losses(data)
     for rows, shapes in data.annotations:
         masks, values = numbered.values(rows, shapes)
         shaped = np.asarray(masks.is_valid())
@@ -171,5 +171,4 @@ def losses(converter: IdImages, data: Writing) -> Mapping[str, int]:
         found["hidden"] += sum(value > 0 and (item, value) not in shown for item, value in pairs)
         found["too-many"] += int((shaped & classed & (values == 0)).sum())
         found["class"] += numbered.misnamed(rows, values)
-    told = {f"{converter.name}-{code}": count for code, count in found.items() if count}
-    return {**pixel_losses(converter.name, data), **told}
+    return found.begun(converter.name)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from labelstore.plugins import NOTHING, Beside, Format, Reading, Told, Writing
+from labelstore.plugins import NOTHING, Beside, Format, Lost, Reading, Told, Writing
 
 if TYPE_CHECKING:
     from labelstore_converters.kitti.columns import KittiLayout
@@ -88,12 +88,11 @@ class Kitti(Format):
             held = to.usable(labels, to.prepared(geometries), self._layout())
             yield Told(labels, held.astype(int))
 
-    def losses(self, data: Writing) -> Mapping[str, int]:
+    def losses(self, data: Writing) -> Lost:
         """Return how many labels lose what a line cannot say."""
         from labelstore_converters.kitti.losses import losses
 
-        found = losses(data, self._layout(), self._target(data))
-        return {f"{self.name}-{code}": count for code, count in found.items()}
+        return losses(data, self._layout(), self._target(data)).begun(self.name)
 
     def _layout(self) -> KittiLayout:
         from labelstore_converters.kitti.columns import KittiLayout

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,7 +9,7 @@ import pyarrow.compute as pc
 from labelstore.geometry.boxes import is_equal, members
 from labelstore.geometry.columns import column
 from labelstore.geometry.cuboids import UPRIGHT, rotations
-from labelstore.plugins import Writing
+from labelstore.plugins import Lost, Writing
 from labelstore_converters.kitti.calibration import held
 from labelstore_converters.kitti.columns import REGION, KittiLayout
 from labelstore_converters.kitti.frames import in_camera
@@ -20,7 +17,7 @@ from labelstore_converters.lined.losses import misread
 from labelstore_converters.lined.writing import Target, class_names
 
 
-def losses(data: Writing, layout: KittiLayout, to: Target) -> Mapping[str, int]:
+def losses(data: Writing, layout: KittiLayout, to: Target) -> Lost:
     """Return how many labels, items and classes lose something, by code.
 
     Args:
@@ -28,7 +25,7 @@ def losses(data: Writing, layout: KittiLayout, to: Target) -> Mapping[str, int]:
         layout: of object or of tracking labels.
         to: which classes, items and tracks there are.
     """
-    found: Counter[str] = Counter()
+    found = Lost()
     for labels, geometries in data.annotations:
         shapes, moved, lost = in_camera(geometries, to)
         found["moved"] += moved
@@ -51,7 +48,7 @@ def losses(data: Writing, layout: KittiLayout, to: Target) -> Mapping[str, int]:
         up is not None and item["modality"] != "frame"
         for item, up in zip(to.items, to.parents, strict=True)
     )
-    return {code: count for code, count in found.items() if count}
+    return found
 
 
 def _tilted(shapes: pa.RecordBatch) -> int:

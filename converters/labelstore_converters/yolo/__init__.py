@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any
 
-from labelstore.plugins import NOTHING, Beside, Format, Reading, Told, Writing, beginning
+from labelstore.errors import InvalidInput
+from labelstore.plugins import NOTHING, Beside, Format, Lost, Reading, Told, Writing, beginning
 
 NOTICES = {
     "yolo-image-missing": "images that are not there: their sizes are unknown",
@@ -25,8 +26,11 @@ NOTICES = {
     "yolo-rings-too-short": "labels with rings of fewer than three points; left out",
     "yolo-without-class": "labels of no class; left out",
     "yolo-path-outside": "the data set's folder lies outside that of its YAML",
+    "yolo-rounded": "labels whose numbers are rounded to the digits that were asked for",
     "yolo-shapes-left-out": "labels without a shape that the task has; left out",
 }
+DIGITS = 17
+"""That are enough for any number."""
 BOX = frozenset({"box", "box_form"})
 HOLDS = {
     "detect": BOX,
@@ -52,6 +56,8 @@ class Yolo(Format):
     has_tags = False
     keeps_words = False
     tasks = tuple(HOLDS)
+    digits: int | None = None
+    """Significant digits to which numbers are rounded; None writes them whole."""
     unsaid = frozenset({"width", "height", "exif_orientation", "modality"})
     lists: Mapping[str, frozenset[str]] = {
         "items": frozenset(
@@ -72,6 +78,14 @@ class Yolo(Format):
         scores = {"score", "keypoint_scores"} if self._scores else set()
         shapes = HOLDS[self.task] if self.task else frozenset().union(*HOLDS.values())
         return shapes | every | scores
+
+    def with_digits(self, digits: int) -> Format:
+        """Return the format with numbers rounded to so many significant digits."""
+        if not 1 <= digits <= DIGITS:
+            raise InvalidInput(f"--digits {digits}: must be 1 to {DIGITS}", code="format-digits")
+        found = copy(self)
+        found.digits = digits
+        return found
 
     def of_task(self, task: str) -> Format:
         """Return the format for detect, segment, pose or obb."""
@@ -107,7 +121,8 @@ class Yolo(Format):
         from labelstore_converters.yolo.files import LabelFiles
         from labelstore_converters.yolo.writing import write
 
-        return write(data, target, LabelFiles(data), self._lines, scores=self._scores)
+        files = LabelFiles(data, self.digits)
+        return write(data, target, files, self._lines, scores=self._scores)
 
     def item_key(self, uri: str) -> str:
         """Return an image's path without its suffix, by which it and its labels are one."""
@@ -128,14 +143,16 @@ class Yolo(Format):
         for labels, geometries in data.annotations:
             yield Told(labels, line_counts(labels, geometries, self._lines))
 
-    def losses(self, data: Writing) -> Mapping[str, int]:
+    def losses(self, data: Writing) -> Lost:
         """Return how many labels lose what a line of their task cannot say."""
-        from labelstore_converters.yolo.losses import losses
+        from labelstore_converters.yolo.losses import Sides, losses
 
-        found: Counter[str] = Counter()
+        found, sides = Lost(), Sides(data.items)
         for labels, geometries in data.annotations:
-            found.update(losses(labels, geometries, data.items, self._lines))
-        return found
+            own = losses(labels, geometries, sides, self._lines, self.digits)
+            found.update(own)
+            found.largest = max(found.largest, own.largest)
+        return found.begun(self.name, "yolo-")
 
 
 FORMAT = Yolo()

@@ -23,6 +23,7 @@ class LabelFiles:
 
     Args:
         data: what is written.
+        digits: significant digits to which numbers are rounded, if any.
 
     Attributes:
         labels: the label file of each image.
@@ -35,7 +36,8 @@ class LabelFiles:
     keeps = "yaml"
     """What a data set of this format keeps of itself."""
 
-    def __init__(self, data: Writing) -> None:
+    def __init__(self, data: Writing, digits: int | None = None) -> None:
+        self.digits = digits
         kept: dict[str, Any] = json.loads(data.dataset["leftovers"] or "{}")
         self.kept, self.categories = kept, data.categories
         names = ["item_id", "uri", "width", "height", "exif_orientation", "labelled_state",

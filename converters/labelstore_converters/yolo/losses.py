@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,36 +11,52 @@ import pyarrow.compute as pc
 from labelstore.geometry.boxes import corners
 from labelstore.geometry.covering import COLUMNS as COVERING
 from labelstore.geometry.covering import covering_boxes
-from labelstore_converters.yolo.shapes import SHORTEST, line_numbers
+from labelstore.plugins import Lost
+from labelstore_converters.yolo.numbertext import Floats
+from labelstore_converters.yolo.shapes import SHORTEST, Numbers, line_numbers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MARGIN = 0.01
 """Part of a side by which the official reader lets coordinates leave the image."""
+EXACT = 1e-9
+"""Pixels by which numbers with all their digits may differ."""
 CENT = 0.011
 """Pixels by which a stated box may differ from its outline's, as official files round."""
 
 
 def losses(
-    annotations: pa.RecordBatch, geometries: pa.RecordBatch, items: pa.Table, task: str
-) -> Mapping[str, int]:
+    annotations: pa.RecordBatch,
+    geometries: pa.RecordBatch,
+    items: Sides,
+    task: str,
+    digits: int | None,
+) -> Lost:
     """Return how many labels lose something, by code.
 
     Args:
         annotations: n rows.
         geometries: the same rows' shapes.
-        items: all items.
+        items: how large all images are.
         task: detect, segment, pose, obb or any.
+        digits: to which numbers are rounded, if any.
     """
     classed = np.asarray(annotations.column("category_id").is_valid())
-    lines = np.bincount(line_numbers(geometries, task, None).rows, minlength=len(annotations))
-    found = {
+    numbers = line_numbers(geometries, task, None)
+    lines = np.bincount(numbers.rows, minlength=len(annotations))
+    sides = items.of(annotations, geometries)
+    found = Lost({
         "yolo-shapes-left-out": int(((lines == 0) & classed).sum()),
         "yolo-without-class": annotations.column("category_id").null_count,
-        "yolo-outside-image": _outside(annotations, geometries, items),
+        "yolo-outside-image": _outside(annotations, sides),
         "yolo-rings-too-short": _short(geometries) if task in ("segment", "any") else 0,
-    }
+    })  # fmt: skip
+    errors = _rounding(numbers, sides, digits)
+    found.largest = float(errors.max(initial=0))
+    if digits is not None:
+        owners = np.repeat(numbers.rows, np.diff(numbers.starts))[numbers.axes < 2]
+        found["yolo-rounded"] = len(np.unique(owners[errors > EXACT]))
     outlined = geometries.column("polygons").is_valid()
     if task in ("segment", "any"):
         found["yolo-rings-apart"] = int((lines > 1).sum())
@@ -55,7 +70,7 @@ def losses(
         bare = pc.and_(geometries.column("corners").is_null(),
                        geometries.column("rotated_box").is_valid())  # fmt: skip
         found["yolo-rotated-as-corners"] = pc.sum(bare).as_py() or 0
-    return {code: count for code, count in found.items() if count}
+    return found
 
 
 def line_counts(
@@ -66,20 +81,50 @@ def line_counts(
     return np.where(np.asarray(annotations.column("category_id").is_valid()), found, 0)
 
 
-def _outside(annotations: pa.RecordBatch, geometries: pa.RecordBatch, items: pa.Table) -> int:
+class Sides:
+    """Width and height of images, as labels count them.
+
+    Args:
+        items: rows of `items`.
+    """
+
+    def __init__(self, items: pa.Table) -> None:
+        ids = np.asarray(items.column("item_id"))
+        order = np.argsort(ids)
+        self._ids = ids[order]
+        columns = (items.column(n).cast(pa.float64()) for n in ("width", "height"))
+        sides = [np.asarray(column.fill_null(np.nan)) for column in columns]
+        turned = np.isin(np.asarray(items.column("exif_orientation").fill_null(1)), (6, 8))
+        self._sides = np.where(turned[:, None], np.stack(sides[::-1], 1), np.stack(sides, 1))[
+            order
+        ]
+
+    def of(self, annotations: pa.RecordBatch, geometries: pa.RecordBatch) -> Floats:
+        """Return those of each label's image, shape (n, 2): 1 where it is in parts already."""
+        at = np.searchsorted(self._ids, np.asarray(annotations.column("item_id")))
+        unit = np.asarray(pc.equal(geometries.column("frame").fill_null("pixel"), "unit"))
+        found: Floats = np.where(unit[:, None], 1.0, self._sides[at])
+        return found
+
+
+def _rounding(numbers: Numbers, sides: Floats, digits: int | None) -> Floats:
+    """Return how far coordinates are from what reads back, shape (coordinates,)."""
+    owners = np.repeat(numbers.rows, np.diff(numbers.starts))
+    measured = numbers.axes < 2
+    values, scale = numbers.values[measured], sides[owners[measured], numbers.axes[measured]]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        parts = values / scale
+    if digits is not None:
+        parts = np.array([float(f"{part:.{digits}g}") for part in parts.tolist()], np.float64)
+    errors: Floats = np.nan_to_num(np.abs(parts * scale - values))
+    return errors
+
+
+def _outside(annotations: pa.RecordBatch, sides: Floats) -> int:
     """Return how many covering boxes leave their image by more than the reader allows."""
-    ids = np.asarray(items.column("item_id"))
-    order = np.argsort(ids)
-    at = order[np.searchsorted(ids[order], np.asarray(annotations.column("item_id")))]
-    columns = (items.column(n).cast(pa.float64()) for n in ("width", "height"))
-    sides = [np.asarray(column.fill_null(np.nan))[at] for column in columns]
-    if items.column("exif_orientation").null_count < items.num_rows:
-        turned = np.isin(np.asarray(items.column("exif_orientation").fill_null(1))[at], (6, 8))
-        sides = [np.where(turned, *pair) for pair in (sides[::-1], sides)]
-    unit = np.asarray(pc.equal(geometries.column("frame").fill_null("pixel"), "unit"))
     edges = np.stack([np.asarray(annotations.column(n), np.float64) for n in COVERING], axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        parts = edges / np.where(unit[:, None], 1.0, np.stack(sides * 2, axis=1))
+        parts = edges / np.concatenate([sides, sides], axis=1)
     return int(((parts < -MARGIN) | (parts > 1 + MARGIN)).any(axis=1).sum())
 
 

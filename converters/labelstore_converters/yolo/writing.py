@@ -65,6 +65,8 @@ class _Rows:
         self._files.points |= numbers.points()
         rows = self._annotations
         styles = rows.column("number_style").to_pylist()
+        if self._files.digits is not None:
+            styles = [f"{self._files.digits}g"] * len(styles)
         kept = rows.column("leftovers").to_pylist()
         ids = rows.column("category_id").to_pylist()
         classes = [None if c is None else self._files.classes[c] for c in ids]
@@ -74,7 +76,9 @@ class _Rows:
             if category is None:
                 continue
             at = slice(int(numbers.starts[i]), int(numbers.starts[i + 1]))
-            text = self._kept(kept[row], category, numbers, at, row)
+            text = None
+            if self._files.digits is None:
+                text = self._kept(kept[row], category, numbers, at, row)
             if text is None:
                 whole = numbers.axes[at] == 3
                 text = line_text(category, texts(parts[at], whole, styles[row]))

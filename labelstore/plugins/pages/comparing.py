@@ -34,6 +34,16 @@ def alike(before: Any, after: Any) -> bool:
     return bool(before == after)
 
 
+def distance(before: Any, after: Any) -> float:
+    """Return the largest difference of the numbers in two values that are alike, else 0."""
+    if isinstance(before, Mapping):
+        return max((distance(v, after[k]) for k, v in before.items() if k in after), default=0.0)
+    if isinstance(before, list) and isinstance(after, list):
+        return max((distance(a, b) for a, b in zip(before, after, strict=False)), default=0.0)
+    close = isinstance(before, float) and isinstance(after, float) and alike(before, after)
+    return abs(before - after) if close else 0.0
+
+
 def plain(value: Any) -> Any:
     """Return a value with no null members and no tuples, whose order is that of its keys."""
     if isinstance(value, Mapping):

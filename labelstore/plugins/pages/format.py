@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from labelstore.plugins.files import beginning
-from labelstore.plugins.format import Format, Told, Writing
+from labelstore.plugins.format import Format, Lost, Told, Writing
 from labelstore.plugins.reading import NOTHING, Beside, Reading
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class PageFormat(Format):
 
         return records(self, data)
 
-    def losses(self, data: Writing) -> Mapping[str, int]:
+    def losses(self, data: Writing) -> Lost:
         """Return what differs when what is written is read again, by code."""
         from labelstore.plugins.pages.losses import losses
 

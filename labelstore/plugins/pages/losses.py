@@ -3,38 +3,48 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from labelstore.plugins.format import Told, Writing
-from labelstore.plugins.pages.comparing import alike, compared
+from labelstore.plugins.format import Lost, Told, Writing
+from labelstore.plugins.pages.comparing import alike, compared, distance
 from labelstore.plugins.pages.page import CONTENT, Page, PageRules
 from labelstore.plugins.pages.writing import pages_of, read_back, text_of
 
 
-def losses(converter: PageRules, data: Writing) -> Mapping[str, int]:
+def losses(converter: PageRules, data: Writing) -> Lost:
     """Return what differs when what is written is read again, by code.
 
     Args:
         converter: what writes.
         data: what is to be written; its annotations are read through.
     """
-    found: Counter[str] = Counter()
+    found = Lost()
     pages = pages_of(converter, data)
     for filed in pages.values():
         found["rewritten"] += text_of(converter, filed)[1]
         back = read_back(converter, filed)
         found.update(_differences(filed.page, back))
+        found.largest = max(found.largest, _largest(filed.page, back))
         found.update(_items(converter, filed.page.items, back.items))
     written = sum(len(filed.rows) for filed in pages.values())
     found["left-out"] += data.annotation_count - written
     gone = {f"changes-{c}" for names in CONTENT.values() for c in names} - {
         f"changes-{c}" for c in converter.carries
     }  # told by their column
-    told = {code: n for code, n in found.items() if n and code not in gone}
-    return {f"{converter.name}-{code}": count for code, count in told.items()}
+    for code in gone:
+        found.pop(code, None)
+    return found.begun(converter.name)
+
+
+def _largest(page: Page, back: Page) -> float:
+    """Return the largest distance of two numbers that are told to be the same."""
+    if len(page.labels) != len(back.labels):
+        return 0.0
+    pairs = ((compared(a), compared(b)) for a, b in zip(page.labels, back.labels, strict=True))
+    return max((distance(a, b) for a, b in pairs if a.keys() == b.keys()), default=0.0)
 
 
 def _differences(page: Page, back: Page) -> Counter[str]:

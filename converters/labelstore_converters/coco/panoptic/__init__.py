@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from labelstore.plugins import NOTHING, Beside, Format, Reading, Told, Writing, beginning
+from labelstore.plugins import NOTHING, Beside, Format, Lost, Reading, Told, Writing, beginning
 from labelstore_converters.coco import Coco, json_lists
 from labelstore_converters.segments import WORDS
 
@@ -59,11 +59,11 @@ class CocoPanoptic(Format):
             masks = with_pixels(rows, shapes, sizes)
             yield Told(rows, masks.is_valid().to_numpy(False).astype(int))
 
-    def losses(self, data: Writing) -> Mapping[str, int]:
+    def losses(self, data: Writing) -> Lost:
         """Return how many labels lose what a segment cannot say."""
         from labelstore_converters.painting import losses
 
-        return losses(self.name, data)
+        return losses(data).begun(self.name)
 
 
 FORMAT = CocoPanoptic()

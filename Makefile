@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+ORACLES := .venv-oracles
+TORCH := torch==2.13.0
 ROWS ?= 1M
 
-.PHONY: venv demo test lint format docs bench schemas schemas-check wheel check lock clean
+.PHONY: venv demo test oracles lint format docs bench schemas schemas-check wheel check lock clean
 
 venv: $(READY)
 
@@ -21,6 +23,16 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/pytest -q -n 2 --dist loadgroup
+
+# Official readers; PyTorch comes by its version alone, for its build depends on the machine.
+$(ORACLES)/.ready: requirements/oracles.txt
+	$(PYTHON) -m venv $(ORACLES)
+	$(ORACLES)/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH)
+	$(ORACLES)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/oracles.txt
+	touch $(ORACLES)/.ready
+
+oracles: $(READY) $(ORACLES)/.ready
+	$(BIN)/pytest -q -n 2 tests/oracles
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -56,12 +68,15 @@ wheel: $(READY)
 	$(BIN)/check-wheel-contents --toplevel labelstore,labelstore_converters dist/*.whl
 	$(BIN)/python tests/wheel.py dist/*.whl
 
-check: lint test schemas-check docs wheel
+check: lint test oracles schemas-check docs wheel
 
 lock:
 	cd requirements && for name in uv runtime dev; do \
 		uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
 			--no-emit-index-url --custom-compile-command "make lock" $$name.in -o $$name.txt; done
+	cd requirements && uv pip compile --quiet --no-deps --generate-hashes --universal \
+		--python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" \
+		oracles.in -o oracles.txt
 
 clean:
-	rm -rf $(VENV) dist site .schemas-now .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(ORACLES) dist site .schemas-now .mypy_cache .ruff_cache .pytest_cache .hypothesis

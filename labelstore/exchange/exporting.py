@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelstore.errors import InvalidInput, NotFound
+from labelstore.exchange.collector import without_collector
 from labelstore.exchange.foreign import (
     BY_HAND,
     Pair,
@@ -67,6 +68,7 @@ class ExportReport:
     """The largest distance of a coordinate from what reads back, in its own units."""
 
 
+@without_collector()
 def export_to(
     manifest: Manifest,
     format_name: str,
@@ -201,7 +203,8 @@ class Export:
         )  # fmt: skip
 
     def _batches(self) -> Iterator[Pair]:
-        batches = self.rows.batches()
+        read = self.converter.reads(self.rows.full) if self.foreign else None
+        batches = self.rows.batches(read)
         return batches_anew(batches, ids=self.converter.has_ids) if self.foreign else batches
 
     def kept(self) -> Writing:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import shutil
@@ -18,6 +17,7 @@ from labelstore.changes.diff import diff
 from labelstore.changes.summary import verdict
 from labelstore.errors import InvalidInput
 from labelstore.exchange.bulk import write_layer
+from labelstore.exchange.collector import without_collector
 from labelstore.exchange.datasets import MODES, Mode, is_known, known_dataset, reference
 from labelstore.exchange.listing import Listing
 from labelstore.exchange.opening import Opened, opened
@@ -31,18 +31,6 @@ from labelstore.versions.workspace import Workspace
 
 Progress = Callable[[str, int, int], None]
 """Called with a phase, the rows done in it and the rows there are."""
-
-
-@contextmanager
-def without_collector() -> Iterator[None]:
-    """Switch the cyclic collector off: parsed sources hold no cycles and millions of objects."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,9 @@ class OrderedRows:
         for parts in zip(*pairs, strict=True):
             both = [manifest.read(part) for part in parts]
             own = _own(both[0], dataset_id, with_unsourced)
-            both = [rows.filter(own).combine_chunks() for rows in both]
+            if not pc.all(own, min_count=0).as_py():
+                both = [rows.filter(own) for rows in both]
+            both = [rows.combine_chunks() for rows in both]
             by_hand = pc.is_in(both[0].column("changed_in"), value_set=edits)
             self.edited |= bool(pc.any(by_hand, min_count=0).as_py())
             if complete is not None:
@@ -173,21 +175,55 @@ class OrderedRows:
         frames = (t.column("frame") for t in self._tables["geometries"])
         return sum(pc.sum(pc.equal(f, "unit")).as_py() or 0 for f in frames)
 
-    def batches(self) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
-        """Yield annotations and geometries in order."""
+    @property
+    def full(self) -> set[str]:
+        """Return the columns of `geometries` that all rows fill."""
+        shapes = self._tables["geometries"]
+        names = TABLES["geometries"].columns("content")
+        return {n for n in names if not any(t.column(n).null_count for t in shapes)}
+
+    def batches(
+        self, shapes: Collection[str] | None = None
+    ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
+        """Yield annotations and geometries in order.
+
+        Args:
+            shapes: columns of `geometries` that are read; the others are null. None reads all.
+        """
+        unread = {"annotations": set[str](), "geometries": set[str]()}
+        if shapes is not None:
+            unread["geometries"] = set(TABLES["geometries"].columns("content"))
+            unread["geometries"] -= {*shapes, *ALWAYS}
         for begin in range(0, self.count, CHUNK):
             rows = self._rows[begin : begin + CHUNK]
             part = np.searchsorted(self._starts, rows, side="right") - 1
             by_part = np.argsort(part, kind="stable")
             back = np.argsort(by_part, kind="stable")
-            yield tuple(self._gather(n, rows[by_part], part[by_part], back) for n in FAMILY)
+            yield tuple(
+                self._gather(n, (rows[by_part], part[by_part], back), unread[n]) for n in FAMILY
+            )
 
-    def _gather(self, name: str, rows: Ids, part: Ids, back: Ids) -> pa.RecordBatch:
+    def _gather(
+        self, name: str, places: tuple[Ids, Ids, Ids], unread: Collection[str]
+    ) -> pa.RecordBatch:
+        """Return rows of one table in order; columns that are not read are null.
+
+        Args:
+            name: of the table.
+            places: rows by part, their parts, and the way back into their order.
+            unread: columns.
+        """
+        table, (rows, part, back) = TABLES[name], places
+        names = [field.name for field in table.schema if field.name not in unread]
         taken = []
         for at in np.unique(part).tolist():
             inside = pa.array(rows[part == at] - self._starts[at])
-            taken += self._tables[name][at].take(inside).combine_chunks().to_batches()
-        return pa.concat_batches(taken).take(pa.array(back))
+            own = self._tables[name][at].select(names).take(inside)
+            taken += own.combine_chunks().to_batches()
+        found = pa.concat_batches(taken).take(pa.array(back))
+        columns = [pa.nulls(len(rows), field.type) if field.name in unread
+                   else found.column(field.name) for field in table.schema]  # fmt: skip
+        return pa.RecordBatch.from_arrays(columns, schema=table.schema)
 
 
 def _short(value: Any) -> str:

@@ -74,7 +74,7 @@ def _csv(path: Path, data: bytes) -> Iterator[Row]:
 
 def _json(path: Path, data: bytes) -> Iterator[Row]:
     try:
-        found = msgspec.json.decode(data)
+        found = _top(data)
     except msgspec.DecodeError as error:
         raise FormatError(str(path), [str(error)], code="sizes") from error
     images = found.get("images") if isinstance(found, Mapping) else None
@@ -87,6 +87,16 @@ def _json(path: Path, data: bytes) -> Iterator[Row]:
         yield from ((name, name, sides) for name, sides in found.items())
     else:
         raise FormatError(str(path), ["is no COCO file and no object of names"], code="sizes")
+
+
+def _top(data: bytes) -> Any:
+    """Return what a file says; of a COCO file its images alone, for labels are most of it."""
+    try:
+        parts = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+    except msgspec.ValidationError:
+        return msgspec.json.decode(data)
+    wanted = {"images": parts["images"]} if "images" in parts else parts
+    return {name: msgspec.json.decode(value) for name, value in wanted.items()}
 
 
 def _size(sides: Any) -> Size | None:

@@ -163,6 +163,14 @@ class Format(ABC):
         for rows, _ in data.annotations:
             yield Told(rows, np.ones(len(rows), np.int64))
 
+    def reads(self, full: Collection[str]) -> frozenset[str] | None:
+        """Return the columns of `geometries` that an export reads; None for all.
+
+        Args:
+            full: columns that all labels fill.
+        """
+        return None
+
     def with_digits(self, digits: int) -> Format:
         """Return the format with numbers rounded to so many significant digits.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -147,11 +148,26 @@ def _segmentations(geometries: pa.RecordBatch) -> list[Any] | None:
     none = len(geometries)
     if polygons.null_count == none and masks.null_count == none:
         return None
-    shapes: list[Any] = polygons.to_pylist() if polygons.null_count < none else [None] * none
+    shapes = _rings(polygons) if polygons.null_count < none else [None] * none
     own = pc.is_in(masks.field("encoding"), value_set=pa.array(ENCODINGS))
     for i in np.flatnonzero(np.asarray(pc.and_(masks.is_valid(), own))).tolist():
         shapes[i] = _mask(masks[i].as_py())
     return shapes
+
+
+def _rings(polygons: pa.ListArray) -> list[Any]:
+    """Return rings as lists of lists of numbers; None where there are none."""
+    inner = polygons.flatten()
+    numbers = np.asarray(inner.flatten()).tolist()
+    ends = np.cumsum(np.asarray(pc.list_value_length(inner))).tolist()
+    rings = [numbers[a:b] for a, b in pairwise([0, *ends])]
+    counts = np.asarray(pc.list_value_length(polygons).fill_null(0))
+    outer = np.cumsum(counts).tolist()
+    found = [rings[a:b] for a, b in pairwise([0, *outer])]
+    return [
+        own if there else None
+        for own, there in zip(found, polygons.is_valid().to_pylist(), strict=True)
+    ]
 
 
 def _mask(mask: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -53,6 +53,10 @@ class Kitti(Format):
     def carries(self) -> frozenset[str]:
         """Return the content columns of `annotations` and `geometries` that it can hold."""
         return CARRIES
+
+    def reads(self, full: Collection[str]) -> frozenset[str] | None:
+        """Return the columns of lines; all, where boxes have to be made of other shapes."""
+        return CARRIES if "box" in full else None
 
     def recognises(self, source: Path) -> bool:
         """Say whether a folder holds one of object labels."""

@@ -79,6 +79,10 @@ class Yolo(Format):
         shapes = HOLDS[self.task] if self.task else frozenset().union(*HOLDS.values())
         return shapes | every | scores
 
+    def reads(self, full: Collection[str]) -> frozenset[str] | None:
+        """Return the columns of the task; all, where boxes have to be made of other shapes."""
+        return self.carries if self._lines == "detect" and "box" in full else None
+
     def with_digits(self, digits: int) -> Format:
         """Return the format with numbers rounded to so many significant digits."""
         if not 1 <= digits <= DIGITS:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from posixpath import splitext
 
 from labelstore.errors import FormatError, InvalidInput, NotFound
 from labelstore_converters.yolo.description import SUBSETS, Description, described
@@ -111,12 +110,22 @@ def _images(layout: Layout) -> Iterator[Listed]:
                 seen.add(listed.uri)
                 yield listed
     labels = {label_path(uri) for uri in seen}
-    for path in sorted(p.relative_to(layout.folder) for p in layout.folder.rglob("*.txt")):
-        label = path.as_posix()
-        hidden = any(part.startswith(".") for part in path.parts) or path.name == "classes.txt"
-        if "labels" in path.parts[:-1] and label not in labels and not hidden:
+    pictures: dict[str, dict[str, str]] = {}
+    for label in _label_files(layout.folder):
+        if label not in labels:
             layout.notices["yolo-image-unlisted"] += 1
-            yield _of_label(layout, label)
+            yield _of_label(layout, label, pictures)
+
+
+def _label_files(folder: Path) -> list[str]:
+    """Return the files in folders of labels, by their paths below a folder, sorted by parts."""
+    found = []
+    for place, inner, names in os.walk(folder):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        parts = PurePosixPath(place).relative_to(folder).parts
+        texts = (n for n in names if n.endswith(".txt") and n != "classes.txt" and n[0] != ".")
+        found += [(*parts, name) for name in texts if "labels" in parts]
+    return ["/".join(parts) for parts in sorted(found)]
 
 
 def _entry(layout: Layout, entry: str) -> Iterator[Listed]:
@@ -158,20 +167,30 @@ def _of_image(layout: Layout, image: Path) -> Listed:
     return Listed(uri, label_path(uri), image if there else None)
 
 
-def _of_label(layout: Layout, label: str) -> Listed:
-    """Return the image of a label file: the one beside which it would lie, if there is any."""
+def _of_label(layout: Layout, label: str, pictures: dict[str, dict[str, str]]) -> Listed:
+    """Return the image of a label file: the one beside which it would lie, if there is any.
+
+    Args:
+        layout: the data set.
+        label: path of the file.
+        pictures: those of each folder that was looked at, by their names without suffix.
+    """
     bare = image_path(label)
-    folder = layout.folder / PurePosixPath(bare).parent
-    stem = PurePosixPath(bare).name
-    for path in sorted(_siblings(folder, stem)):
-        return Listed(path.relative_to(layout.folder).as_posix(), label, path)
+    folder, _, stem = bare.rpartition("/")
+    if folder not in pictures:
+        pictures[folder] = _pictures(layout.folder / folder)
+    name = pictures[folder].get(stem)
+    if name is not None:
+        uri = f"{folder}/{name}" if folder else name
+        return Listed(uri, label, layout.folder / uri)
     layout.notices["yolo-image-missing"] += 1
     return Listed(bare, label, None)
 
 
-def _siblings(folder: Path, stem: str) -> Iterable[Path]:
-    found = folder.iterdir() if folder.is_dir() else iter(())
-    return (p for p in found if p.stem == stem and p.suffix.lower() in SUFFIXES)
+def _pictures(folder: Path) -> dict[str, str]:
+    """Return the images in a folder, by their names without suffix; the first of each name."""
+    names = sorted(os.listdir(folder), reverse=True) if folder.is_dir() else []
+    return {bare_path(name): name for name in names if bare_path(name) != name}
 
 
 def label_path(uri: str) -> str:
@@ -191,8 +210,8 @@ def image_path(label: str) -> str:
 
 def bare_path(uri: str) -> str:
     """Return an image's path without its suffix."""
-    bare, suffix = splitext(uri)
-    return bare if suffix.lower() in SUFFIXES else uri
+    bare, point, suffix = uri.rpartition(".")
+    return bare if f"{point}{suffix}".lower() in SUFFIXES else uri
 
 
 def _swapped(path: str, old: str, new: str) -> str:
@@ -226,6 +245,7 @@ def turned(size: tuple[int, int, int]) -> tuple[int, int]:
 def text_of(layout: Layout, listed: Listed) -> bytes | None:
     """Return the text of an image's labels; None where there is no file."""
     try:
-        return (layout.folder / listed.label).read_bytes()
+        with open(os.path.join(layout.folder, listed.label), "rb") as file:
+            return file.read()
     except FileNotFoundError:
         return None

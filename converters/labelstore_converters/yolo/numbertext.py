@@ -34,6 +34,8 @@ def texts(values: Floats, whole: Mask, style: str | None) -> list[str]:
         style: see `STYLES`.
     """
     write = writer(style)
+    if not whole.any():
+        return list(map(write, values.tolist()))
     pairs = zip(values.tolist(), whole.tolist(), strict=True)
     return [str(int(value)) if is_whole else write(value) for value, is_whole in pairs]
 

@@ -70,25 +70,26 @@ class _Rows:
         kept = rows.column("leftovers").to_pylist()
         ids = rows.column("category_id").to_pylist()
         classes = [None if c is None else self._files.classes[c] for c in ids]
-        parts = numbers.parts(self._sides)
+        parts, whole = numbers.parts(self._sides), numbers.axes == 3
+        words = texts(parts, whole, None)
+        items, starts = self._items.tolist(), numbers.starts.tolist()
         for i, row in enumerate(numbers.rows.tolist()):
             category = classes[row]
             if category is None:
                 continue
-            at = slice(int(numbers.starts[i]), int(numbers.starts[i + 1]))
+            at = slice(starts[i], starts[i + 1])
             text = None
-            if self._files.digits is None:
+            if kept[row] and self._files.digits is None:
                 text = self._kept(kept[row], category, numbers, at, row)
             if text is None:
-                whole = numbers.axes[at] == 3
-                text = line_text(category, texts(parts[at], whole, styles[row]))
-            lines[int(self._items[row])].append(text)
+                style = styles[row]
+                own = words[at] if style is None else texts(parts[at], whole[at], style)
+                text = line_text(category, own)
+            lines[items[row]].append(text)
 
-    def _kept(
-        self, kept: str | None, category: int, numbers: Numbers, at: slice, row: int
-    ) -> str | None:
+    def _kept(self, kept: str, category: int, numbers: Numbers, at: slice, row: int) -> str | None:
         """Return the line as its source wrote it, where it still says the same."""
-        line = json.loads(kept).get("line") if kept else None
+        line = json.loads(kept).get("line")
         if line is None:
             return None
         said = split_lines([(0, line)])

@@ -20,12 +20,10 @@ from typing import Any
 
 import numpy as np
 from measure import Cost, Watch, command, measured, report
-from peers import peer
+from peers import our_command, peer
 
 from labelstore.store import open_store
 
-BIN = Path(sys.executable).parent
-OURS = str(BIN / "labelstore")
 LABELFORMAT = """
 import sys
 from pathlib import Path
@@ -106,35 +104,35 @@ def _peer(python: str | None, code: str, *args: str) -> Cost | None:
 
 
 def _promises(scratch: Path, scale: float) -> bool:
-    first, store = scratch / "coco.json", scratch / "store"
+    first, store, ours = scratch / "coco.json", scratch / "store", our_command(str(scratch))
     measured("peers:make_first", str(first), scale)  # elsewhere: this process must stay small
     size = first.stat().st_size
     print(f"COCO of {size / 1e6:.0f} MB", flush=True)
-    command([OURS, "init", str(store)])
-    command([OURS, "import", "coco", str(first), "--store", str(store), "-m", "v", "--tag", "v1",
+    command([ours, "init", str(store)])
+    command([ours, "import", "coco", str(first), "--store", str(store), "-m", "v", "--tag", "v1",
              "--quiet"])  # fmt: skip
     at = ["--store", str(store), "--at", "v1", "--quiet"]
     loss = ["--allow-loss", "all", "--no-sidecar"]
     ok = []
-    own = command([OURS, "export", "coco", str(scratch / "out.json"), *at])
+    own = command([ours, "export", "coco", str(scratch / "out.json"), *at])
     other: Cost | None = measured("formats:dump", str(first), str(scratch / "dump.json"))
     ok.append(_ratio("P13", "export COCO / json.dump, CPU", own, other, 0.27))
     labelformat = peer(str(scratch), "labelformat", "labelformat")
     target = str(scratch / "theirs")
     other = _peer(labelformat, LABELFORMAT, str(first), target)
     own = command(
-        [OURS, "export", "yolo", str(scratch / "detect"), "--task", "detect", *at, *loss]
+        [ours, "export", "yolo", str(scratch / "detect"), "--task", "detect", *at, *loss]
     )
     ok.append(_ratio("P14", "COCO to YOLO detect from the store / labelformat", own, other, 0.33))
     words = [str(first), str(scratch / "direct"), "--from", "coco", "--to", "yolo", "--quiet"]
-    own = command([OURS, "convert", *words, "--task", "detect", *loss])
+    own = command([ours, "convert", *words, "--task", "detect", *loss])
     ok.append(_ratio("P14", "the same from JSON / labelformat", own, other, 0.65))
     own = command(
-        [OURS, "export", "yolo", str(scratch / "outline"), "--task", "segment", *at, *loss]
+        [ours, "export", "yolo", str(scratch / "outline"), "--task", "segment", *at, *loss]
     )
     _ratio("P15", "COCO to YOLO segment (no peer without torch)", own, None, 0.31)
     words = [str(scratch / "detect"), str(scratch / "back.json"), "--from", "yolo", "--to", "coco"]
-    own = command([OURS, "convert", *words, "--sizes", str(first), "--quiet", *loss])
+    own = command([ours, "convert", *words, "--sizes", str(first), "--quiet", *loss])
     measured("formats:blank_images", str(first), str(scratch / "images"))
     globox = peer(str(scratch), "globox", "globox")
     other = _peer(globox, GLOBOX, str(scratch / "detect/labels"), str(scratch / "images"),
@@ -142,9 +140,9 @@ def _promises(scratch: Path, scale: float) -> bool:
     ok.append(_ratio("P16", "YOLO to COCO / globox", own, other, 0.22))
     lines = measured("formats:kitti", str(scratch / "kitti")).answer
     print(f"KITTI: {lines:,} lines in 7,481 files")
-    command([OURS, "init", str(scratch / "k")])
+    command([ours, "init", str(scratch / "k")])
     words = ["import", "kitti", str(scratch / "kitti"), "--store", str(scratch / "k"), "--quiet"]
-    own = command([OURS, *words])
+    own = command([ours, *words])
     datumaro = peer(str(scratch), "datumaro", "datumaro")
     other = _peer(datumaro, DATUMARO, str(scratch / "kitti/training"))
     ok.append(_ratio("P17", "KITTI import / datumaro's load", own, other, 0.6))

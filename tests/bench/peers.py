@@ -58,6 +58,25 @@ def peer(scratch: str, name: str, *packages: str) -> str | None:
     return f"{folder}/bin/python" if done.returncode == 0 else None
 
 
+def our_command(scratch: str) -> str:
+    """Make an environment with labelstore as users have it, and return its command.
+
+    The one of the tests has pandas, which pyarrow loads where it is: 0.4 s at every start.
+    """
+    folder = f"{scratch}/labelstore"
+    env = {**os.environ, "VIRTUAL_ENV": folder}
+    uv, root = str(BIN / "uv"), Path(__file__).parents[2]
+    subprocess.run([uv, "venv", "-q", "--python", sys.executable, folder], check=True)
+    subprocess.run([uv, "build", "-q", "--wheel", "--no-build-isolation", "--python",
+                    sys.executable, "-o", scratch, str(root)], check=True)  # fmt: skip
+    (wheel,) = Path(scratch).glob("labelstore-*.whl")
+    locked = ["--require-hashes", "-r", str(root / "requirements/runtime.txt")]
+    for words in (locked, ["--no-deps", str(wheel)]):
+        subprocess.run([uv, "pip", "install", "-q", "--compile-bytecode", *words], env=env,
+                       check=True)  # fmt: skip
+    return f"{folder}/bin/labelstore"
+
+
 def make_first(target: str, scale: float) -> dict[str, int]:
     """Write the first version."""
     return generate.coco(Path(target), scale, 7)
@@ -107,7 +126,7 @@ def _promises(scratch: str, scale: float, *, datachain: bool) -> bool:
     truth = measured("peers:make_second", str(first), str(second)).answer
     size = first.stat().st_size
     print(f"COCO of {size / 1e6:.0f} MB; truth of the edit: {truth}", flush=True)
-    ours = str(BIN / "labelstore")
+    ours = our_command(scratch)
     store = f"{scratch}/store"
     pycocotools = peer(scratch, "pycocotools", "pycocotools")
     assert pycocotools is not None

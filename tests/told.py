@@ -14,6 +14,7 @@ ALSO: Mapping[str, Mapping[str, Collection[str]]] = {
     "kitti": LEVELS,
     "kitti-tracking": LEVELS,
     "kitti-instance": PIXELS,
+    "kitti-semantic": {**PIXELS, "joined": ("mask",)},
     "mots-png": PIXELS,
     "yolo": {
         "boxes-follow": ("box",),

@@ -111,3 +111,39 @@ def test_faults_are_named(store: Store, tmp_path: Path) -> None:
     (folder / "instance/a.png").write_bytes(b"no image")
     with pytest.raises(FormatError, match=r"instance/a\.png: is no PNG"):
         store.import_from("kitti-instance", folder)
+
+
+def semantic(folder: Path) -> Path:
+    """Return a folder of the classes alone that real images of ids have."""
+    for path in (SETS["kitti-instance"] / "training/instance").glob("*.png"):
+        target = folder / "training/semantic" / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((np.asarray(Image.open(path)) // 256).astype(np.uint8)).save(target)
+    return folder
+
+
+def test_semantic_images_come_back_pixel_for_pixel(store: Store, tmp_path: Path) -> None:
+    source = semantic(tmp_path / "in")
+    report = store.import_from("kitti-semantic", source, message="in", commit=True)
+    values = {p.name: np.asarray(Image.open(p)) for p in source.rglob("*.png")}
+    assert report.annotations == sum(len(np.unique(v[v > 0])) for v in values.values()) > 0
+    store.export_to("kitti-semantic", tmp_path / "out")
+    found = {p.name: np.asarray(Image.open(p)) for p in (tmp_path / "out").rglob("*.png")}
+    assert found.keys() == values.keys()
+    assert all((found[name] == values[name]).all() for name in values)
+    assert {v.dtype for v in found.values()} == {np.dtype(np.uint8)}
+
+
+def test_instances_of_a_class_join_in_semantic_images(store: Store, tmp_path: Path) -> None:
+    store.import_from("kitti-instance", SETS["kitti-instance"], message="in", commit=True)
+    report = store.export_to("kitti-semantic", tmp_path / "out", allow_loss=["all"])
+    assert report.notices["kitti-semantic-joined"] == 1
+    values = {p.name: np.asarray(Image.open(p)) for p in (tmp_path / "out").rglob("*.png")}
+    for path in (SETS["kitti-instance"] / "training/instance").glob("*.png"):
+        assert (values[path.name] == np.asarray(Image.open(path)) // 256).all()
+    second = init_store(tmp_path / "second")
+    second.import_from("kitti-semantic", tmp_path / "out", message="in", commit=True)
+    second.export_to("kitti-instance", tmp_path / "again")
+    assert pixels(tmp_path / "again", "kitti-instance") == pixels(
+        SETS["kitti-instance"], "kitti-instance"
+    )

@@ -21,8 +21,8 @@ from labelstore.testing.comparing import lost
 
 PAIRS = [(name, path) for name, paths in SOURCES.items() for path in paths]
 FORMATS = ["coco", "coco-panoptic", "cvat", "darknet", "dota", "kitti", "kitti-instance",
-           "kitti-tracking", "kitti-tracklets", "label-studio", "labelme", "mot", "mots",
-           "mots-png", "open-images", "voc", "yolo"]  # fmt: skip
+           "kitti-semantic", "kitti-tracking", "kitti-tracklets", "label-studio", "labelme",
+           "mot", "mots", "mots-png", "open-images", "voc", "yolo"]  # fmt: skip
 REFUSALS = {"export-empty", "size-unknown", "yolo-size-missing", "kitti-tracklets-empty"}
 """Why a format cannot take labels at all: none has a place, or parts of images are unknown."""
 LOCAL = ("annotation_id", "item_id", "category_id", "track_id", "row_hash", "geometry_hash",

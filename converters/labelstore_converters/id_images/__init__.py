@@ -19,7 +19,7 @@ class IdImages(Format):
         name: of the format.
         folder: name of the folder that holds them.
         images: name of the folder beside it that holds the pictures.
-        factor: what a class's number is multiplied by.
+        factor: what a class's number is multiplied by; 1 where values are classes alone.
     """
 
     has_ids = False
@@ -39,6 +39,7 @@ class IdImages(Format):
             f"{name}-class": "labels whose class is a number now",
             f"{name}-hidden": "labels of which others cover every pixel; left out",
             f"{name}-too-many": "labels beyond the instances that a class can have; left out",
+            f"{name}-joined": "labels whose pixels join those of their class; left out",
         }
 
     @property
@@ -86,4 +87,5 @@ class IdImages(Format):
 
 
 KITTI = IdImages("kitti-instance", "instance", "image_2", 256)
+SEMANTIC = IdImages("kitti-semantic", "semantic", "image_2", 1)
 MOTS = IdImages("mots-png", "instances", "images", 1000)

@@ -56,7 +56,9 @@ class Numbered:
             if number is None or not masks[i].is_valid:
                 continue
             told = raster["value"] if raster and self._own else 0
-            if told and told // self._factor == number:
+            if self._factor == 1:
+                found[i] = number if 0 < number < LIMIT else 0
+            elif told and told // self._factor == number:
                 found[i] = told
             else:
                 self._last[item, number] += 1
@@ -153,22 +155,27 @@ def records(converter: IdImages, data: Writing) -> Iterator[Told]:
     shown, numbered = _shown(converter, data), Numbered(converter, data)
     for rows, shapes in data.annotations:
         values = numbered.values(rows, shapes)[1]
-        items = rows.column("item_id").to_pylist()
-        there = [pair in shown for pair in zip(items, values.tolist(), strict=True)]
+        there = []
+        for pair in zip(rows.column("item_id").to_pylist(), values.tolist(), strict=True):
+            there.append(pair in shown)
+            shown.discard(pair)  # the next of its class joins it
         yield Told(rows, np.array(there, np.int64), values)
 
 
 def losses(converter: IdImages, data: Writing) -> Lost:
     """Return how many labels lose what a value cannot say, by code."""
     numbered, shown = Numbered(converter, data), _shown(converter, data)
+    seen = Counter[tuple[int, int]]()
     found = pixel_losses(data)
     for rows, shapes in data.annotations:
         masks, values = numbered.values(rows, shapes)
         shaped = np.asarray(masks.is_valid())
         classed = np.asarray(rows.column("category_id").is_valid())
         found["class-unknown"] += int((shaped & ~classed).sum())
-        pairs = zip(rows.column("item_id").to_pylist(), values.tolist(), strict=True)
+        pairs = list(zip(rows.column("item_id").to_pylist(), values.tolist(), strict=True))
+        seen.update(pair for pair in pairs if pair in shown)
         found["hidden"] += sum(value > 0 and (item, value) not in shown for item, value in pairs)
         found["too-many"] += int((shaped & classed & (values == 0)).sum())
         found["class"] += numbered.misnamed(rows, values)
+    found["joined"] = seen.total() - len(seen)
     return found.begun(converter.name)

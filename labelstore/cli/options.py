@@ -69,7 +69,7 @@ Digits = Annotated[
 ]  # fmt: skip
 Of = Annotated[
     str | None,
-    typer.Option("--of", metavar="NAME", help="Data set whose images results are of."),
+    typer.Option("--of", metavar="NAME", help="Data set that results are of: [LAYER/]NAME."),
 ]
 Sidecar = Annotated[
     bool,

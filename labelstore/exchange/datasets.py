@@ -55,15 +55,16 @@ def reference(manifest: Manifest, formats: Collection[str], of: str | None) -> i
     Args:
         manifest: the version.
         formats: which may be.
-        of: its name; may be left out where there is one.
+        of: its name, or layer and name with a `/` between; may be left out where there is one.
 
     Raises:
         InvalidInput: there are several and none is named, or none of that name.
     """
     rows = manifest.table(TABLES["datasets"]).to_pylist()
     there = [r for r in rows if r["format"] in formats]
-    named = [r for r in there if of in (None, r["name"])]
-    names = ", ".join(f"{r['name']} ({r['format']}, layer {r['layer']})" for r in there) or "none"
+    whole = [f"{r['layer']}/{r['name']}" for r in there]
+    named = [r for r, path in zip(there, whole, strict=True) if of in (None, r["name"], path)]
+    names = ", ".join(whole) or "none"
     if of is not None and not named:
         said = f"no data set {of!r} has the images that the source is of (there are: {names})"
         raise InvalidInput(said, code="dataset-unknown")

@@ -186,8 +186,7 @@ class Export:
         rows = self._listed[name]
         if not self.foreign:
             return rows
-        if self.described["format"] not in self.converter.refers:
-            rows = listed_anew(rows, ids=self.converter.has_ids)
+        rows = listed_anew(rows, ids=self.converter.has_ids, keep=self._same_ids)
         turns = name == "items" and "exif_orientation" not in self.converter.lists["items"]
         return as_shown(rows) if turns else rows
 
@@ -228,7 +227,8 @@ class Export:
         wordy = self.foreign and _keeps_words(self.described["format"])
         found = self.rows.losses(self.converter.carries - ({"leftovers"} if wordy else set()))
         for name, rows in self._listed.items():
-            found |= column_losses(name, rows, self.converter.lists[name])
+            held = () if self.foreign and self.converter.refers else self.converter.lists[name]
+            found |= column_losses(name, rows, held)
         if self.foreign:
             found |= self._foreign_losses()
         begin = f"{self.converter.name}-"
@@ -241,6 +241,15 @@ class Export:
             self.largest = lost.largest
             told |= lost
         return told
+
+    @property
+    def _same_ids(self) -> bool:
+        """Say whether ids of items and classes mean in the format what they meant before."""
+        if not self.described["format"]:
+            return False
+        source, target = find_format(self.described["format"]), self.converter
+        refers = source.name in target.refers or target.name in source.refers
+        return refers or (source.has_ids and target.has_ids)
 
     def examples(self, column: str) -> list[str]:
         """Return some items, classes or labels that say something in a column of theirs.
@@ -255,13 +264,14 @@ class Export:
 
     def _foreign_losses(self) -> dict[str, int]:
         """Return what another format does not say of the source."""
-        ids = self.converter.has_ids or self.described["dataset_id"] == BY_HAND["dataset_id"]
+        by_hand = self.described["dataset_id"] == BY_HAND["dataset_id"]
         found = dataset_losses(self.described, self.converter.says)
-        found |= {} if ids else id_losses(self.rows.tables)
+        found |= {} if by_hand else id_losses(self.rows.tables)
         for name, rows in self._listed.items():
-            kept = ids or self.described["format"] in self.converter.refers
-            found |= listed_losses(TABLES[name], rows, ids=kept)
+            found |= listed_losses(TABLES[name], rows, ids=by_hand or self._same_ids)
         found |= unsaid_losses(self._listed["items"].select(sorted(self.converter.unsaid)))
+        if self.converter.refers:  # its images have the names that they have elsewhere
+            return found
         renamed = _renamed(self.converter, self.data())
         return found | ({"items.uri": renamed} if renamed else {})
 

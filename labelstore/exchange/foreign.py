@@ -41,19 +41,32 @@ def dataset_losses(dataset: Mapping[str, Any], held: Collection[str]) -> dict[st
     return {f"datasets.{name}": 1 for name in said}
 
 
-def listed_anew(rows: pa.Table, *, ids: bool) -> pa.Table:
-    """Return items or classes as a new source lists them, in their order.
+def listed_anew(rows: pa.Table, *, ids: bool, keep: bool = False) -> pa.Table:
+    """Return items or classes as a new source lists them, in their order, all of them.
 
     Args:
         rows: of `items` or `categories`.
         ids: whether the format has ids: from 1, in this order.
+        keep: whether ids are those of the source.
     """
     kind = rows.schema.field("sources").type
-    sources = [
-        [{"dataset_id": 0, "seq": i, "source_id": i + 1 if ids else None}]
-        for i in range(rows.num_rows)
-    ]
-    return with_column(rows, "sources", pa.array(sources, kind))
+    entries = rows.column("sources").to_pylist()
+    sources = []
+    for i, (entry, *_) in enumerate(entries):
+        number, key = (entry["source_id"], entry["source_key"]) if keep else (None, None)
+        if ids and number is None and key is None:
+            number = i + 1
+        sources.append([{"dataset_id": 0, "seq": i, "source_id": number, "source_key": key}])
+    return with_column(_all_listed(rows), "sources", pa.array(sources, kind))
+
+
+def _all_listed(rows: pa.Table) -> pa.Table:
+    """Return items or classes of which none is a placeholder."""
+    name = "unlisted" if "unlisted" in rows.column_names else "labelled_state"
+    column = rows.column(name)
+    mark = pc.equal(column, "unlisted") if name == "labelled_state" else column
+    listed = pc.if_else(pc.fill_null(mark, False), pa.scalar(None, column.type), column)
+    return with_column(rows, name, listed)
 
 
 def as_shown(items: pa.Table) -> pa.Table:

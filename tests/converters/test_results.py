@@ -105,6 +105,8 @@ def test_what_results_are_of_has_to_be_clear(store: Store, tmp_path: Path) -> No
     with pytest.raises(InvalidInput, match="no data set 'x'"):
         store.import_from("coco-results", source, layer="model", of="x")
     store.import_from("coco-results", source, layer="model", of="instances_val2017")
+    name = "ground_truth/instances_val2017"
+    store.import_from("coco-results", source, layer="other", of=name)
 
 
 @pytest.mark.parametrize(
@@ -146,3 +148,37 @@ def test_a_list_is_no_coco_file_and_its_reader_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps(results(2)))
     with pytest.raises(FormatError, match="read as `coco-results`"):
         init_store(tmp_path / "store").import_from("coco", tmp_path / "a.json")
+
+
+def test_a_layer_of_results_goes_out_as_coco_with_the_ids_of_the_truth(
+    store: Store, tmp_path: Path
+) -> None:
+    source = tmp_path / "predictions.json"
+    source.write_text(json.dumps(results()))
+    store.import_from("coco-results", source, layer="model", message="in", commit=True)
+    store.export_to("coco", tmp_path / "out.json", layer="model", allow_loss=["all"])
+    found, truth = (json.loads(p.read_text()) for p in (tmp_path / "out.json", TRUTH))
+    ids = {image["file_name"]: image["id"] for image in truth["images"]}
+    assert all(ids[image["file_name"]] == image["id"] for image in found["images"])
+    names = {c["id"]: c["name"] for c in truth["categories"]}
+    assert all(names[c["id"]] == c["name"] for c in found["categories"])
+    pairs = zip(found["annotations"], truth["annotations"], strict=True)
+    assert all(a["image_id"] == b["image_id"] and a["bbox"] == b["bbox"] for a, b in pairs)
+
+
+def test_results_alone_become_coco_that_pycocotools_reads(tmp_path: Path) -> None:
+    source = tmp_path / "predictions.json"
+    source.write_text(json.dumps(results(40)))
+    store = init_store(tmp_path / "bare")
+    store.import_from("coco-results", source, message="in", commit=True)
+    store.export_to("coco", tmp_path / "out.json", allow_loss=["all"])
+    found = COCO(str(tmp_path / "out.json"))
+    assert set(found.getImgIds()) == {r["image_id"] for r in results(40)}
+    assert set(found.getCatIds()) == {r["category_id"] for r in results(40)}
+
+
+def test_what_results_cannot_say_is_told(store: Store, tmp_path: Path) -> None:
+    report = store.export_to("coco-results", tmp_path / "out.json", allow_loss=["all"])
+    assert report.notices["coco-results-without-score"] == 382
+    assert report.notices["coco-results-drops-categories.name"] == 80
+    assert report.notices["coco-results-drops-items.uri"] == 50

@@ -48,7 +48,10 @@ class CocoResults(Coco):
     has_ids = False
     has_tags = False
     says = frozenset()
-    notices = NOTICES | {c.replace("coco", "coco-results", 1): s for c, s in NOTICES.items()}
+    notices = NOTICES | {
+        **{code.replace("coco", "coco-results", 1): said for code, said in NOTICES.items()},
+        "coco-results-without-score": "labels without a score, which COCOeval needs",
+    }
     lists: Mapping[str, frozenset[str]] = {
         name: frozenset(TABLES[name].columns("content")) for name in ("items", "categories")
     }
@@ -78,7 +81,11 @@ class CocoResults(Coco):
 
     def losses(self, data: Writing) -> Lost:
         """Return how many labels have shapes that COCO cannot say."""
-        return super().losses(data).begun(self.name, "coco-")
+        found = super().losses(data).begun(self.name, "coco-")
+        if data.dataset["leftovers"] is None:  # labels of another format
+            scores = (rows.column("score").null_count for rows, _ in data.annotations)
+            found["coco-results-without-score"] = sum(scores)
+        return found.begun(self.name, "coco-results-")
 
 
 def _numbered(rows: pa.Table) -> pa.Table:

@@ -119,7 +119,11 @@ def _columns(result: Mapping[str, Any], where: str, faults: list[str]) -> dict[s
         shape = {}
     score = result.get("score")
     more = {"score": float(score)} if isinstance(score, int | float) else {}
-    return {"category": value[SHAPES[kind]][0] or None, **shape, **more}
+    name = value[SHAPES[kind]][0]
+    if name is not None and not isinstance(name, str):
+        faults.append(f"{where}, value.{SHAPES[kind]}: must be text, is {name!r}")
+        name = None
+    return {"category": name or None, **shape, **more}
 
 
 def _shape(kind: str, value: Mapping[str, Any], across: float, down: float) -> dict[str, Any]:

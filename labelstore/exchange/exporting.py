@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelstore.errors import InvalidInput, NotFound
+from labelstore.errors import InvalidInput, NotFound, StorageFailed
 from labelstore.exchange.collector import without_collector
 from labelstore.exchange.foreign import (
     BY_HAND,
@@ -32,7 +33,7 @@ from labelstore.exchange.identity import as_stated
 from labelstore.exchange.losses import accepted, column_losses, unsaid_losses
 from labelstore.exchange.notices import NOT_IN_PIXELS
 from labelstore.exchange.ordered import OrderedRows
-from labelstore.exchange.sidecar.file import sidecar_path
+from labelstore.exchange.sidecar.file import NAME, sidecar_path
 from labelstore.exchange.sidecar.writing import write_sidecar
 from labelstore.exchange.unsourced import is_alone
 from labelstore.model.tables import TABLES
@@ -106,13 +107,17 @@ def export_to(
     asked = [] if digits is None else [f"{format_name}-rounded"]
     losses = accepted(found, export.converter, [*allow_loss, *asked], export.examples)
     notices = export.notices | {loss.code: loss.count for loss in losses}
+    for beside in {target / NAME, target.with_name(f"{target.name}.{NAME}")}:
+        if beside.is_dir():
+            raise InvalidInput(f"{beside}: is a folder, and a sidecar goes there",
+                               code="target-kind")  # fmt: skip
+        beside.unlink(missing_ok=True)
     for done in export.converter.write(export.data(), target):
         if progress:
             progress("writing", done, export.rows.count)
-    beside = sidecar_path(target)
-    beside.unlink(missing_ok=True)
     if sidecar and found and export.items.num_rows and not export.converter.refers:
-        write_sidecar(target, export.converter, export.data(), export.kept(), export.raw())
+        _write_sidecar(export, target)
+    beside = sidecar_path(target)
     names = [export.described["name"]]
     kept = str(beside) if beside.is_file() else None
     rows = export.rows.count
@@ -120,6 +125,19 @@ def export_to(
         str(target), names, export.items.num_rows, rows, notices, kept,
         [asdict(loss) for loss in losses], export.largest,
     )  # fmt: skip
+
+
+def _write_sidecar(export: Export, target: Path) -> None:
+    """Write what an export leaves out; where that fails, the export goes too."""
+    try:
+        write_sidecar(target, export.converter, export.data(), export.kept(), export.raw())
+    except OSError as error:
+        shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
+        raise StorageFailed(
+            f"{target}: the sidecar of what is left out could not be written ({error}), and "
+            "nothing was kept. Make room, or pass --no-sidecar to go without it.",
+            code="sidecar-unwritten",
+        ) from error
 
 
 @dataclass(frozen=True)

@@ -52,8 +52,9 @@ def listed_anew(rows: pa.Table, *, ids: bool, keep: bool = False) -> pa.Table:
     kind = rows.schema.field("sources").type
     entries = rows.column("sources").to_pylist()
     sources = []
-    for i, (entry, *_) in enumerate(entries):
-        number, key = (entry["source_id"], entry["source_key"]) if keep else (None, None)
+    for i, own in enumerate(entries):
+        entry = own[0] if keep and own else {"source_id": None, "source_key": None}
+        number, key = entry["source_id"], entry["source_key"]
         if ids and number is None and key is None:
             number = i + 1
         sources.append([{"dataset_id": 0, "seq": i, "source_id": number, "source_key": key}])

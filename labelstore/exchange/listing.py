@@ -109,8 +109,8 @@ class Listing:
         if not keys:
             return {}
         table = TABLES[name]
-        known = self._refer(name, keys, first_seq)
-        known |= _placeholder_ids(self._draft.manifest.table(table), self._dataset_id)
+        known = _placeholder_ids(self._draft.manifest.table(table), self._dataset_id)
+        known |= self._refer(name, keys, first_seq)
         missing = [k for k in keys if k not in known]
         ids = dict(zip(missing, self._draft.ids.take(len(missing)).tolist(), strict=True))
         rows = [
@@ -133,22 +133,32 @@ class Listing:
         return len(self._referred.get("items", ()))
 
     def _refer(self, name: str, keys: list[str], first_seq: int) -> dict[str, int]:
-        """Return the id of each key that the data set referred to lists, and note it there."""
+        """Return the id of each key that the data set referred to lists, and note it there.
+
+        A key that it lists no longer stays with the row that had it.
+        """
         if self._reference is None:
             return {}
-        table, found = TABLES[name], dict[str, int]()
-        rows, wanted = [], {key: i for i, key in enumerate(keys)}
-        for row in self._draft.manifest.table(table).to_pylist(maps_as_pydicts="strict"):
+        table, changed, wanted = TABLES[name], [], {key: i for i, key in enumerate(keys)}
+        rows = self._draft.manifest.table(table).to_pylist(maps_as_pydicts="strict")
+        listed = [row for row in rows if not _is_placeholder(row)]
+        theirs, own_ = (_ids_by_key(listed, dataset, table.id_column)
+                        for dataset in (self._reference, self._dataset_id))  # fmt: skip
+        taken = set(theirs.values())
+        known = {key: i for key, i in own_.items() if i not in taken} | theirs
+        found = {key: i for key, i in known.items() if key in wanted}
+        keys_of = {row_id: key for key, row_id in found.items()}
+        for row in listed:
+            key = keys_of.get(row[table.id_column])
             entries = {s["dataset_id"]: s for s in row["sources"]}
-            key = source_key(entries.get(self._reference))
-            if key not in wanted:
+            if key is None or source_key(entries.get(self._dataset_id)) == key:
                 continue
-            found[key] = row[table.id_column]
-            if self._dataset_id not in entries:
-                own = {"dataset_id": self._dataset_id, "seq": first_seq + wanted[key]}
-                row["sources"].append({**entries[self._reference], **own})
-                rows.append({**row, "changed_in": self._draft.activity_id})
-        self._draft.apply({(name, ""): additions(table, rows)})
+            place = entries.get(self._dataset_id, {"seq": first_seq + wanted[key]})["seq"]
+            own = {"dataset_id": self._dataset_id, "seq": place, "stated": None}
+            others = [s for s in row["sources"] if s["dataset_id"] != self._dataset_id]
+            row["sources"] = [*others, {**entries[self._reference], **own}]
+            changed.append({**row, "changed_in": self._draft.activity_id})
+        self._draft.apply({(name, ""): additions(table, changed)})
         self._referred[name] = np.array(sorted(found.values()), np.int64)
         return found
 
@@ -171,6 +181,17 @@ class Listing:
                 lost = pc.is_in(rows.column("item_id"), value_set=gone.column("item_id"))
                 edits["splits", scheme] = removals(splits, rows.filter(lost))
         self._draft.apply(edits)
+
+
+def _ids_by_key(rows: list[dict[str, Any]], dataset: int, column: str) -> dict[str, int]:
+    """Return the ids of the rows that a data set lists, by what it calls them as JSON text."""
+    pairs = ((source_key(s), row[column]) for row in rows for s in row["sources"]
+             if s["dataset_id"] == dataset)  # fmt: skip
+    return {key: row_id for key, row_id in pairs if key is not None}
+
+
+def _is_placeholder(row: Mapping[str, Any]) -> bool:
+    return bool(row.get("unlisted") or row.get("labelled_state") == "unlisted")
 
 
 def _placeholder_ids(rows: pa.Table, dataset_id: int) -> dict[str, int]:

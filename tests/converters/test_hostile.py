@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Run
+from conftest import TINY, Run
 
-from labelstore.errors import InvalidInput, LossRefused
+from labelstore.errors import FormatError, InvalidInput, LossRefused, StorageFailed
 from labelstore.store import Store, init_store
 
 VOC = "<annotation><filename>a.jpg</filename><object>{}<bndbox>{}</bndbox></object></annotation>"
@@ -222,3 +222,85 @@ def test_class_names_that_are_no_line_are_told(store: Store, tmp_path: Path) -> 
     store.import_from("coco", source, message="in", commit=True)
     with pytest.raises(LossRefused, match="darknet-class-misread"):
         store.export_to("darknet", tmp_path / "out")
+
+
+def test_keypoints_in_space_lose_their_depth_and_nothing_else(
+    store: Store, tmp_path: Path
+) -> None:
+    with store.edit() as edit:
+        edit.add([{"item": "a.jpg", "category": "man", "keypoints": [1, 2, 9, 3, 4, 8],
+                   "keypoint_dims": 3, "visibility": [2, 1]}],
+                 items=[{"uri": "a.jpg", "width": 10, "height": 10}],
+                 categories=[{"name": "man"}])  # fmt: skip
+    report = store.export_to("coco", tmp_path / "out.json", allow_loss=["all"])
+    assert report.notices["coco-keypoints-flat"] == 1
+    (label,) = json.loads((tmp_path / "out.json").read_text())["annotations"]
+    assert label["keypoints"] == [1, 2, 2, 3, 4, 1]
+    told = store.export_to("yolo", tmp_path / "out", task="pose", allow_loss=["all"])
+    assert told.notices["yolo-keypoints-flat"] == 1
+    assert "kpt_shape: [2, 3]" in (tmp_path / "out/data.yaml").read_text()
+
+
+def test_an_export_without_its_sidecar_is_none(store: Store, tmp_path: Path) -> None:
+    store.import_from("coco", TINY, message="in", commit=True)
+    folder = tmp_path / "out.json.labelstore.sidecar.parquet"
+    folder.mkdir()
+    with pytest.raises(InvalidInput, match="is a folder, and a sidecar goes there"):
+        store.export_to("label-studio", tmp_path / "out.json", allow_loss=["all"])
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_a_sidecar_that_cannot_be_written_takes_the_export_with_it(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.import_from("coco", TINY, message="in", commit=True)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("labelstore.exchange.sidecar.writing.write_rows", full)
+    for name, target in (("yolo", tmp_path / "out"), ("label-studio", tmp_path / "out.json")):
+        with pytest.raises(StorageFailed, match="No space left"):
+            store.export_to(name, target, allow_loss=["all"])
+        assert not target.exists()
+
+
+def test_a_mask_that_cannot_be_read_is_told(store: Store, tmp_path: Path) -> None:
+    mask = {"encoding": "coco_rle_list", "h": 2, "w": 2, "counts": b"\0"}
+    with store.edit() as edit:
+        edit.add([{"item": "a.jpg", "category": "c", "mask": mask}],
+                 items=[{"uri": "a.jpg", "width": 2, "height": 2}],
+                 categories=[{"name": "c"}])  # fmt: skip
+    assert [f.code for f in store.check()] != []
+    with pytest.raises(InvalidInput, match="labelstore check"):
+        store.export_to("coco", tmp_path / "out.json", allow_loss=["all"])
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_labels_of_images_in_turns_are_compared_with_their_own(
+    store: Store, tmp_path: Path
+) -> None:
+    boxes = [("x", None, 1), ("y", "c", 2), ("x", "d", 4), ("y", "c", 5), ("x", "c", 5)]
+    with store.edit() as edit:
+        edit.add([{"item": u, "x": v, "y": v, "width": 1, "height": 2,
+                   **({"category": c} if c else {})} for u, c, v in boxes],
+                 items=[{"uri": u, "width": 10, "height": 10} for u in "xy"],
+                 categories=[{"name": "c"}, {"name": "d"}])  # fmt: skip
+    report = store.export_to("cvat", tmp_path / "out.xml", allow_loss=["all"])
+    assert {c: n for c, n in report.notices.items() if "drops" not in c} == {"cvat-left-out": 1}
+
+
+def test_absurd_numbers_of_classes_and_names_that_are_no_text(
+    store: Store, tmp_path: Path
+) -> None:
+    source = made(tmp_path / "in", {"data.yaml": "train: images\nnc: 99999999999999999999\n",
+                                    "labels/a.txt": "0 0.5 0.5 0.1 0.1\n"})  # fmt: skip
+    with pytest.raises(FormatError, match="nc: must be a whole number up to 1,000,000"):
+        store.import_from("yolo", source)
+    task = {"data": {"image": "a.jpg"}, "annotations": [{"result": [
+        {"type": "rectanglelabels", "original_width": 9, "original_height": 9,
+         "value": {"x": 1, "y": 1, "width": 1, "height": 1, "rectanglelabels": [-1]}},
+    ]}]}  # fmt: skip
+    (tmp_path / "ls.json").write_text(json.dumps([task]))
+    with pytest.raises(FormatError, match=r"value\.rectanglelabels: must be text, is -1"):
+        store.import_from("label-studio", tmp_path / "ls.json")

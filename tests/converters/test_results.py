@@ -182,3 +182,79 @@ def test_what_results_cannot_say_is_told(store: Store, tmp_path: Path) -> None:
     assert report.notices["coco-results-without-score"] == 382
     assert report.notices["coco-results-drops-categories.name"] == 80
     assert report.notices["coco-results-drops-items.uri"] == 50
+
+
+def truth_of(path: Path, images: dict[int, str], classes: dict[int, str]) -> Path:
+    """Write ground truth of images and classes by their ids, each image with a box."""
+    path.write_text(json.dumps({
+        "images": [{"id": i, "file_name": n, "width": 9, "height": 9} for i, n in images.items()],
+        "categories": [{"id": i, "name": n} for i, n in classes.items()],
+        "annotations": [{"id": i, "image_id": i, "category_id": min(classes), "area": 4,
+                         "bbox": [1, 1, 2, 2], "iscrowd": 0} for i in images],
+    }))  # fmt: skip
+    return path
+
+
+def said_of(path: Path, pairs: list[tuple[int, int]]) -> Path:
+    """Write results of images and classes."""
+    path.write_text(json.dumps([
+        {"image_id": image, "category_id": kind, "bbox": [1.5, 2, 3, 4], "score": i / 10}
+        for i, (image, kind) in enumerate(pairs, 1)
+    ]))  # fmt: skip
+    return path
+
+
+def links(store: Store) -> list[tuple[str | None, str | None]]:
+    """Return image and class of each label of the model, in order."""
+    rows = store.query(
+        "SELECT uri, name FROM annotations JOIN items USING (item_id) JOIN categories "
+        "USING (category_id) WHERE layer = 'm' ORDER BY seq"
+    ).to_pylist()
+    return [(row["uri"], row["name"]) for row in rows]
+
+
+@pytest.mark.parametrize("mode", ["update", "replace"])
+def test_results_follow_a_truth_that_is_renumbered(tmp_path: Path, mode: Any) -> None:
+    truth, source = tmp_path / "g.json", tmp_path / "r.json"
+    store = init_store(tmp_path / "store")
+    words: dict[str, Any] = {"layer": "m", "message": "r", "commit": True}
+    store.import_from(
+        "coco", truth_of(truth, {1: "x", 2: "y"}, {1: "a"}), message="g", commit=True
+    )
+    store.import_from("coco-results", said_of(source, [(1, 1), (2, 1)]), **words)
+    assert links(store) == [("x", "a"), ("y", "a")]
+    store.import_from("coco", truth_of(truth, {2: "x", 1: "y", 5: "z"}, {1: "a"}), mode="replace",
+                      message="g", commit=True)  # fmt: skip
+    store.import_from(
+        "coco-results", said_of(source, [(2, 1), (1, 1), (5, 1)]), mode=mode, **words
+    )
+    assert links(store) == [("x", "a"), ("y", "a"), ("z", "a")]
+    store.export_to("coco-results", tmp_path / "out.json", layer="m")
+    assert (tmp_path / "out.json").read_bytes() == source.read_bytes()
+
+
+def test_results_stay_on_an_image_that_the_truth_drops(tmp_path: Path) -> None:
+    truth, source = tmp_path / "g.json", tmp_path / "r.json"
+    store = init_store(tmp_path / "store")
+    words: dict[str, Any] = {"layer": "m", "message": "r", "commit": True}
+    whole = truth_of(truth, {1: "x", 2: "y"}, {1: "a", 2: "b"})
+    store.import_from("coco", whole, message="g", commit=True)
+    store.import_from("coco-results", said_of(source, [(1, 1), (2, 2)]), **words)
+    store.import_from("coco", truth_of(truth, {1: "x"}, {1: "a"}), mode="replace", message="g",
+                      commit=True)  # fmt: skip
+    assert not store.import_from("coco-results", source, layer="m", mode="update").changed
+    assert links(store) == [("x", "a"), ("y", "b")]
+
+
+def test_results_of_an_image_that_the_truth_gets_later(tmp_path: Path) -> None:
+    truth, source = tmp_path / "g.json", tmp_path / "r.json"
+    store = init_store(tmp_path / "store")
+    words: dict[str, Any] = {"layer": "m", "message": "r", "commit": True}
+    store.import_from("coco", truth_of(truth, {1: "x"}, {1: "a"}), message="g", commit=True)
+    store.import_from("coco-results", said_of(source, [(1, 1), (5, 1)]), **words)
+    assert links(store) == [("x", "a"), (None, "a")]
+    store.import_from("coco", truth_of(truth, {1: "x", 5: "z"}, {1: "a"}), mode="update",
+                      message="g", commit=True)  # fmt: skip
+    store.import_from("coco-results", source, mode="update", **words)
+    assert links(store) == [("x", "a"), ("z", "a")]
+    assert store.query("SELECT count(*) AS n FROM items").to_pylist() == [{"n": 2}]

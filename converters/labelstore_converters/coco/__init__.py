@@ -12,6 +12,7 @@ NOTICES = {
     "coco-duplicate-image-id": "images with an id that another image has",
     "coco-duplicate-category-id": "classes with an id that another class has",
     "coco-annotation-without-id": "labels without an id",
+    "coco-keypoints-flat": "labels whose keypoints have three coordinates, of which two are left",
     "coco-visibility-unknown": "labels whose keypoints have no visibility; written as visible",
     "coco-without-class": "labels of no class; pycocotools cannot use them",
     "coco-without-shape": "labels without a box, of which no shape is left",

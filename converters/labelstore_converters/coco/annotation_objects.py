@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelstore.errors import InvalidInput
 from labelstore_converters.coco.annotation_rows import RLE_ORDER
 from labelstore_converters.coco.listed_objects import arranged
 from labelstore_converters.coco.numbers import styled
@@ -172,21 +173,23 @@ def _rings(polygons: pa.ListArray) -> list[Any]:
 
 def _mask(mask: dict[str, Any]) -> dict[str, Any]:
     counts = mask["counts"]
-    text: Any = (
-        np.frombuffer(counts, "<u4").tolist()
-        if mask["encoding"] == "coco_rle_list"
-        else counts.decode()
-    )
+    try:
+        listed = mask["encoding"] == "coco_rle_list"
+        text: Any = np.frombuffer(counts, "<u4").tolist() if listed else counts.decode()
+    except ValueError as error:
+        raise InvalidInput(f"a mask cannot be read ({error}); `labelstore check` names it",
+                           code="mask-broken") from error  # fmt: skip
     values = {"counts": text, "size": [mask["h"], mask["w"]]}
     return {k: values[k] for k in RLE_ORDER}
 
 
 def _keypoints(geometries: pa.RecordBatch) -> Iterable[list[Any] | None]:
-    points = geometries.column("keypoints").to_pylist()
-    shown = geometries.column("visibility").to_pylist()
-    for xy, v in zip(points, shown, strict=True):
-        if xy is None:
+    names = ("keypoints", "visibility", "keypoint_dims")
+    columns = (geometries.column(name).to_pylist() for name in names)
+    for flat, v, dims in zip(*columns, strict=True):
+        if flat is None:
             yield None
             continue
-        marks = v if v is not None else [2] * (len(xy) // 2)
-        yield [n for i, m in enumerate(marks) for n in (xy[2 * i], xy[2 * i + 1], m)]
+        step = dims or 2
+        marks = v if v is not None else [2] * (len(flat) // step)
+        yield [n for i, m in enumerate(marks) for n in (flat[step * i], flat[step * i + 1], m)]

@@ -32,6 +32,7 @@ def foreign_shapes(labels: pa.RecordBatch, geometries: pa.RecordBatch) -> dict[s
     return _counted({
         "coco-without-class": pc.and_(labels.column("category_id").is_null(), pc.invert(captions)),
         "coco-without-shape": pc.and_(bare, pc.invert(tag)),
+        "coco-keypoints-flat": pc.equal(geometries.column("keypoint_dims"), 3),
         "coco-visibility-unknown": pc.and_(points.is_valid(),
                                            geometries.column("visibility").is_null()),
         "coco-masks-left-out": pc.and_(masks.is_valid(), pc.invert(own)),

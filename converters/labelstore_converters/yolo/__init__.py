@@ -17,6 +17,7 @@ NOTICES = {
     "yolo-subset-missing": "folders or lists that the YAML names and that are not there",
     "yolo-size-unknown": "images whose header cannot be read: their sizes are unknown",
     "yolo-keypoint-scores": "labels whose keypoints have a score in place of a visibility",
+    "yolo-keypoints-flat": "labels whose keypoints have three coordinates, of which two are left",
     "yolo-rings-apart": "labels of several rings, each a label of its own now",
     "yolo-boxes-follow": "labels whose stated box goes, since it follows from the outline",
     "yolo-boxes-differ": "labels whose stated box is not that of their outline",

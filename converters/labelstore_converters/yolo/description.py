@@ -16,6 +16,10 @@ SUBSETS = ("train", "val", "validation", "test", "minival")
 TASKS = ("detect", "segment", "pose", "obb")
 
 
+MOST_CLASSES = 1_000_000
+"""More are a mistake, and would be names without end."""
+
+
 @dataclass(frozen=True)
 class Description:
     """A `data.yaml`.
@@ -91,8 +95,8 @@ def _faults(found: Mapping[str, Any]) -> Iterator[str]:
     names, count, shape = (found.get(key) for key in ("names", "nc", "kpt_shape"))
     if names is None and count is None:
         yield "names: missing, and so is `nc`"
-    if count is not None and (type(count) is not int or count < 0):
-        yield f"nc: must be a whole number, is {count!r}"
+    if count is not None and (type(count) is not int or not 0 <= count <= MOST_CLASSES):
+        yield f"nc: must be a whole number up to {MOST_CLASSES:,}, is {count!r}"
     elif isinstance(names, list | dict) and count is not None and len(names) != count:
         yield f"names: {len(names)} of them, and `nc` is {count}"
     if isinstance(names, dict):

@@ -66,6 +66,9 @@ def losses(
         boxes = pc.and_(outlined, geometries.column("box").is_valid())
         found["yolo-boxes-follow"] = pc.sum(boxes).as_py() or 0
         found["yolo-boxes-differ"] = _strange_boxes(geometries.filter(outlined))
+    if task in ("pose", "any"):
+        flat = pc.equal(geometries.column("keypoint_dims"), 3)
+        found["yolo-keypoints-flat"] = pc.sum(flat).as_py() or 0
     if task == "obb":
         bare = pc.and_(geometries.column("corners").is_null(),
                        geometries.column("rotated_box").is_valid())  # fmt: skip

@@ -135,14 +135,15 @@ def _posed(geometries: Rows, boxes: Block) -> Block:
     has = np.asarray(points.is_valid())[boxes[0]]
     rows = boxes[0][has]
     heads = boxes[2].reshape(-1, 4)[has].tolist()
-    names = ("keypoints", "visibility", "keypoint_scores")
+    names = ("keypoints", "visibility", "keypoint_scores", "keypoint_dims")
     lists = [column(geometries, n).take(pa.array(rows)).to_pylist() for n in names]
     values: list[float] = []
     axes: list[int] = []
     counts = []
-    for head, flat, seen, scores in zip(heads, *lists, strict=True):
+    for head, flat, seen, scores, dims in zip(heads, *lists, strict=True):
         third = [seen] if seen else [scores] if scores else []
-        tail = list(zip(flat[::2], flat[1::2], *third, strict=True))
+        step = dims or 2
+        tail = list(zip(flat[::step], flat[1::step], *third, strict=True))
         values += [*head, *(number for point in tail for number in point)]
         axes += [0, 1, 0, 1, *(0, 1, 3 if seen else 2)[: 2 + len(third)] * len(tail)]
         counts.append(4 + (2 + len(third)) * len(tail))

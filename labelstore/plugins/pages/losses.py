@@ -39,11 +39,22 @@ def losses(converter: PageRules, data: Writing) -> Lost:
     return found.begun(converter.name)
 
 
+def _pairs(page: Page, back: Page) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield labels as they are and as they are read: the k-th of an item is its k-th in the file.
+
+    Labels of tracks stand by track instead, in the order of the page.
+    """
+    sides = [page.labels, back.labels]
+    if not any(label.get("track") is not None for label in page.labels):
+        sides = [sorted(labels, key=lambda label: label.get("item", 0)) for labels in sides]
+    return zip(*sides, strict=True)
+
+
 def _largest(page: Page, back: Page) -> float:
     """Return the largest distance of two numbers that are told to be the same."""
     if len(page.labels) != len(back.labels):
         return 0.0
-    pairs = ((compared(a), compared(b)) for a, b in zip(page.labels, back.labels, strict=True))
+    pairs = ((compared(a), compared(b)) for a, b in _pairs(page, back))
     return max((distance(a, b) for a, b in pairs if a.keys() == b.keys()), default=0.0)
 
 
@@ -53,7 +64,7 @@ def _differences(page: Page, back: Page) -> Counter[str]:
     if len(page.labels) != len(back.labels):
         found["left-out"] += abs(len(page.labels) - len(back.labels))
         return found
-    for label, read in zip(page.labels, back.labels, strict=True):
+    for label, read in _pairs(page, back):
         found["class"] += label.get("category") != read.get("category")
         found["track"] += (label.get("track") is None) != (read.get("track") is None)
         before, after = compared(label), compared(read)

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pytest
 
 from labelstore.errors import InvalidInput, LossRefused
-from labelstore.exchange.exporting import Export
+from labelstore.exchange.export import Export
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.plugins import find_format
 from labelstore.store import Store, init_store

@@ -11,7 +11,8 @@ import pytest
 from told import ALSO, DATA, SOURCES
 
 from labelstore.errors import InvalidInput
-from labelstore.exchange.exporting import Export, ExportReport
+from labelstore.exchange.export import Export
+from labelstore.exchange.exporting import ExportReport
 from labelstore.exchange.opening import opened
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.plugins import Beside, Reading

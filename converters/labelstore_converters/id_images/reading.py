@@ -49,7 +49,7 @@ class IdReading(Reading):
         self._modes: list[str] = []
         self._sizes: list[tuple[int, int]] = []
         self._digest, self._bytes = sha256(), 0
-        self._texts = {p.relative_to(source).as_posix(): p.read_bytes().decode("utf-8")
+        self._texts = {p.relative_to(source).as_posix(): _text(p)
                        for p in sorted(source.rglob(LABELS))}  # fmt: skip
         self._scan()
         numbers = sorted({v // converter.factor for own in self._values for v in own})
@@ -125,6 +125,13 @@ class IdReading(Reading):
             values = pa.array(boxes[:, i], from_pandas=True)
             tables["annotations"] = with_column(tables["annotations"], name, values)
         return Piece(tables["annotations"], tables["geometries"])
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise FormatError(str(path), [f"byte {error.start}: is no UTF-8"]) from error
 
 
 def image_of(path: Path | PurePosixPath, converter: IdImages) -> str:

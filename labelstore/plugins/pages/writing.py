@@ -55,8 +55,33 @@ def pages_of(converter: PageRules, data: Writing) -> dict[str, Filed]:
                                  said["text"]) for said in kept.get("bare", [])}  # fmt: skip
     if converter.one_file and not native:
         found[""] = Filed(Page(classes=classes))
+    places = _file_items(converter, data.items, found, classes, native=native)
+    _number_parents(places, data.items)
+    tracks = {} if data.tracks is None else _tracks(data.tracks)
+    for count, (row, shape) in enumerate(_rows(data)):
+        filed, at = places.get(row["item_id"], (NOWHERE, 0))
+        label = label_of(row, shape)
+        label |= {"item": at, "category": names.get(row["category_id"])}
+        label |= {"track": tracks[row["track_id"]]} if row["track_id"] is not None else {}
+        if filed.items and _has_place(converter, filed.page.items[at], label, native=native):
+            filed.page.labels.append(label)
+            filed.rows.append(count)
+    return found
+
+
+def _rows(data: Writing) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield each label and its shapes."""
+    for rows, shapes in data.annotations:
+        yield from zip(rows.to_pylist(), shapes.to_pylist(), strict=True)
+
+
+def _file_items(
+    converter: PageRules, items: pa.Table, found: dict[str, Filed], classes: list[str], *,
+    native: bool,
+) -> dict[int, tuple[Filed, int]]:  # fmt: skip
+    """Put items into pages, and return the page and the place there of each that has one."""
     places: dict[int, tuple[Filed, int]] = {}
-    listed = data.items.to_pylist(maps_as_pydicts="strict")
+    listed = items.to_pylist(maps_as_pydicts="strict")
     of_sequences = converter.of_sequences and not native
     videos = {item["item_id"]: item for item in listed if of_sequences and _is_video(item)}
     for item in listed:
@@ -72,20 +97,7 @@ def pages_of(converter: PageRules, data: Writing) -> dict[str, Filed]:
         places[item["item_id"]] = filed, len(filed.items)
         filed.items.append(item["item_id"])
         filed.page.items.append({k: v for k, v in item.items() if v is not None and k in ITEM})
-    _number_parents(places, data.items)
-    tracks = {} if data.tracks is None else _tracks(data.tracks)
-    count = 0
-    for rows, shapes in data.annotations:
-        for row, shape in zip(rows.to_pylist(), shapes.to_pylist(), strict=True):
-            filed, at = places.get(row["item_id"], (NOWHERE, 0))
-            label = label_of(row, shape)
-            label |= {"item": at, "category": names.get(row["category_id"])}
-            label |= {"track": tracks[row["track_id"]]} if row["track_id"] is not None else {}
-            if filed.items and _has_place(converter, filed.page.items[at], label, native=native):
-                filed.page.labels.append(label)
-                filed.rows.append(count)
-            count += 1
-    return found
+    return places
 
 
 def _is_video(item: Mapping[str, Any]) -> bool:

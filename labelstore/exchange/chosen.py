@@ -1,0 +1,70 @@
+"""Which data set an export is of, and which items and classes it lists."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from labelstore.errors import InvalidInput, NotFound
+from labelstore.exchange.foreign import (
+    BY_HAND,
+    everything,
+)
+from labelstore.exchange.identity import as_stated
+from labelstore.exchange.unsourced import is_alone
+from labelstore.model.tables import TABLES
+from labelstore.versions.manifest import Manifest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ids = NDArray[np.int64]
+
+
+def choose(
+    manifest: Manifest, format_name: str, layer: str, dataset: str | None
+) -> tuple[dict[str, Any], bool]:
+    """Return the data set, and whether the layer has no other."""
+    rows = manifest.table(TABLES["datasets"]).to_pylist()
+    here = [r for r in rows if r["layer"] == layer]
+    if not here and dataset is None:
+        return dict(BY_HAND), True
+    own = [r for r in here if r["format"] == format_name]
+    there = own or here
+    named = [r for r in there if dataset in (None, r["name"])]
+    names = ", ".join(f"{r['name']} ({r['format']})" for r in here) or "none"
+    if not named:
+        raise NotFound(
+            f"layer {layer!r} has no data set {dataset!r} (it has: {names})",
+            code="dataset-unknown",
+        )
+    if len(named) > 1:
+        raise InvalidInput(
+            f"layer {layer!r} has several data sets ({names}); choose one with --dataset",
+            code="dataset-ambiguous",
+        )
+    return named[0], is_alone(manifest, layer)
+
+
+def listed_rows(manifest: Manifest, name: str, dataset_id: int, used: Ids) -> tuple[pa.Table, int]:
+    """Return the rows that a data set lists and then others that its labels use, and how many."""
+    table = TABLES[name]
+    rows = manifest.table(table)
+    if dataset_id == BY_HAND["dataset_id"]:
+        return everything(table, rows), 0
+    listed = as_stated(table, rows, dataset_id)
+    known = np.asarray(listed.column(table.id_column).combine_chunks())
+    missing = pa.array(np.setdiff1d(used, known))
+    if not len(missing):
+        return listed, 0
+    others = rows.filter(pc.is_in(rows.column(table.id_column), value_set=missing)).to_pylist()
+    entries = listed.column("sources").combine_chunks().flatten()
+    first_id = 1 + max(pc.max(entries.field("source_id")).as_py() or 0, 0)
+    for i, row in enumerate(others):
+        source = {"dataset_id": dataset_id, "seq": listed.num_rows + i, "source_id": first_id + i}
+        row["sources"] = [source]
+    given = pa.Table.from_pylist(others, schema=table.schema)
+    return pa.concat_tables([listed, given]), len(missing)

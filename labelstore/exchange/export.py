@@ -1,0 +1,204 @@
+"""One export under way: what a data set is in another format, and what it loses there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from labelstore.exchange.chosen import choose, listed_rows
+from labelstore.exchange.foreign import (
+    BY_HAND,
+    Pair,
+    as_shown,
+    batches_anew,
+    dataset_losses,
+    described_anew,
+    id_losses,
+    listed_anew,
+    listed_examples,
+    listed_losses,
+    without_ids,
+)
+from labelstore.exchange.losses import column_losses, unsaid_losses
+from labelstore.exchange.notices import NOT_IN_PIXELS
+from labelstore.exchange.ordered import OrderedRows
+from labelstore.model.tables import TABLES
+from labelstore.plugins import Format, Writing, find_format
+from labelstore.versions.manifest import Manifest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Again:
+    """Batches that can be gone through more than once."""
+
+    begin: Callable[[], Iterator[Pair]]
+
+    def __iter__(self) -> Iterator[Pair]:
+        return self.begin()
+
+
+class Export:
+    """One export under way.
+
+    Attributes:
+        converter: for the labels at hand.
+        described: the data set's row.
+        foreign: whether the data set came in another format.
+        rows: its labels.
+        items, categories: as they are to be written.
+        notices: what was changed on the way, by stable code.
+    """
+
+    def __init__(
+        self, manifest: Manifest, format_name: str, layer: str, dataset: str | None,
+        task: str | None, digits: int | None = None,
+    ) -> None:  # fmt: skip
+        self._manifest, self._layer, self._task, self._digits = manifest, layer, task, digits
+        self.described, self._alone = choose(manifest, format_name, layer, dataset)
+        self.foreign = self.described["format"] != format_name
+        self.converter = find_format(format_name, task)
+        if task is None and not self.foreign:
+            kept = json.loads(self.described["leftovers"] or "{}")
+            self.converter = self.converter.of_source(kept)
+        self.rows = self._rows(complete=self.foreign)
+        if task is None and self.foreign:
+            self.converter = self.converter.suited(self.rows.filled)
+        if digits is not None:
+            self.converter = self.converter.with_digits(digits)
+        self.notices: dict[str, int] = {}
+        self.largest = 0.0
+        self._listed = {name: self._list(name) for name in ("items", "categories")}
+        self.items, self.categories = (self._as_written(n) for n in ("items", "categories"))
+        if self.rows.unsourced and not self.foreign:
+            self.notices["annotations-given-ids"] = self.rows.unsourced
+        if self.rows.completed:
+            self.notices["annotations-completed"] = self.rows.completed
+
+    def _rows(self, *, complete: bool | None) -> OrderedRows:
+        return OrderedRows(
+            self._manifest, self._layer, self.described["dataset_id"], with_unsourced=self._alone,
+            complete=complete, held=self.converter.carries,
+        )  # fmt: skip
+
+    def _list(self, name: str) -> pa.Table:
+        used = {"items": self.rows.items, "categories": self.rows.categories}[name]
+        rows, given = listed_rows(self._manifest, name, self.described["dataset_id"], used)
+        if given:
+            self.notices[f"{name}-given-ids"] = given
+        return rows
+
+    def _as_written(self, name: str) -> pa.Table:
+        rows = self._listed[name]
+        if not self.foreign:
+            return rows
+        rows = listed_anew(rows, ids=self.converter.has_ids, keep=self._same_ids)
+        turns = name == "items" and "exif_orientation" not in self.converter.lists["items"]
+        return as_shown(rows) if turns else rows
+
+    def data(self) -> Writing:
+        """Return what the converter is given to write."""
+        described = self.described
+        if self.foreign:
+            described = described_anew(described, self.converter.says)
+        tracks = self._tracks()
+        return Writing(
+            described, self.items, self.categories, _Again(self._batches), self.rows.count,
+            without_ids(tracks) if self.foreign else tracks,
+        )  # fmt: skip
+
+    def _batches(self) -> Iterator[Pair]:
+        read = self.converter.reads(self.rows.full) if self.foreign else None
+        batches = self.rows.batches(read)
+        return batches_anew(batches, ids=self.converter.has_ids) if self.foreign else batches
+
+    def kept(self) -> Writing:
+        """Return data set, items, classes and tracks as the store has them."""
+        listed = self._listed["items"], self._listed["categories"]
+        return Writing(self.described, *listed, (), self.rows.count, self._tracks())
+
+    def raw(self) -> Iterator[Pair]:
+        """Return the labels as the store has them, in the order in which they are written."""
+        return self._rows(complete=None).batches()
+
+    def _tracks(self) -> pa.Table:
+        used = [t.column("track_id").drop_null().combine_chunks() for t in self.rows.tables]
+        ids = pa.concat_arrays([pa.array([], pa.int64()), *used]).unique()
+        tracks = self._manifest.table(TABLES["tracks"])
+        found = tracks.filter(pc.is_in(tracks.column("track_id"), value_set=ids))
+        return found.sort_by([("seq", "ascending"), ("track_id", "ascending")])
+
+    def losses(self) -> dict[str, int]:
+        """Return how much the format cannot hold, by code."""
+        wordy = self.foreign and _keeps_words(self.described["format"])
+        found = self.rows.losses(self.converter.carries - ({"leftovers"} if wordy else set()))
+        for name, rows in self._listed.items():
+            held = () if self.foreign and self.converter.refers else self.converter.lists[name]
+            found |= column_losses(name, rows, held)
+        if self.foreign:
+            found |= self._foreign_losses()
+        begin = f"{self.converter.name}-"
+        told = {f"{begin}drops-{column}": count for column, count in found.items()}
+        if self.foreign and not self.converter.has_parts and self.rows.in_parts:
+            told[begin + NOT_IN_PIXELS] = self.rows.in_parts
+        whole = self.converter.has_ids and not self.rows.edited  # what came from it, it can hold
+        if self.foreign or self._task is not None or not whole or self._digits is not None:
+            lost = self.converter.losses(self.data())
+            self.largest = lost.largest
+            told |= lost
+        return told
+
+    @property
+    def _same_ids(self) -> bool:
+        """Say whether ids of items and classes mean in the format what they meant before."""
+        if not self.described["format"]:
+            return False
+        source, target = find_format(self.described["format"]), self.converter
+        refers = source.name in target.refers or target.name in source.refers
+        return refers or (source.has_ids and target.has_ids)
+
+    def examples(self, column: str) -> list[str]:
+        """Return some items, classes or labels that say something in a column of theirs.
+
+        Args:
+            column: of labels; of other tables with their name and a point before it.
+        """
+        table, _, name = column.rpartition(".")
+        if table in self._listed:
+            return listed_examples(self._listed[table], name)
+        return self.rows.examples(name, self.items) if not table else []
+
+    def _foreign_losses(self) -> dict[str, int]:
+        """Return what another format does not say of the source."""
+        by_hand = self.described["dataset_id"] == BY_HAND["dataset_id"]
+        found = dataset_losses(self.described, self.converter.says)
+        found |= {} if by_hand else id_losses(self.rows.tables)
+        for name, rows in self._listed.items():
+            found |= listed_losses(TABLES[name], rows, ids=by_hand or self._same_ids)
+        found |= unsaid_losses(self._listed["items"].select(sorted(self.converter.unsaid)))
+        if self.converter.refers:  # its images have the names that they have elsewhere
+            return found
+        renamed = _renamed(self.converter, self.data())
+        return found | ({"items.uri": renamed} if renamed else {})
+
+
+def _renamed(converter: Format, data: Writing) -> int:
+    """Return how many items come back under another name."""
+    before = [converter.item_key(uri or "") for uri in data.items.column("uri").to_pylist()]
+    after = [converter.item_key(uri) for uri in converter.uris(data)]
+    return sum(a != b for a, b in zip(before, after, strict=True))
+
+
+def _keeps_words(format_name: str) -> bool:
+    """Say whether what a source's rows keep says more than how it was written."""
+    return bool(format_name) and find_format(format_name).keeps_words

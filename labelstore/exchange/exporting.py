@@ -14,7 +14,7 @@ from labelstore.errors import InvalidInput, StorageFailed
 from labelstore.exchange.collector import without_collector
 from labelstore.exchange.export import Export
 from labelstore.exchange.losses import accepted
-from labelstore.exchange.sidecar.file import NAME, sidecar_path
+from labelstore.exchange.sidecar.file import sidecar_path
 from labelstore.exchange.sidecar.writing import write_sidecar
 from labelstore.versions.manifest import Manifest
 
@@ -85,11 +85,10 @@ def export_to(
     asked = [] if digits is None else [f"{format_name}-rounded"]
     losses = accepted(found, export.converter, [*allow_loss, *asked], export.examples)
     notices = export.notices | {loss.code: loss.count for loss in losses}
-    for beside in {target / NAME, target.with_name(f"{target.name}.{NAME}")}:
-        if beside.is_dir():
-            raise InvalidInput(f"{beside}: is a folder, and a sidecar goes there",
-                               code="target-kind")  # fmt: skip
-        beside.unlink(missing_ok=True)
+    before = sidecar_path(target)
+    if before.is_dir():
+        raise InvalidInput(f"{before}: is a folder, and a sidecar goes there", code="target-kind")
+    before.unlink(missing_ok=True)
     for done in export.converter.write(export.data(), target):
         if progress:
             progress("writing", done, export.rows.count)

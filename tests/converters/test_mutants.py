@@ -16,9 +16,11 @@ from labelstore.plugins import find_format
 PAIRS = [(name, path) for name, paths in SOURCES.items() for path in paths]
 MUTANTS = 12
 """Of each source."""
-WORDS = (b"", b"null", b"-1", b"1e999", b"NaN", b"[]", b"{}", b'"x"', b"99999999999999999999",
-         b"\xff", b"\0", b"<", b"&", b"true", b"0x10", b"  ", b"\n", b"\r", b"\xef\xbb\xbf", b"1,5",
-         b"..", b"/etc/passwd")  # fmt: skip
+WORDS = (
+    b"", b"null", b"-1", b"1e999", b"NaN", b"[]", b"{}", b'"x"', b"99999999999999999999",
+    b"\xff", b"\0", b"<", b"&", b"true", b"0x10", b" ", b"\n", b"\r", b"\xef\xbb\xbf",
+    b"1,5", b"..", b"/etc/passwd",
+)  # fmt: skip
 
 
 def mutants(data: bytes, seed: str) -> Iterator[bytes]:

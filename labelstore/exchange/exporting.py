@@ -88,10 +88,10 @@ def export_to(
     before = sidecar_path(target)
     if before.is_dir():
         raise InvalidInput(f"{before}: is a folder, and a sidecar goes there", code="target-kind")
-    before.unlink(missing_ok=True)
     for done in export.converter.write(export.data(), target):
         if progress:
             progress("writing", done, export.rows.count)
+    before.unlink(missing_ok=True)  # of what was there, which is replaced only now
     if sidecar and found and export.items.num_rows and not export.converter.refers:
         _write_sidecar(export, target)
     beside = sidecar_path(target)

@@ -167,6 +167,13 @@ class Export:
         refers = source.name in target.refers or target.name in source.refers
         return refers or (source.has_ids and target.has_ids)
 
+    @property
+    def _ids_change(self) -> bool:
+        """Say whether items and classes lose ids; numbers of a format without ids are none."""
+        if not self.converter.has_ids or not self.described["format"]:
+            return not self._same_ids
+        return find_format(self.described["format"]).has_ids and not self._same_ids
+
     def examples(self, column: str) -> list[str]:
         """Return some items, classes or labels that say something in a column of theirs.
 
@@ -184,7 +191,7 @@ class Export:
         found = dataset_losses(self.described, self.converter.says)
         found |= {} if by_hand else id_losses(self.rows.tables)
         for name, rows in self._listed.items():
-            found |= listed_losses(TABLES[name], rows, ids=by_hand or self._same_ids)
+            found |= listed_losses(TABLES[name], rows, ids=by_hand or not self._ids_change)
         found |= unsaid_losses(self._listed["items"].select(sorted(self.converter.unsaid)))
         if self.converter.refers:  # its images have the names that they have elsewhere
             return found

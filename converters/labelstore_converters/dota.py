@@ -18,7 +18,7 @@ class Dota(PageFormat):
     """Folders of DOTA's label files, `labelTxt`, with `images` beside them."""
 
     name = "dota"
-    pattern = f"{LABELS}/*.txt"
+    pattern = f"{LABELS}/**/*.txt"
     sign = r"(?m)^(-?\d[\d.]* ){8}\S+( \d)?\s*$"
     columns = frozenset({"corners", "difficult", "attributes"})
     unsaid = PageFormat.unsaid | {"width", "height"}

@@ -63,10 +63,10 @@ def _capability(converter: Format, task: str | None) -> Capability:
         task=task,
         kinds=[*tags, *(kind for kind, columns in SHAPES.items() if columns[0] in carried)],
         columns=[c for c in content if c in carried],
-        lists={}
-        if converter.refers
-        else {
-            table: sorted(columns - converter.unsaid) for table, columns in converter.lists.items()
+        lists={
+            table: sorted(columns - converter.unsaid)
+            for table, columns in converter.lists.items()
+            if columns
         },
         ids=converter.has_ids,
         notices=meanings(converter),

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -25,17 +23,12 @@ from labelstore.exchange.foreign import (
     listed_losses,
     without_ids,
 )
-from labelstore.exchange.losses import column_losses, unsaid_losses
+from labelstore.exchange.losses import column_losses
 from labelstore.exchange.notices import NOT_IN_PIXELS
 from labelstore.exchange.ordered import OrderedRows
 from labelstore.model.tables import TABLES
 from labelstore.plugins import Format, Writing, find_format
 from labelstore.versions.manifest import Manifest
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Ids = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -142,9 +135,10 @@ class Export:
         """Return how much the format cannot hold, by code."""
         wordy = self.foreign and _keeps_words(self.described["format"])
         found = self.rows.losses(self.converter.carries - ({"leftovers"} if wordy else set()))
-        for name, rows in self._listed.items():
-            held = () if self.foreign and self.converter.refers else self.converter.lists[name]
-            found |= column_losses(name, rows, held)
+        if self.foreign or not self.converter.refers:  # whose items are listed elsewhere
+            for name, rows in self._listed.items():
+                unsaid = self.converter.unsaid if self.foreign else frozenset()
+                found |= column_losses(name, rows, self.converter.lists[name] - unsaid)
         if self.foreign:
             found |= self._foreign_losses()
         begin = f"{self.converter.name}-"
@@ -168,31 +162,31 @@ class Export:
         return refers or (source.has_ids and target.has_ids)
 
     @property
-    def _ids_change(self) -> bool:
-        """Say whether items and classes lose ids; numbers of a format without ids are none."""
-        if not self.converter.has_ids or not self.described["format"]:
-            return not self._same_ids
-        return find_format(self.described["format"]).has_ids and not self._same_ids
+    def _ids_stay(self) -> bool:
+        """Say whether no item or class loses an id; numbers of a format without ids are none."""
+        if self._same_ids or not self.described["format"]:
+            return True
+        return self.converter.has_ids and not find_format(self.described["format"]).has_ids
 
-    def examples(self, column: str) -> list[str]:
-        """Return some items, classes or labels that say something in a column of theirs.
+    def examples(self, column: str, count: int) -> list[str]:
+        """Return some items, classes or labels that lose a column; none if nobody knows which.
 
         Args:
             column: of labels; of other tables with their name and a point before it.
+            count: how many lose it.
         """
         table, _, name = column.rpartition(".")
         if table in self._listed:
-            return listed_examples(self._listed[table], name)
+            return listed_examples(self._listed[table], name, count)
         return self.rows.examples(name, self.items) if not table else []
 
     def _foreign_losses(self) -> dict[str, int]:
         """Return what another format does not say of the source."""
-        by_hand = self.described["dataset_id"] == BY_HAND["dataset_id"]
         found = dataset_losses(self.described, self.converter.says)
-        found |= {} if by_hand else id_losses(self.rows.tables)
+        if self.described["dataset_id"] != BY_HAND["dataset_id"]:
+            found |= id_losses(self.rows.tables)
         for name, rows in self._listed.items():
-            found |= listed_losses(TABLES[name], rows, ids=by_hand or not self._ids_change)
-        found |= unsaid_losses(self._listed["items"].select(sorted(self.converter.unsaid)))
+            found |= listed_losses(TABLES[name], rows, ids=self._ids_stay)
         if self.converter.refers:  # its images have the names that they have elsewhere
             return found
         renamed = _renamed(self.converter, self.data())

@@ -79,6 +79,7 @@ def export_to(
         NotFound: the layer has no such data set.
         InvalidInput: there are several and none is named.
         LossRefused: something that the format cannot hold would be lost; nothing is written.
+        StorageFailed: there is no room for the sidecar; nothing is kept.
     """
     export = Export(manifest, format_name, layer, dataset, task, digits)
     found = export.losses()
@@ -108,8 +109,10 @@ def _write_sidecar(export: Export, target: Path) -> None:
     """Write what an export leaves out; where that fails, the export goes too."""
     try:
         write_sidecar(target, export.converter, export.data(), export.kept(), export.raw())
-    except OSError as error:
+    except BaseException as error:
         shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         raise StorageFailed(
             f"{target}: the sidecar of what is left out could not be written ({error}), and "
             "nothing was kept. Make room, or pass --no-sidecar to go without it.",

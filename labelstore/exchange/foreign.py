@@ -90,24 +90,22 @@ def listed_losses(table: Table, rows: pa.Table, *, ids: bool) -> dict[str, int]:
     return {f"{table.name}.{name}": count for name, count in counts.items() if count}
 
 
-def listed_examples(rows: pa.Table, column: str) -> list[str]:
-    """Return names of the first items or classes that say something in a column.
+def listed_examples(rows: pa.Table, column: str, count: int) -> list[str]:
+    """Return names of the first items or classes that lose a column; none if others do.
 
     Args:
         rows: of `items` or `categories`.
         column: of theirs, or of their entry in `sources`.
+        count: how many lose it; all that say something, or nobody knows which.
     """
     if column in rows.column_names:
-        values = rows.column(column)
+        values = rows.column(column).combine_chunks()
     else:
         values = rows.column("sources").combine_chunks().flatten().field(column)
     named = rows.column("uri" if "uri" in rows.column_names else "name")
-    there = named.filter(
-        pc.is_valid(values).combine_chunks()
-        if isinstance(values, pa.ChunkedArray)
-        else pc.is_valid(values)
-    )
-    return [str(name) for name in there.slice(0, EXAMPLES).to_pylist()]
+    there = named.filter(pc.is_valid(values))
+    found = there.slice(0, EXAMPLES).to_pylist() if len(there) == count else []
+    return [str(name) for name in found]
 
 
 def without_ids(tracks: pa.Table) -> pa.Table:

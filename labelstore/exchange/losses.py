@@ -46,7 +46,7 @@ class Loss:
 
 def accepted(
     found: Mapping[str, int], converter: Format, allow_loss: Collection[str],
-    examples: Callable[[str], Sequence[str]],
+    examples: Callable[[str, int], Sequence[str]],
 ) -> list[Loss]:  # fmt: skip
     """Return losses, all of them accepted.
 
@@ -54,7 +54,7 @@ def accepted(
         found: how many, by code.
         converter: what would write.
         allow_loss: codes that are accepted, or `all`.
-        examples: gives some of a table's column.
+        examples: gives some that lose a column, of so many.
 
     Raises:
         LossRefused: some are not; a line each.
@@ -73,7 +73,7 @@ def accepted(
     for code, count in found.items():
         column = code.removeprefix(begin) if code.startswith(begin) else ""
         words = said.get(code) or NOUNS[column.rpartition(".")[0]]
-        told.append(Loss(code, count, words, examples(column) if column else ()))
+        told.append(Loss(code, count, words, examples(column, count) if column else ()))
     refused = [t for t in told if t.code not in allow_loss and "all" not in allow_loss]
     if refused:
         width = max(len(loss.code) for loss in refused)
@@ -92,26 +92,14 @@ def column_losses(name: str, rows: pa.Table, held: Collection[str]) -> dict[str,
     """Return how many items or classes say something in a column that a format does not hold."""
     table = TABLES[name]
     columns = set(table.columns("content")) - {table.id_column, "position", *held}
-    counts = {column: _said(rows.column(column)) for column in columns}
+    counts = {column: _said(column, rows.column(column)) for column in columns}
     return {f"{name}.{column}": counts[column] for column in sorted(counts) if counts[column]}
 
 
-def _said(column: pa.ChunkedArray) -> int:
-    """Return how many values are there; an empty list says nothing."""
+def _said(name: str, column: pa.ChunkedArray) -> int:
+    """Return how many values say something: empty lists do not, nor what is so everywhere."""
     if pa.types.is_list(column.type):
         return int(pc.sum(pc.greater(pc.list_value_length(column), 0)).as_py() or 0)
+    if name in USUAL:
+        column = pc.if_else(pc.is_in(column, value_set=USUAL[name]), None, column)
     return int(len(column) - column.null_count)
-
-
-def unsaid_losses(items: pa.Table) -> dict[str, int]:
-    """Return how many items say something that files of a format cannot, by column.
-
-    Args:
-        items: columns that its readers fill by themselves.
-    """
-    found = {}
-    for name, column in zip(items.column_names, items.columns, strict=True):
-        if name in USUAL:
-            column = pc.if_else(pc.is_in(column, value_set=USUAL[name]), None, column)
-        found[f"items.{name}"] = len(column) - column.null_count
-    return {name: count for name, count in found.items() if count}

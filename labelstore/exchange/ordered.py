@@ -140,13 +140,13 @@ class OrderedRows:
             for column in TABLES[name].columns("content"):
                 if column in carried or column in ALWAYS:
                     continue
-                count = sum(_said(column, t) for t in tables)
+                count = sum(pc.sum(_saying(column, t)).as_py() or 0 for t in tables)
                 if count:
                     found[column] = count
         return found
 
     def examples(self, column: str, items: pa.Table) -> list[str]:
-        """Return the first labels that say something in a column: image, id and value.
+        """Return the first labels that say something in a column: id, image and value.
 
         Args:
             column: of `annotations` or `geometries`.
@@ -154,12 +154,11 @@ class OrderedRows:
         """
         uris = dict(zip(*(items.column(n).to_pylist() for n in ("item_id", "uri")), strict=True))
         found: list[str] = []
-        for own in zip(*(self._tables[name] for name in FAMILY), strict=True):
-            values = next(t.column(column) for t in own if column in t.column_names)
-            if column == "is_crowd":
-                values = pc.if_else(values, values, None)
-            there = own[0].filter(values.is_valid()).slice(0, EXAMPLES - len(found))
-            said = values.drop_null().slice(0, there.num_rows).to_pylist()
+        for notes, shapes in zip(*(self._tables[name] for name in FAMILY), strict=True):
+            rows = notes if column in notes.column_names else shapes
+            saying = _saying(column, rows)
+            there = notes.filter(saying).slice(0, EXAMPLES - len(found))
+            said = rows.column(column).filter(saying).slice(0, there.num_rows).to_pylist()
             names = ("item_id", "source_id", "annotation_id")
             columns = (there.column(name).to_pylist() for name in names)
             for item, theirs, ours, value in zip(*columns, said, strict=True):
@@ -232,18 +231,17 @@ def _short(value: Any) -> str:
     return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
 
 
-def _said(name: str, rows: pa.Table) -> int:
-    """Return how many rows say something in a column.
+def _saying(name: str, rows: pa.Table) -> pa.ChunkedArray:
+    """Return which rows say something in a column.
 
     That a label is no crowd says nothing, and where its pixels are also says nothing beside them.
     """
     values = rows.column(name)
     if name == "is_crowd":
-        return pc.sum(values).as_py() or 0
+        return pc.fill_null(values, False)
     if name == "raster":
-        bare = pc.and_(values.is_valid(), rows.column("mask").is_null())
-        return pc.sum(bare).as_py() or 0
-    return int(len(values) - values.null_count)
+        return pc.and_(values.is_valid(), rows.column("mask").is_null())
+    return values.is_valid()
 
 
 def _is_filled(values: pa.ChunkedArray) -> bool:

@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 from labelstore.errors import InvalidInput, NotFound
 from labelstore.plugins.files import (
     beginning,
+    shared,
     source_file,
     target_file,
     whole_file,
@@ -34,6 +35,7 @@ __all__ = [
     "Writing",
     "beginning",
     "find_format",
+    "shared",
     "source_file",
     "target_file",
     "whole_file",

@@ -99,7 +99,8 @@ def whole_folder(path: Path, needs: str = "*") -> Iterator[Path]:
         if not any(p.is_file() for p in aside.rglob(needs)):
             raise InvalidInput(
                 f"{path}: none of these labels and items has a place in this format; nothing was "
-                "written",
+                "written (sequences need frames and tracks, images of ids need pixels or outlines "
+                "and a known size)",
                 code="export-empty",
             )
         if target.exists():
@@ -107,6 +108,14 @@ def whole_folder(path: Path, needs: str = "*") -> Iterator[Path]:
         os.replace(aside, target)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def shared(path: str, uri: str | None, format_name: str) -> InvalidInput:
+    """Return the error that two items would go to one file."""
+    return InvalidInput(
+        f"{path}: {uri} and another item would share this file; rename one, or export them apart",
+        code=f"{format_name}-shared",
+    )
 
 
 def write_text(folder: Path, name: str, text: str) -> None:

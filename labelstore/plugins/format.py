@@ -63,10 +63,9 @@ class Lost(Counter[str]):
 
     largest = 0.0
 
-    def begun(self, name: str, before: str = "") -> Lost:
-        """Return the same with a format's name before each code, instead of what is there."""
-        codes = {f"{name}-{code.removeprefix(before)}": count for code, count in self.items()}
-        found = Lost({code: count for code, count in codes.items() if count})
+    def begun(self, name: str) -> Lost:
+        """Return the same with a format's name before each code, without what nothing loses."""
+        found = Lost({f"{name}-{code}": count for code, count in self.items() if count})
         found.largest = self.largest
         return found
 

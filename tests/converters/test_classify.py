@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from conftest import TINY
 from PIL import Image
 
 from labelstore.errors import InvalidInput, NotFound
@@ -59,8 +60,13 @@ def test_it_is_known_by_its_looks_and_is_not_written(folder: Path, tmp_path: Pat
     assert detected(folder) == "yolo-classify"
     store = init_store(tmp_path / "store")
     store.import_from("yolo-classify", folder, message="in", commit=True)
+    for allowed in ([], ["all"]):
+        with pytest.raises(InvalidInput, match="copies no images"):
+            store.export_to("yolo-classify", tmp_path / "out", allow_loss=allowed)
+    coco = init_store(tmp_path / "coco")
+    coco.import_from("coco", TINY, message="in", commit=True)
     with pytest.raises(InvalidInput, match="copies no images"):
-        store.export_to("yolo-classify", tmp_path / "out", allow_loss=["all"])
+        coco.export_to("yolo-classify", tmp_path / "out")
     assert not (tmp_path / "out").exists()
     store.export_to("coco", tmp_path / "out.json", allow_loss=["all"])
 

@@ -42,6 +42,7 @@ def test_a_refusal_names_examples(store: Store, tmp_path: Path) -> None:
     assert ids <= {a["id"] for a in crowds}
     assert len(ids) == 3
     assert found["yolo-drops-items.source_id"]["examples"][0] == "000000397133.jpg"
+    assert found["yolo-drops-items.uri"]["examples"] == found["yolo-drops-items.width"]["examples"]
     assert f"such as label {crowd['examples'][0].split()[1]} on" in str(caught.value)
     assert not (tmp_path / "out").exists()
 
@@ -78,3 +79,15 @@ def test_only_text_of_parts_can_be_rounded(store: Store, tmp_path: Path) -> None
         store.export_to("coco", tmp_path / "out.json", digits=4)
     with pytest.raises(InvalidInput, match="must be 1 to 17"):
         store.export_to("yolo", tmp_path / "out", digits=0)
+
+
+def test_no_example_is_shown_that_may_not_be_one(tmp_path: Path) -> None:
+    """Two of fifty images have no labels; Label Studio's file says no size of these alone."""
+    store = init_store(tmp_path / "store")
+    store.import_from("coco", SOURCE, message="in", commit=True)
+    with pytest.raises(LossRefused) as caught:
+        store.export_to("label-studio", tmp_path / "out.json")
+    found = {loss["code"]: loss for loss in caught.value.losses}
+    assert found["label-studio-drops-items.width"] == {
+        "code": "label-studio-drops-items.width", "count": 2, "words": "items", "examples": [],
+    }  # fmt: skip

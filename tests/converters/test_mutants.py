@@ -69,6 +69,7 @@ def test_a_mutant_is_read_or_refused(tmp_path: Path, name: str, path: str) -> No
         shutil.copy(original, source)
     files = [source] if source.is_file() else sorted(p for p in source.rglob("*") if p.is_file())
     files = [p for p in files if p.suffix not in (".jpg",)]
+    assert refused(name, source) is None
     outcomes = {"read": 0, "refused": 0}
     for file in files[:4]:
         whole = file.read_bytes()

@@ -182,6 +182,7 @@ def test_what_results_cannot_say_is_told(store: Store, tmp_path: Path) -> None:
     assert report.notices["coco-results-without-score"] == 382
     assert report.notices["coco-results-drops-categories.name"] == 80
     assert report.notices["coco-results-drops-items.uri"] == 50
+    assert "coco-results-drops-items.modality" not in report.notices
 
 
 def truth_of(path: Path, images: dict[int, str], classes: dict[int, str]) -> Path:

@@ -322,7 +322,7 @@ def test_what_cannot_be_written_is_told(store: Store, tmp_path: Path) -> None:
                  items=[{"uri": u, "width": 9, "height": 9} for u in ("a.jpg", "a.png", "b.jpg")],
                  categories=[{"name": "car"}])  # fmt: skip
         edit.add([{"item": "a.png", "category": "car", "x": 2, "y": 2, "width": 3, "height": 4}])
-    with pytest.raises(InvalidInput, match="would share this label file"):
+    with pytest.raises(InvalidInput, match="would share this file; rename one"):
         store.export_to("yolo", tmp_path / "out", allow_loss=["all"])
     with store.edit() as edit:
         edit.delete(where="uri = 'a.png'")

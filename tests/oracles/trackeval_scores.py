@@ -1,4 +1,4 @@
-"""What TrackEval says of tracks against themselves, as JSON; runs as `ultralytics_labels.py`."""
+"""What TrackEval says of a tracker and the truth, as JSON; runs as `ultralytics_labels.py`."""
 
 from __future__ import annotations
 

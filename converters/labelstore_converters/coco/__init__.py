@@ -90,7 +90,7 @@ class Coco(Format):
         found = Lost(foreign_items(data.items))
         for labels, geometries in data.annotations:
             found.update(foreign_shapes(labels, geometries))
-        return found
+        return found.begun(self.name)
 
 
 FORMAT = Coco()

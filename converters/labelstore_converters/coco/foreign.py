@@ -15,7 +15,7 @@ HELD = ("box", "polygons", "mask", "keypoints", "text")
 def foreign_items(items: pa.Table) -> dict[str, int]:
     """Return how many items are no images, by code."""
     others = pc.invert(pc.is_in(items.column("modality"), value_set=PICTURES))
-    return _counted({"coco-no-images": others})
+    return _counted({"no-images": others})
 
 
 def foreign_shapes(labels: pa.RecordBatch, geometries: pa.RecordBatch) -> dict[str, int]:
@@ -30,12 +30,12 @@ def foreign_shapes(labels: pa.RecordBatch, geometries: pa.RecordBatch) -> dict[s
         bare = pc.and_(bare, pc.invert(column))
     tag = pc.equal(labels.column("kind"), "tag")
     return _counted({
-        "coco-without-class": pc.and_(labels.column("category_id").is_null(), pc.invert(captions)),
-        "coco-without-shape": pc.and_(bare, pc.invert(tag)),
-        "coco-keypoints-flat": pc.equal(geometries.column("keypoint_dims"), 3),
-        "coco-visibility-unknown": pc.and_(points.is_valid(),
+        "without-class": pc.and_(labels.column("category_id").is_null(), pc.invert(captions)),
+        "without-shape": pc.and_(bare, pc.invert(tag)),
+        "keypoints-flat": pc.equal(geometries.column("keypoint_dims"), 3),
+        "visibility-unknown": pc.and_(points.is_valid(),
                                            geometries.column("visibility").is_null()),
-        "coco-masks-left-out": pc.and_(masks.is_valid(), pc.invert(own)),
+        "masks-left-out": pc.and_(masks.is_valid(), pc.invert(own)),
     })  # fmt: skip
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import pyarrow as pa
 
 from labelstore.model.arrow import with_column
-from labelstore.model.tables import TABLES
 from labelstore.plugins import (
     NOTHING,
     Beside,
@@ -52,10 +51,7 @@ class CocoResults(Coco):
         **{code.replace("coco", "coco-results", 1): said for code, said in NOTICES.items()},
         "coco-results-without-score": "labels without a score, which COCOeval needs",
     }
-    lists: Mapping[str, frozenset[str]] = {
-        name: frozenset(TABLES[name].columns("content")) for name in ("items", "categories")
-    }
-    unsaid = lists["items"] - {"item_id", "position"}
+    lists: Mapping[str, frozenset[str]] = {"items": frozenset(), "categories": frozenset()}
 
     def recognises(self, source: Path) -> bool:
         """Say whether a file is a list of objects, each with the id of an image."""
@@ -81,11 +77,11 @@ class CocoResults(Coco):
 
     def losses(self, data: Writing) -> Lost:
         """Return how many labels have shapes that COCO cannot say."""
-        found = super().losses(data).begun(self.name, "coco-")
-        if data.dataset["leftovers"] is None:  # labels of another format
-            scores = (rows.column("score").null_count for rows, _ in data.annotations)
-            found["coco-results-without-score"] = sum(scores)
-        return found.begun(self.name, "coco-results-")
+        found = super().losses(data)
+        scores = sum(rows.column("score").null_count for rows, _ in data.annotations)
+        if scores and data.dataset["leftovers"] is None:  # labels of another format
+            found[f"{self.name}-without-score"] = scores
+        return found
 
 
 def _numbered(rows: pa.Table) -> pa.Table:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from labelstore.errors import InvalidInput
-from labelstore.plugins import Lost, Told, Writing, whole_folder, write_text
+from labelstore.plugins import Lost, Told, Writing, shared, whole_folder, write_text
 from labelstore_converters.id_images.reading import image_of
 from labelstore_converters.painting import losses as pixel_losses
 from labelstore_converters.painting import painted, sizes_of, with_pixels
@@ -124,8 +123,7 @@ def write(converter: IdImages, data: Writing, target: Path) -> Iterator[int]:
             image = painted(labels[item["item_id"]], sizes.get(item["item_id"]))
             path = aside / path_of(item, converter)
             if image is not None and path.exists():
-                raise InvalidInput(f"{path.name}: {item['uri']} and another image would share it",
-                                   code=f"{converter.name}-shared")  # fmt: skip
+                raise shared(path.name, item["uri"], converter.name)
             if image is not None:
                 _save(image, path, item)
         for name, text in json.loads(data.dataset["leftovers"] or "{}").get("files", {}).items():

@@ -13,8 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelstore.errors import InvalidInput
-from labelstore.plugins import Writing, whole_folder, write_text
+from labelstore.plugins import Writing, shared, whole_folder, write_text
 from labelstore_converters.lined.cells import (
     Cells,
     Fields,
@@ -179,7 +178,7 @@ def part(cells: Cells, rows: Ints | Mask) -> Cells:
 
 
 def _write_files(folder: Path, to: Target, lines: Mapping[int, list[str]]) -> None:
-    seen: dict[str, int] = {}
+    seen = set[str]()
     for at, item in enumerate(to.items):
         if to.parents[at] is not None or not to.is_file(item):
             continue
@@ -188,12 +187,8 @@ def _write_files(folder: Path, to: Target, lines: Mapping[int, list[str]]) -> No
             continue
         path = to.path(item)
         if path in seen:
-            other = to.items[seen[path]]["uri"]
-            raise InvalidInput(
-                f"{path}: {item['uri']} and {other} would share this label file",
-                code="label-file-shared",
-            )
-        seen[path] = at
+            raise shared(path, item["uri"], "kitti")
+        seen.add(path)
         kept = json.loads(item["sources"][0]["leftovers"] or "{}")
         write_text(folder, path, text_of(own, kept, to.kept.get("final_newline", True)))
 

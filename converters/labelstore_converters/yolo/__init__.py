@@ -157,7 +157,7 @@ class Yolo(Format):
             own = losses(labels, geometries, sides, self._lines, self.digits)
             found.update(own)
             found.largest = max(found.largest, own.largest)
-        return found.begun(self.name, "yolo-")
+        return found.begun(self.name)
 
 
 FORMAT = Yolo()

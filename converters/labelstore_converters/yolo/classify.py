@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from labelstore.errors import InvalidInput, NotFound
 from labelstore.model.tables import TABLES
-from labelstore.plugins import NOTHING, Beside, Format, Piece, Reading, Writing
+from labelstore.plugins import NOTHING, Beside, Format, Lost, Piece, Reading, Writing
 from labelstore_converters.columns import batch, json_text
 from labelstore_converters.yolo.layout import SUFFIXES, sizes
 
@@ -127,8 +127,8 @@ class YoloClassify(Format):
         """Return folders of images, opened."""
         return ClassifyReading(source)
 
-    def write(self, data: Writing, target: Path) -> Iterator[int]:
-        """Refuse: the labels are the folders that the images themselves are in.
+    def losses(self, data: Writing) -> Lost:
+        """Refuse, before anybody is asked to accept losses: the labels are the images' folders.
 
         Raises:
             InvalidInput: always.
@@ -138,6 +138,11 @@ class YoloClassify(Format):
             "labelstore copies no images",
             code="yolo-classify-read-only",
         )
+
+    def write(self, data: Writing, target: Path) -> Iterator[int]:
+        """Refuse, as `losses` does."""
+        self.losses(data)
+        yield 0
 
 
 def _images(subset: Path) -> Iterator[Path]:

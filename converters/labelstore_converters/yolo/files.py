@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from labelstore.errors import InvalidInput
-from labelstore.plugins import Writing
+from labelstore.plugins import Writing, shared
 from labelstore_converters.lined.filetext import text_of
 from labelstore_converters.yolo.layout import image_path, label_path
 from labelstore_converters.yolo.yamltext import yaml_text
@@ -76,10 +76,7 @@ class LabelFiles:
             path = os.path.join(place, label)
             data = self._text(item, own).encode()
             if label in seen and (not self.own or Path(path).read_bytes() != data):
-                raise InvalidInput(
-                    f"{label}: {item['uri']} and another image would share this label file",
-                    code="yolo-label-shared",
-                )
+                raise shared(label, item["uri"], "yolo")
             seen.add(label)
             if (parent := os.path.dirname(path)) not in made:
                 os.makedirs(parent, exist_ok=True)

@@ -47,32 +47,32 @@ def losses(
     lines = np.bincount(numbers.rows, minlength=len(annotations))
     sides = items.of(annotations, geometries)
     found = Lost({
-        "yolo-shapes-left-out": int(((lines == 0) & classed).sum()),
-        "yolo-without-class": annotations.column("category_id").null_count,
-        "yolo-outside-image": _outside(annotations, sides),
-        "yolo-rings-too-short": _short(geometries) if task in ("segment", "any") else 0,
+        "shapes-left-out": int(((lines == 0) & classed).sum()),
+        "without-class": annotations.column("category_id").null_count,
+        "outside-image": _outside(annotations, sides),
+        "rings-too-short": _short(geometries) if task in ("segment", "any") else 0,
     })  # fmt: skip
     errors = _rounding(numbers, sides, digits)
     found.largest = float(errors.max(initial=0))
     if digits is not None:
         owners = np.repeat(numbers.rows, np.diff(numbers.starts))[numbers.axes < 2]
-        found["yolo-rounded"] = len(np.unique(owners[errors > EXACT]))
+        found["rounded"] = len(np.unique(owners[errors > EXACT]))
     outlined = geometries.column("polygons").is_valid()
     if task in ("segment", "any"):
-        found["yolo-rings-apart"] = int((lines > 1).sum())
+        found["rings-apart"] = int((lines > 1).sum())
     if task == "segment":
         boxed = np.asarray(pc.and_(pc.invert(outlined), geometries.column("box").is_valid()))
-        found["yolo-boxes-as-outlines"] = int(boxed.sum())
+        found["boxes-as-outlines"] = int(boxed.sum())
         boxes = pc.and_(outlined, geometries.column("box").is_valid())
-        found["yolo-boxes-follow"] = pc.sum(boxes).as_py() or 0
-        found["yolo-boxes-differ"] = _strange_boxes(geometries.filter(outlined))
+        found["boxes-follow"] = pc.sum(boxes).as_py() or 0
+        found["boxes-differ"] = _strange_boxes(geometries.filter(outlined))
     if task in ("pose", "any"):
         flat = pc.equal(geometries.column("keypoint_dims"), 3)
-        found["yolo-keypoints-flat"] = pc.sum(flat).as_py() or 0
+        found["keypoints-flat"] = pc.sum(flat).as_py() or 0
     if task == "obb":
         bare = pc.and_(geometries.column("corners").is_null(),
                        geometries.column("rotated_box").is_valid())  # fmt: skip
-        found["yolo-rotated-as-corners"] = pc.sum(bare).as_py() or 0
+        found["rotated-as-corners"] = pc.sum(bare).as_py() or 0
     return found
 
 
@@ -98,9 +98,8 @@ class Sides:
         columns = (items.column(n).cast(pa.float64()) for n in ("width", "height"))
         sides = [np.asarray(column.fill_null(np.nan)) for column in columns]
         turned = np.isin(np.asarray(items.column("exif_orientation").fill_null(1)), (6, 8))
-        self._sides = np.where(turned[:, None], np.stack(sides[::-1], 1), np.stack(sides, 1))[
-            order
-        ]
+        shown = np.where(turned[:, None], np.stack(sides[::-1], 1), np.stack(sides, 1))
+        self._sides = shown[order]
 
     def of(self, annotations: pa.RecordBatch, geometries: pa.RecordBatch) -> Floats:
         """Return those of each label's image, shape (n, 2): 1 where it is in parts already."""

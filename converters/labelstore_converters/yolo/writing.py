@@ -104,7 +104,8 @@ class _Rows:
         if len(bad):
             raise InvalidInput(
                 f"{len(bad):,} labels are in pixels, and nobody knows width and height of their "
-                "images, so their parts of the image cannot be told",
+                "images, so their parts of the image cannot be told; --images or --sizes of the "
+                "import tell them",
                 code="yolo-size-missing",
             )
 

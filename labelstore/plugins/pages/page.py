@@ -100,7 +100,8 @@ def sides_of(item: Mapping[str, Any], label: Mapping[str, Any]) -> tuple[int, in
     if not (item.get("width") and item.get("height")):
         raise InvalidInput(
             f"{item.get('uri')}: its labels are in pixels, and nobody knows its width and height, "
-            "so their parts of the image cannot be told; import with --images or --sizes first",
+            "so their parts of the image cannot be told; --images or --sizes of the import tell "
+            "them",
             code="size-unknown",
         )
     return item["width"], item["height"]

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from labelstore.errors import InvalidInput
-from labelstore.plugins.files import whole_file, whole_folder, write_text
+from labelstore.plugins.files import shared, whole_file, whole_folder, write_text
 from labelstore.plugins.format import Writing
 from labelstore.plugins.pages.page import Page, PageRules, label_of
 from labelstore.plugins.reading import Beside
@@ -89,8 +89,7 @@ def _file_items(
             continue
         path, said = _page(converter, videos.get(item["parent_id"], item), native=native)
         if path in found and not native and not (converter.one_file or converter.of_sequences):
-            shared = f"{path}: {item['uri']} and another item would share this file"
-            raise InvalidInput(shared, code=f"{converter.name}-shared")
+            raise shared(path, item["uri"], converter.name)
         filed = found.setdefault(path, Filed(Page(classes=classes), path))
         if said:
             filed.page.head, filed.text = said["head"], said["text"]

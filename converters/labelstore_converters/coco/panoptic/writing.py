@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from labelstore.errors import InvalidInput
-from labelstore.plugins import Writing, target_file
+from labelstore.plugins import Writing, shared, target_file
 from labelstore_converters.coco.annotation_objects import annotation_objects
 from labelstore_converters.coco.listed_objects import source_key
 from labelstore_converters.coco.writing import DEFAULT_STYLE, JsonText
@@ -69,8 +69,7 @@ class _PanopticText(JsonText):
             image = painted(pixels, sizes.get(item["item_id"]))
             if image is not None and (pixels or not own):
                 if (self._folder / name).exists():
-                    said = f"{name}: {item['uri']} and another image would share it"
-                    raise InvalidInput(said, code="coco-panoptic-shared")
+                    raise shared(name, item["uri"], "coco-panoptic")
                 _save(image, self._folder / name)
             segments = [segment for segment, _, _ in own if not segment.get("png_only")]
             record = {"segments_info": segments, "image_id": source_key(item),

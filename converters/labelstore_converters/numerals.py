@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,6 +35,24 @@ def numbers(text: bytes) -> NDArray[np.float64] | None:
         return np.frombuffer(PARSER.parse(listed).as_buffer(of_type="d"))
     except (ValueError, TypeError, RuntimeError):  # msgspec's errors are ValueErrors
         return None
+
+
+def float_texts(values: NDArray[np.float64]) -> pa.StringArray:
+    """Return floats as Python writes them: the shortest text that reads back as the same.
+
+    Args:
+        values: shape (n,).
+    """
+    text = np.frombuffer(msgspec.json.encode(values.tolist()), np.uint8)[1:-1]
+    commas = np.flatnonzero(text == ord(","))
+    places = np.concatenate([[0], commas - np.arange(len(commas)), [len(text) - len(commas)]])
+    offsets = pa.py_buffer(places[: len(values) + 1].astype(np.int32))
+    found = pa.StringArray.from_buffers(len(values), offsets, pa.py_buffer(text[text != ord(",")]))
+    sizes = np.abs(values)
+    odd = ~((sizes >= 1e-4) & (sizes < 1e16) | (values == 0))  # also what is not finite
+    if not odd.any():
+        return found
+    return pc.replace_with_mask(found, pa.array(odd), pa.array(map(repr, values[odd].tolist())))
 
 
 def number_text(value: float, before: str = "") -> str:

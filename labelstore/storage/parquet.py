@@ -71,7 +71,7 @@ def read(source: Path | pa.Buffer, table: Table, columns: Sequence[str] | None =
     try:
         origin = pa.BufferReader(source) if isinstance(source, pa.Buffer) else str(source)
         with pq.ParquetFile(origin, memory_map=True, page_checksum_verification=True) as file:
-            known = set(file.schema_arrow.names)
+            known = set(file.schema_arrow.names) - _empty(file.metadata)
             there = [n for n in names if n in known]
             found = file.read(columns=there, use_threads=False)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -80,6 +80,21 @@ def read(source: Path | pa.Buffer, table: Table, columns: Sequence[str] | None =
             "Run `labelstore pull` to fetch it again."
         ) from error
     return conform(found, table, names)
+
+
+def _empty(about: pq.FileMetaData) -> set[str]:
+    """Return columns without a value, which `write` compresses in no other case.
+
+    Reading them takes as much memory as if they had values.
+    """
+    there, empty = set[str](), set[str]()
+    for group in map(about.row_group, range(about.num_row_groups)):
+        for leaf in map(group.column, range(group.num_columns)):
+            name = leaf.path_in_schema.partition(".")[0]
+            plain = leaf.compression == "UNCOMPRESSED" and leaf.statistics is not None
+            bare = plain and leaf.statistics.null_count == leaf.num_values
+            (empty if bare else there).add(name)
+    return empty - there
 
 
 def conform(rows: pa.Table, table: Table, names: Sequence[str] | None = None) -> pa.Table:

@@ -45,15 +45,11 @@ def annotation_objects(
     columns = _columns(annotations, geometries)
     styles = annotations.column("number_style").to_pylist()
     leftovers = annotations.column("leftovers").to_pylist()
-    present = [k for k in order or ORDER if k in columns] + ["id", "image_id", "category_id"]
-    present += [k for k in columns if k not in present]
-    present = list(dict.fromkeys(present))
     columns["id"] = _ids(annotations)
     columns["image_id"] = [images.get(i) for i in annotations.column("item_id").to_pylist()]
     classes = annotations.column("category_id").to_pylist()
     columns["category_id"] = [None if c is None else categories.get(c) for c in classes]
-    if order:
-        present = [k for k in order if k in columns] + [k for k in present if k not in order]
+    present = key_order(order, columns)
     objects = []
     for values, style, kept in zip(
         zip(*(columns[k] for k in present), strict=True), styles, leftovers, strict=True
@@ -63,6 +59,12 @@ def annotation_objects(
             _restyle(found, style)
         objects.append(_with_leftovers(found, kept, order) if kept else found)
     return objects
+
+
+def key_order(order: Sequence[str] | None, keys: Iterable[str]) -> list[str]:
+    """Return keys in the source's usual order, those that it does not have last."""
+    known = [*(order or ()), *ORDER]
+    return sorted(dict.fromkeys(keys), key=lambda key: known.index(key))
 
 
 def _with_leftovers(
@@ -105,7 +107,7 @@ def _columns(annotations: pa.RecordBatch, geometries: pa.RecordBatch) -> dict[st
     _add(columns, "iscrowd", crowd.cast(pa.int8()))
     box = geometries.column("box")
     if box.null_count < len(box):
-        columns["bbox"] = _boxes(box, geometries.column("box_form"))
+        columns["bbox"] = _boxes(geometries)
     shapes = _segmentations(geometries)
     if shapes is not None:
         columns["segmentation"] = shapes
@@ -134,14 +136,21 @@ def _ids(annotations: pa.RecordBatch) -> list[Any]:
     return [number if key is None else json.loads(key) for number, key in pairs]
 
 
-def _boxes(box: pa.Array, form: pa.Array) -> list[Any]:
-    """Return x, y, w, h of each row; other forms are turned into it."""
+def box_numbers(geometries: pa.RecordBatch) -> tuple[Any, Any]:
+    """Return x, y, w, h of each row, shape (n, 4), and which rows have a box, shape (n,)."""
+    box, form = geometries.column("box"), geometries.column("box_form")
     v = np.stack([np.asarray(box.field(i).fill_null(0.0)) for i in range(4)], axis=1)
-    forms = np.array(form.to_pylist(), object)
-    v = np.where((forms == "xyxy")[:, None], np.c_[v[:, :2], v[:, 2:] - v[:, :2]], v)
-    v = np.where((forms == "cxcywh")[:, None], np.c_[v[:, :2] - v[:, 2:] / 2, v[:, 2:]], v)
-    rows = v.tolist()
-    return [r if ok else None for r, ok in zip(rows, box.is_valid().to_pylist(), strict=True)]
+    edges, centred = (np.asarray(pc.equal(form, name).fill_null(False))[:, None]
+                      for name in ("xyxy", "cxcywh"))  # fmt: skip
+    v = np.where(edges, np.c_[v[:, :2], v[:, 2:] - v[:, :2]], v)
+    v = np.where(centred, np.c_[v[:, :2] - v[:, 2:] / 2, v[:, 2:]], v)
+    return v, np.asarray(box.is_valid())
+
+
+def _boxes(geometries: pa.RecordBatch) -> list[Any]:
+    """Return x, y, w, h of each row; other forms are turned into it."""
+    numbers, there = box_numbers(geometries)
+    return [r if ok else None for r, ok in zip(numbers.tolist(), there.tolist(), strict=True)]
 
 
 def _segmentations(geometries: pa.RecordBatch) -> list[Any] | None:

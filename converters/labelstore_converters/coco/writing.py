@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from labelstore.plugins import Writing, whole_file
 from labelstore_converters.coco.annotation_objects import annotation_objects
+from labelstore_converters.coco.annotation_texts import AnnotationTexts
+from labelstore_converters.coco.gaps import Gaps
 from labelstore_converters.coco.listed_objects import category_object, image_object, source_key
 
 DEFAULT_TOP = ["info", "licenses", "images", "annotations", "categories"]
@@ -46,12 +49,8 @@ class JsonText:
         self, out: Callable[[bytes], object], style: dict[str, Any], *, depth: int = 2
     ) -> None:
         self._out, self._depth = out, depth
-        self._indent: int | None = style["indent"]
-        self._comma, self._colon = style["separators"]
+        self._gaps = Gaps(style["indent"], *style["separators"])
         self._ascii = bool(style["ensure_ascii"])
-        known = (None, (", ", ": ")), (None, (",", ":"))
-        plain = (self._indent, (self._comma, self._colon))
-        self._quick = plain in known or bool(self._indent and plain[1] == (",", ": "))
 
     def document(
         self, data: Writing, described: dict[str, Any], file: dict[str, Any]
@@ -66,7 +65,7 @@ class JsonText:
         ]
         self._out(b"{" if top else b"{}")
         for i, key in enumerate(top):
-            self._out((self._gap(1, first=i == 0) + json.dumps(key) + self._colon).encode())
+            self._out((self._gap(1, first=i == 0) + json.dumps(key) + self._gaps.colon).encode())
             if key == "annotations":
                 yield from self.annotations(data, orders.get(key))
             elif key == "images":
@@ -84,17 +83,32 @@ class JsonText:
 
     def annotations(self, data: Writing, order: Sequence[str] | None) -> Iterator[int]:
         """Write the list of annotations, yielding how many there are so far."""
-        images = {r["item_id"]: source_key(r) for r in _with_sources(data.items, "item_id")}
-        classes = {
-            r["category_id"]: source_key(r) for r in _with_sources(data.categories, "category_id")
-        }
+        images, classes = _keys(data.items, "item_id"), _keys(data.categories, "category_id")
+        texts = AnnotationTexts(
+            self._gaps, self._depth, _as_json(images), _as_json(classes), order
+        )
         count = 0
         for rows, shapes in data.annotations:
-            objects = annotation_objects(rows, shapes, images, classes, order)
-            self.members(objects, begun=count > 0)
+            found = texts.of(rows, shapes) if self._gaps.are_usual else pa.nulls(len(rows))
+            bare = found.is_null()
+            objects = annotation_objects(
+                rows.filter(bare), shapes.filter(bare), images, classes, order
+            )
+            if len(objects) == len(rows):
+                self.members(objects, begun=count > 0)
+            else:
+                self._texts(found, objects, begun=count > 0)
             count += len(rows)
             yield count
         self.close_list(begun=count > 0)
+
+    def _texts(self, texts: pa.StringArray, objects: list[dict[str, Any]], *, begun: bool) -> None:
+        """Write members of a list as their texts, or as objects where these are null."""
+        others = pa.array([self._joined([o]).decode() for o in objects], pa.string())
+        texts = pc.replace_with_mask(texts, texts.is_null(), others)
+        lists = pa.ListArray.from_arrays(pa.array([0, len(texts)], pa.int32()), texts)
+        self._members(pc.binary_join(lists, self._gaps.between(self._depth))[0].as_buffer(),
+                      begun=begun)  # fmt: skip
 
     def close_list(self, *, begun: bool) -> None:
         """End a list."""
@@ -108,24 +122,27 @@ class JsonText:
         """Write members of a list; the opening bracket goes before the first."""
         if not objects:
             return
-        text = self._joined(objects)
+        self._members(self._joined(objects), begun=begun)
+
+    def _members(self, text: Any, *, begun: bool) -> None:
         opening = self._gap(self._depth, first=not begun)
-        self._out((opening if begun else "[" + opening).encode() + text)
+        self._out((opening if begun else "[" + opening).encode())
+        self._out(text)
 
     def _joined(self, objects: list[dict[str, Any]]) -> bytes:
         """Return the members' text, without brackets around them."""
-        quick = msgspec.json.encode(objects) if self._quick else b"e0"
-        if not self._quick or _has_odd_floats(quick):
+        quick = msgspec.json.encode(objects) if self._gaps.are_usual else b"e0"
+        if not self._gaps.are_usual or _has_odd_floats(quick):
             gap = self._gap(self._depth, first=False).encode()
             return gap.join(self._careful(o, self._depth) for o in objects)
-        if self._indent:
+        if self._gaps.indent:
             more = self._depth - 1
             nested = b"[" * more + quick + b"]" * more
-            pretty = msgspec.json.format(nested, indent=self._indent)
-            margin = sum(range(self._depth)) * self._indent
+            pretty = msgspec.json.format(nested, indent=self._gaps.indent)
+            margin = sum(range(self._depth)) * self._gaps.indent
             ends = 2 * self._depth + margin
-            quick = pretty[ends + self._depth * self._indent : -ends]
-        elif self._comma == ", ":
+            quick = pretty[ends + self._depth * self._gaps.indent : -ends]
+        elif self._gaps.comma == ", ":
             quick = msgspec.json.format(quick, indent=0)[1:-1]
         else:
             quick = quick[1:-1]
@@ -140,29 +157,26 @@ class JsonText:
         """Return one value's text by the standard library, at a depth of the document."""
         text = json.dumps(
             value,
-            indent=self._indent,
-            separators=(self._comma, self._colon),
+            indent=self._gaps.indent,
+            separators=(self._gaps.comma, self._gaps.colon),
             ensure_ascii=self._ascii,
         )
-        if self._indent:
-            text = text.replace("\n", "\n" + " " * (self._indent * depth))
+        if self._gaps.indent:
+            text = text.replace("\n", "\n" + " " * (self._gaps.indent * depth))
         return text.encode()
 
     def _gap(self, depth: int, *, first: bool) -> str:
         """Return what stands before a member or a closing bracket at a depth."""
-        if self._indent is None:
-            return "" if first else self._comma
-        line = "\n" + " " * (self._indent * depth)
-        return line if first else self._comma.rstrip() + line
+        return self._gaps.edge(depth) if first else self._gaps.between(depth)
 
 
 def _stated(dataset: Any) -> dict[str, Any]:
     return {k: json.loads(dataset[k]) for k in ("info", "licenses") if dataset[k] is not None}
 
 
-def _with_sources(rows: pa.Table, key: str) -> Iterable[dict[str, Any]]:
-    found: list[dict[str, Any]] = rows.select([key, "sources"]).to_pylist()
-    return found
+def _keys(rows: pa.Table, column: str) -> dict[int, Any]:
+    """Return what the source calls each item or class, by its id."""
+    return {row[column]: source_key(row) for row in rows.select([column, "sources"]).to_pylist()}
 
 
 def _listed(rows: pa.Table) -> list[dict[str, Any]]:
@@ -172,6 +186,10 @@ def _listed(rows: pa.Table) -> list[dict[str, Any]]:
         for row in rows.to_pylist(maps_as_pydicts="strict")
         if not row.get("unlisted") and row.get("labelled_state") != "unlisted"
     ]
+
+
+def _as_json(keys: dict[int, Any]) -> dict[int, str]:
+    return {i: json.dumps(key) for i, key in keys.items() if key is not None}
 
 
 def _has_odd_floats(text: bytes) -> bool:

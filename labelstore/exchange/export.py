@@ -17,7 +17,6 @@ from labelstore.exchange.foreign import (
     batches_anew,
     dataset_losses,
     described_anew,
-    id_losses,
     listed_anew,
     listed_examples,
     listed_losses,
@@ -66,7 +65,7 @@ class Export:
             self.converter = self.converter.of_source(kept)
         self.rows = self._rows(complete=self.foreign)
         if task is None and self.foreign:
-            self.converter = self.converter.suited(self.rows.filled)
+            self.converter = self.converter.suited(self.rows.tally.filled)
         if digits is not None:
             self.converter = self.converter.with_digits(digits)
         self.notices: dict[str, int] = {}
@@ -85,7 +84,7 @@ class Export:
         )  # fmt: skip
 
     def _list(self, name: str) -> pa.Table:
-        used = {"items": self.rows.items, "categories": self.rows.categories}[name]
+        used = getattr(self.rows.tally, name)
         rows, given = listed_rows(self._manifest, name, self.described["dataset_id"], used)
         if given:
             self.notices[f"{name}-given-ids"] = given
@@ -111,7 +110,7 @@ class Export:
         )  # fmt: skip
 
     def _batches(self) -> Iterator[Pair]:
-        read = self.converter.reads(self.rows.full) if self.foreign else None
+        read = self.converter.reads(self.rows.tally.full) if self.foreign else None
         batches = self.rows.batches(read)
         return batches_anew(batches, ids=self.converter.has_ids) if self.foreign else batches
 
@@ -125,8 +124,7 @@ class Export:
         return self._rows(complete=None).batches()
 
     def _tracks(self) -> pa.Table:
-        used = [t.column("track_id").drop_null().combine_chunks() for t in self.rows.tables]
-        ids = pa.concat_arrays([pa.array([], pa.int64()), *used]).unique()
+        ids = pa.array(self.rows.tally.tracks)
         tracks = self._manifest.table(TABLES["tracks"])
         found = tracks.filter(pc.is_in(tracks.column("track_id"), value_set=ids))
         return found.sort_by([("seq", "ascending"), ("track_id", "ascending")])
@@ -134,7 +132,9 @@ class Export:
     def losses(self) -> dict[str, int]:
         """Return how much the format cannot hold, by code."""
         wordy = self.foreign and _keeps_words(self.described["format"])
-        found = self.rows.losses(self.converter.carries - ({"leftovers"} if wordy else set()))
+        found = self.rows.tally.losses(
+            self.converter.carries - ({"leftovers"} if wordy else set())
+        )
         if self.foreign or not self.converter.refers:  # whose items are listed elsewhere
             for name, rows in self._listed.items():
                 unsaid = self.converter.unsaid if self.foreign else frozenset()
@@ -143,8 +143,8 @@ class Export:
             found |= self._foreign_losses()
         begin = f"{self.converter.name}-"
         told = {f"{begin}drops-{column}": count for column, count in found.items()}
-        if self.foreign and not self.converter.has_parts and self.rows.in_parts:
-            told[begin + NOT_IN_PIXELS] = self.rows.in_parts
+        if self.foreign and not self.converter.has_parts and self.rows.tally.in_parts:
+            told[begin + NOT_IN_PIXELS] = self.rows.tally.in_parts
         whole = self.converter.has_ids and not self.rows.edited  # what came from it, it can hold
         if self.foreign or self._task is not None or not whole or self._digits is not None:
             lost = self.converter.losses(self.data())
@@ -178,13 +178,14 @@ class Export:
         table, _, name = column.rpartition(".")
         if table in self._listed:
             return listed_examples(self._listed[table], name, count)
-        return self.rows.examples(name, self.items) if not table else []
+        return self.rows.tally.examples(name, self.items) if not table else []
 
     def _foreign_losses(self) -> dict[str, int]:
         """Return what another format does not say of the source."""
         found = dataset_losses(self.described, self.converter.says)
         if self.described["dataset_id"] != BY_HAND["dataset_id"]:
-            found |= id_losses(self.rows.tables)
+            named = self.rows.tally.with_ids
+            found |= {"source_id": named} if named else {}
         for name, rows in self._listed.items():
             found |= listed_losses(TABLES[name], rows, ids=self._ids_stay)
         if self.converter.refers:  # its images have the names that they have elsewhere

@@ -137,13 +137,3 @@ def batches_anew(batches: Iterable[Pair], *, ids: bool) -> Iterator[Pair]:
             kind = TABLES["annotations"].schema.field(name).type
             rows = with_column(rows, name, pa.nulls(size, kind))
         yield with_column(rows, "source_id", numbers), shapes
-
-
-def id_losses(tables: Iterable[pa.Table]) -> dict[str, int]:
-    """Return how many labels have an id of their source."""
-    count = sum(
-        pc.sum(pc.or_(t.column("source_id").is_valid(), t.column("source_key").is_valid())).as_py()
-        or 0
-        for t in tables
-    )
-    return {"source_id": count} if count else {}

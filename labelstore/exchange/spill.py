@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from labelstore.exchange.scratch import Range, Scratch
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.plugins import Piece, Reading
-from labelstore.storage.packing import pack, unpack
 from labelstore.storage.parallel import fork_map
-from labelstore.storage.parquet import conform
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,12 +51,12 @@ class Spill:
     """The decoded annotations of a source.
 
     Attributes:
-        folder: scratch folder.
+        files: the rows of its pieces.
         pieces: one entry a piece.
         notices: what is unusual, by stable code.
     """
 
-    folder: Path
+    files: Scratch
     pieces: list[Decoded] = field(default_factory=list)
     notices: Counter[str] = field(default_factory=Counter)
 
@@ -84,36 +83,21 @@ class Spill:
             first: first item id.
             last: last item id, included.
         """
-        slices, seqs, keys = [], [], []
+        ranges, seqs, keys = [], [], []
         for piece in self.pieces:
             a = int(np.searchsorted(piece.keys, first, side="left"))
             b = int(np.searchsorted(piece.keys, last, side="right"))
             if b > a:
-                slices.append(self._open(table, piece.piece).slice(a, b - a))
+                ranges.append(Range(piece.piece, a, b))
                 seqs.append(piece.seqs[a:b])
                 keys.append(piece.keys[a:b])
-        schema = TABLES[table].schema
-        if not slices:
-            return schema.empty_table()
-        order = np.lexsort((np.concatenate(seqs), np.concatenate(keys)))
-        joined = pa.concat_tables(
-            [pa.Table.from_batches([s]) for s in slices], promote_options="default"
-        )
-        (rows,) = joined.combine_chunks().to_batches()
-        return conform(unpack(rows.take(pa.array(order)), schema), TABLES[table])
+        none: Ids = np.empty(0, np.int64)
+        order = np.lexsort((np.concatenate([none, *seqs]), np.concatenate([none, *keys])))
+        return self.files.rows(TABLES[table], ranges, order)
 
     def columns(self, piece: int, names: list[str]) -> pa.Table:
         """Return some columns of a piece's annotations, in the order of its file."""
-        rows = unpack(self._open("annotations", piece), TABLES["annotations"].schema)
-        return conform(rows, TABLES["annotations"], names)
-
-    def path(self, table: str, piece: int) -> Path:
-        """Return a scratch file."""
-        return self.folder / f"{table}.{piece}.arrow"
-
-    def _open(self, table: str, piece: int) -> pa.RecordBatch:
-        file = pa.ipc.open_file(pa.memory_map(str(self.path(table, piece))))
-        return file.get_batch(0)
+        return self.files.whole(TABLES["annotations"], piece, names)
 
 
 @dataclass(frozen=True)
@@ -149,7 +133,7 @@ def spill(
         folder: scratch folder, there already.
         done: called with the number of rows of each piece as it is finished.
     """
-    result = Spill(folder)
+    result = Spill(Scratch(folder))
 
     def work(piece: int) -> Decoded:
         return _write(result, piece, reading.annotations(piece), numbering)
@@ -175,7 +159,7 @@ def _write(target: Spill, number: int, piece: Piece, numbering: Numbering) -> De
             columns[name] = _renumbered(annotations.column(name).combine_chunks(), ids)
     for name, rows in zip(FAMILY, (annotations, piece.geometries), strict=True):
         filled = with_columns(rows, TABLES[name].schema, columns)
-        _save(target.path(name, number), filled, order)
+        target.files.save(name, number, filled, order)
     return Decoded(
         number,
         items[order],
@@ -185,15 +169,6 @@ def _write(target: Spill, number: int, piece: Piece, numbering: Numbering) -> De
         _filled(annotations),
         piece.notices,
     )
-
-
-def _save(path: Path, rows: pa.Table, order: Ids) -> None:
-    """Write rows in an order, packed."""
-    batches = rows.combine_chunks().to_batches()
-    batch = batches[0] if batches else pa.RecordBatch.from_pylist([], rows.schema)
-    packed = pack(batch).take(pa.array(order))
-    with pa.ipc.new_file(str(path), packed.schema) as file:
-        file.write_batch(packed)
 
 
 def _ints(rows: pa.Table, name: str) -> Ids:
@@ -257,15 +232,14 @@ def resolve_unlisted(target: Spill, items: list[Ids], categories: list[Ids]) -> 
         order = np.lexsort((decoded.seqs, keys))
         for name in FAMILY:
             schema = TABLES[name].schema
-            rows = unpack(target._open(name, decoded.piece), schema)
+            rows = target.files.whole(TABLES[name], decoded.piece, schema.names)
             columns: dict[str, Any] = {"item_id": keys}
             if "category_id" in rows.column_names:
                 numbers = rows.column("category_id").combine_chunks()
                 known = _resolved(np.asarray(numbers.fill_null(0)), categories[i])
                 columns["category_id"] = pa.array(known, mask=np.asarray(numbers.is_null()))
-            aside = target.path(name, decoded.piece).with_suffix(".new")
-            _save(aside, with_columns(rows, schema, columns), order)
-            aside.replace(target.path(name, decoded.piece))
+            resolved = with_columns(rows, schema, columns)
+            target.files.save(name, decoded.piece, resolved, order)
         target.pieces[i] = Decoded(
             decoded.piece,
             keys[order],

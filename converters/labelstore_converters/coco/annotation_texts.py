@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,9 +51,10 @@ class AnnotationTexts:
             "iscrowd": annotations.column("is_crowd").cast(pa.int8()).cast(pa.string()),
             **self._numbers(annotations, geometries),
         }
-        names = [
-            k for k in key_order(self._order, values) if values[k].null_count < len(annotations)
-        ]
+        size = len(annotations)
+        names = [k for k in key_order(self._order, values) if values[k].null_count < size]
+        if not names:
+            return pa.nulls(size, pa.string())
         pairs = [_joined(f'"{name}"{self._gaps.colon}', values[name]) for name in names]
         text = self._wrapped("{", pairs, "}", self._depth)
         return pc.if_else(_plain(annotations, geometries), text, None)
@@ -130,7 +132,6 @@ class AnnotationTexts:
         found = self._bracketed(
             "[", pc.binary_join(lists, self._gaps.between(depth + 1)), "]", depth
         )
-        found = pc.if_else(pa.array(counts == 0), "[]", found)
         return found if there is None else pc.if_else(there, found, None)
 
     def _wrapped(
@@ -138,12 +139,15 @@ class AnnotationTexts:
     ) -> pa.StringArray:
         """Return the members of each row, without those that are null, in brackets."""
         gap = self._gaps.between(depth + 1)
+        there = reduce(pc.or_, (member.is_valid() for member in members))
+        members = [pc.if_else(there, members[0], ""), *members[1:]]  # Arrow drops rows of nulls
         inner = pc.binary_join_element_wise(*members, gap, null_handling="skip")
         return self._bracketed(begin, inner, end, depth)
 
     def _bracketed(self, begin: str, inner: pa.StringArray, end: str, depth: int) -> Any:
         edge, last = self._gaps.edge(depth + 1), self._gaps.edge(depth)
-        return pc.binary_join_element_wise(begin + edge, inner, last + end, "")
+        found = pc.binary_join_element_wise(begin + edge, inner, last + end, "")
+        return pc.if_else(pc.equal(inner, ""), begin + end, found)
 
 
 def _plain(annotations: pa.RecordBatch, geometries: pa.RecordBatch) -> pa.BooleanArray:

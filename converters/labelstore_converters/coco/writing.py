@@ -21,6 +21,10 @@ from labelstore_converters.coco.listed_objects import category_object, image_obj
 
 DEFAULT_TOP = ["info", "licenses", "images", "annotations", "categories"]
 DEFAULT_STYLE = {"indent": None, "separators": [", ", ": "], "ensure_ascii": True}
+CHUNK = 10_000
+"""Images that are made into objects at a time."""
+IMAGE = ["uri", "width", "height", "sources"]
+CATEGORY = ["name", "supercategory", "keypoint_names", "skeleton", "is_thing", "color", "sources"]
 NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
@@ -69,11 +73,9 @@ class JsonText:
             if key == "annotations":
                 yield from self.annotations(data, orders.get(key))
             elif key == "images":
-                order = orders.get(key)
-                self._list([image_object(r, order) for r in _listed(data.items)])
+                self._list(_listed(data.items, IMAGE), image_object, orders.get(key))
             elif key == "categories":
-                order = orders.get(key)
-                self._list([category_object(r, order) for r in _listed(data.categories)])
+                self._list(_listed(data.categories, CATEGORY), category_object, orders.get(key))
             else:
                 self._out(self._careful(others.get(key), 1))
         if top:
@@ -114,9 +116,14 @@ class JsonText:
         """End a list."""
         self._out((self._gap(self._depth - 1, first=True) + "]").encode() if begun else b"[]")
 
-    def _list(self, objects: list[dict[str, Any]]) -> None:
-        self.members(objects, begun=False)
-        self.close_list(begun=bool(objects))
+    def _list(
+        self, rows: pa.Table, made: Callable[[Any, Any], dict[str, Any]], order: Any
+    ) -> None:
+        """Write a list of images or classes."""
+        for begin in range(0, rows.num_rows, CHUNK):
+            own = rows.slice(begin, CHUNK).to_pylist(maps_as_pydicts="strict")
+            self.members([made(row, order) for row in own], begun=begin > 0)
+        self.close_list(begun=rows.num_rows > 0)
 
     def members(self, objects: list[dict[str, Any]], *, begun: bool) -> None:
         """Write members of a list; the opening bracket goes before the first."""
@@ -179,13 +186,13 @@ def _keys(rows: pa.Table, column: str) -> dict[int, Any]:
     return {row[column]: source_key(row) for row in rows.select([column, "sources"]).to_pylist()}
 
 
-def _listed(rows: pa.Table) -> list[dict[str, Any]]:
-    """Return the rows that the source lists; placeholders only serve the annotations."""
-    return [
-        row
-        for row in rows.to_pylist(maps_as_pydicts="strict")
-        if not row.get("unlisted") and row.get("labelled_state") != "unlisted"
-    ]
+def _listed(rows: pa.Table, names: Sequence[str]) -> pa.Table:
+    """Return columns of the rows that the source lists; placeholders serve the annotations."""
+    if "unlisted" in rows.column_names:
+        mark = rows.column("unlisted")
+    else:
+        mark = pc.equal(rows.column("labelled_state"), "unlisted")
+    return rows.filter(pc.invert(mark.fill_null(False))).select(names)
 
 
 def _as_json(keys: dict[int, Any]) -> dict[int, str]:

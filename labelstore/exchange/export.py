@@ -80,7 +80,7 @@ class Export:
     def _rows(self, *, complete: bool | None) -> OrderedRows:
         return OrderedRows(
             self._manifest, self._layer, self.described["dataset_id"], with_unsourced=self._alone,
-            complete=complete, held=self.converter.carries,
+            complete=complete, held=self.converter.carries, by_item=self.converter.by_item,
         )  # fmt: skip
 
     def _list(self, name: str) -> pa.Table:

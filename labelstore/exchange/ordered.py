@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Ids = NDArray[np.int64]
 
 CHUNK = 16_000
-KEYS = ("dataset_id", "source_id", "annotation_id", "seq")
+KEYS = ("dataset_id", "source_id", "item_id", "annotation_id", "seq")
 _NONE = TABLES["annotations"].schema.empty_table().select(KEYS)
 
 
@@ -41,6 +41,7 @@ class OrderedRows:
         complete: give boxes, areas and crowd flags to all rows, not only to edited ones; None
             gives them to none.
         held: columns that the format has.
+        by_item: give the labels of each item together, in the order of the items' ids.
 
     Attributes:
         count: how many rows.
@@ -59,6 +60,7 @@ class OrderedRows:
         with_unsourced: bool,
         complete: bool | None,
         held: Collection[str],
+        by_item: bool = False,
     ) -> None:
         self._manifest, self._scratch, self.tally = manifest, Scratch.of_its_own(), Tally()
         self._complete, self._held = complete, held
@@ -70,7 +72,7 @@ class OrderedRows:
         own = [_own(rows, dataset_id, with_unsourced) for rows in keys]
         keys = [rows.filter(kept) for rows, kept in zip(keys, own, strict=True)]
         numbers = given_ids(pa.concat_tables([_NONE, *keys]))
-        places = _places(keys)
+        places = _places(keys, by_item=by_item)
         self._places: list[Ids] = []
         self.count = len(places)
         for pair, kept, rows in zip(pairs, own, keys, strict=True):
@@ -120,14 +122,14 @@ class OrderedRows:
             yield _batch(notes), _batch(found)
 
 
-def _places(keys: list[pa.Table]) -> Ids:
-    """Return the place of each row, part by part, in the order of its source."""
+def _places(tables: list[pa.Table], *, by_item: bool) -> Ids:
+    """Return the place of each row, part by part, in the order of its source, or of items."""
     late = np.iinfo(np.int64).max
-    rows = pa.concat_tables([_NONE, *keys])
-    ids, seqs = (np.asarray(rows.column(name).fill_null(late).combine_chunks())
-                 for name in ("annotation_id", "seq"))  # fmt: skip
-    places = np.empty(len(ids), np.int64)
-    places[np.lexsort((ids, seqs))] = np.arange(len(ids))
+    rows = pa.concat_tables([_NONE, *tables])
+    names = ["annotation_id", "seq", *(["item_id"] if by_item else [])]
+    keys = [np.asarray(rows.column(name).fill_null(late).combine_chunks()) for name in names]
+    places = np.empty(rows.num_rows, np.int64)
+    places[np.lexsort(keys)] = np.arange(rows.num_rows)
     return places
 
 

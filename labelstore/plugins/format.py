@@ -89,6 +89,8 @@ class Format(ABC):
     """Whether labels, items and classes have ids of their own in it."""
     says: frozenset[str] = frozenset()
     """Columns of `datasets` that it can hold."""
+    by_item: bool = False
+    """Whether labels are given to it item by item, each item's in their order."""
     keeps_words: bool
     """Whether what its rows keep beside the columns says more than how a file was written."""
     has_tags: bool

@@ -52,6 +52,7 @@ class Yolo(Format):
 
     name = "yolo"
     has_parts = True
+    by_item = True
     notices: Mapping[str, str] = NOTICES
     has_ids = False
     has_tags = False

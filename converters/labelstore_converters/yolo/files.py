@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from labelstore.errors import InvalidInput
-from labelstore.plugins import Writing, shared
+from labelstore.plugins import Writing
 from labelstore_converters.lined.filetext import text_of
 from labelstore_converters.yolo.layout import image_path, label_path
 from labelstore_converters.yolo.yamltext import yaml_text
@@ -66,23 +66,21 @@ class LabelFiles:
         inside = listed or "images" in parts[:-1]
         return label_path("/".join(parts if inside else ["images", *parts]))
 
-    def write(self, folder: Path, lines: Mapping[int, list[str]]) -> None:
-        """Write the label files of all images."""
-        place, seen, made = str(folder / self._below), set[str](), set[str]()
-        for i, (item, label) in enumerate(zip(self.items, self.labels, strict=True)):
-            own = lines.get(i, [])
-            if not own and item["labelled_state"] == "listed_no_file":
-                continue
-            path = os.path.join(place, label)
-            data = self._text(item, own).encode()
-            if label in seen and (not self.own or Path(path).read_bytes() != data):
-                raise shared(label, item["uri"], "yolo")
-            seen.add(label)
-            if (parent := os.path.dirname(path)) not in made:
-                os.makedirs(parent, exist_ok=True)
-                made.add(parent)
-            with open(path, "wb") as file:
-                file.write(data)
+    def place_in(self, folder: Path) -> str:
+        """Return where label files go."""
+        return str(folder / self._below)
+
+    def text(self, item: Mapping[str, Any], lines: str) -> str:
+        """Return the text of a label file, as its source wrote it where that still holds.
+
+        Args:
+            item: its image.
+            lines: of it, with line feeds between them.
+        """
+        kept = item["sources"][0]["leftovers"]
+        if not kept:
+            return lines + "\n" if lines and self._final_newline else lines
+        return text_of(lines.split("\n") if lines else [], json.loads(kept), self._final_newline)
 
     def images(self) -> list[str]:
         """Return the path of each image without its suffix, as its label file tells it."""
@@ -105,11 +103,6 @@ class LabelFiles:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text if len(kept) == len(lines) else "".join(kept),
                             encoding="utf-8", newline="")  # fmt: skip
-
-    def _text(self, item: Mapping[str, Any], lines: list[str]) -> str:
-        """Return the text of a label file, as its source wrote it where that still holds."""
-        kept = json.loads(item["sources"][0]["leftovers"] or "{}")
-        return text_of(lines, kept, self._final_newline)
 
 
 def _folder(label: str) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from labelstore_converters.numerals import float_texts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,51 +21,79 @@ STYLES = ("6f", "6g", "r", "5f", "4f", "3f", "2f", "16f", "17g")
 """Ways of writing that programs use, the most frequent first; `r` is the shortest exact text."""
 
 
-def writer(style: str | None) -> Callable[[float], str]:
-    """Return what writes a number in a style; the shortest exact text where there is none."""
-    if style is None or style == "r":
-        return repr
-    return f"%.{style}".__mod__
-
-
-def texts(values: Floats, whole: Mask, style: str | None) -> list[str]:
+def words(values: Floats, whole: Mask, style: str | None) -> pa.StringArray:
     """Return numbers as text.
 
     Args:
         values: shape (m,).
         whole: shape (m,), which of them are counted, and written without a point.
-        style: see `STYLES`.
+        style: see `STYLES`; the shortest exact text where there is none.
     """
-    write = writer(style)
+    if style is None or style == "r":
+        found = float_texts(values)
+    else:
+        found = pa.array(map(f"%.{style}".__mod__, values.tolist()), pa.string())
     if not whole.any():
-        return list(map(write, values.tolist()))
-    pairs = zip(values.tolist(), whole.tolist(), strict=True)
-    return [str(int(value)) if is_whole else write(value) for value, is_whole in pairs]
+        return found
+    counted = pa.array(map(str, values[whole].astype(np.int64).tolist()), pa.string())
+    return pc.replace_with_mask(found, pa.array(whole), counted)
 
 
-def line_text(category: int, numbers: Sequence[str]) -> str:
-    """Return a line of a class and the numbers after it."""
-    return " ".join([str(category), *numbers])
+def line_texts(
+    classes: Ints, values: Floats, whole: Mask, counts: Ints, styles: pa.Array
+) -> pa.StringArray:
+    """Return lines: a class, and the numbers after it.
+
+    Args:
+        classes: shape (n,).
+        values: shape (m,), the numbers of all lines.
+        whole: shape (m,), see `words`.
+        counts: shape (n,), how many numbers each line has.
+        styles: shape (n,), null where there is none.
+    """
+    encoded = styles.dictionary_encode()
+    names = [*encoded.dictionary.to_pylist(), None]
+    codes = encoded.indices.fill_null(len(names) - 1).to_numpy(zero_copy_only=False)
+    owners = np.repeat(codes, counts)
+    places = [np.flatnonzero(owners == code) for code in range(len(names))]
+    pieces = [words(values[own], whole[own], name)
+              for own, name in zip(places, names, strict=True)]  # fmt: skip
+    found = pa.concat_arrays(pieces).take(pa.array(np.argsort(np.concatenate(places))))
+    return joined(classes, found, counts)
 
 
-def style_of(values: Floats, whole: Mask, tokens: Sequence[str], starts: Ints) -> list[str | None]:
-    """Return for each line the style in which its tokens are written, None where it is no such.
+def joined(classes: Ints, numbers: pa.StringArray, counts: Ints) -> pa.StringArray:
+    """Return lines of a class and numbers that are text already; see `line_texts`."""
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    lists = pa.ListArray.from_arrays(pa.array(offsets), numbers)
+    names = pa.array(classes).cast(pa.string())
+    return pc.binary_join_element_wise(names, pc.binary_join(lists, " "), " ")
+
+
+def spans(begins: Ints, counts: Ints) -> Ints:
+    """Return the places from each beginning on, so many, one span after the other."""
+    found: Ints = np.repeat(begins - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
+    return found
+
+
+def style_of(values: Floats, whole: Mask, tokens: pa.StringArray, counts: Ints) -> pa.StringArray:
+    """Return for each line the style in which its tokens are written, null where it is no such.
 
     Args:
         values: shape (m,), numbers as they are to be written.
-        whole: shape (m,), see `texts`.
+        whole: shape (m,), see `words`.
         tokens: what was written, for each number.
-        starts: shape (n + 1,), where each line's numbers begin.
+        counts: shape (n,), how many numbers each line has.
     """
-    found: list[str | None] = [None] * (len(starts) - 1)
-    left = list(range(len(found)))
+    found: list[str | None] = [None] * len(counts)
+    begins, left = np.cumsum(counts) - counts, np.arange(len(counts))
     for style in STYLES:
-        others = []
-        for line in left:
-            own = slice(int(starts[line]), int(starts[line + 1]))
-            if texts(values[own], whole[own], style) == tokens[own]:
-                found[line] = style
-            else:
-                others.append(line)
-        left = others
-    return found
+        own = counts[left]
+        at = spans(begins[left], own)
+        same = pc.equal(words(values[at], whole[at], style), tokens.take(pa.array(at)))
+        owners = np.repeat(np.arange(len(left)), own)
+        wrong = np.bincount(owners[~np.asarray(same)], minlength=len(left))
+        for line in left[wrong == 0].tolist():
+            found[line] = style
+        left = left[wrong > 0]
+    return pa.array(found, pa.string())

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from labelstore.geometry.covering import COLUMNS, covering_boxes
 from labelstore.model.arrow import with_column
 from labelstore.model.tables import TABLES
 from labelstore_converters.columns import batch, json_text
 from labelstore_converters.yolo.lines import Lines
-from labelstore_converters.yolo.numbertext import Floats, Ints, line_text, style_of, texts
+from labelstore_converters.yolo.numbertext import Floats, Ints, joined, spans, style_of
 from labelstore_converters.yolo.shapes import line_numbers
 
 BOX = ("v0", "v1", "v2", "v3")
@@ -193,18 +194,23 @@ class LabelRows:
         sides = np.where(np.isnan(self.sizes), 1.0, self.sizes)
         parts = numbers.parts(sides)
         whole = numbers.axes == 3
-        is_class = np.zeros(len(lines.tokens), bool)
-        is_class[lines.starts[:-1]] = True
-        own = [
-            t for t, skipped in zip(lines.tokens, is_class.tolist(), strict=True) if not skipped
-        ]
-        styles = style_of(parts, whole, own, numbers.starts)
-        kept: list[str | None] = [None] * len(lines)
-        classes = lines.classes.astype(np.int64).tolist()
-        for row, style in enumerate(styles):
-            at = slice(int(numbers.starts[row]), int(numbers.starts[row + 1]))
-            if line_text(classes[row], texts(parts[at], whole[at], style)) != lines.texts[row]:
-                kept[row] = json_text({"line": lines.texts[row]})
+        tokens = pa.array(lines.tokens, pa.string())
+        counts = np.full(len(lines), -1)
+        counts[numbers.rows] = np.diff(numbers.starts)
+        fits = np.flatnonzero(counts == lines.counts)
+        own = spans(lines.starts[fits] + 1, counts[fits])
+        begins = np.zeros(len(lines), np.int64)
+        begins[numbers.rows] = numbers.starts[:-1]
+        at = spans(begins[fits], counts[fits])
+        found = style_of(parts[at], whole[at], tokens.take(pa.array(own)), counts[fits])
+        styles = np.full(len(lines), None)
+        styles[fits] = found.to_numpy(zero_copy_only=False)
+        told = joined(lines.classes.astype(np.int64), tokens.take(pa.array(
+            spans(lines.starts[:-1] + 1, lines.counts))), lines.counts)  # fmt: skip
+        usual = pc.and_(pa.array(styles, pa.string()).is_valid(),
+                        pc.equal(told, pa.array(lines.texts, pa.string())))  # fmt: skip
+        kept = [None if same else json_text({"line": text})
+                for same, text in zip(usual.to_pylist(), lines.texts, strict=True)]  # fmt: skip
         rows = with_column(annotations, "number_style", pa.array(styles, pa.string()))
         return with_column(rows, "leftovers", pa.array(kept, pa.string()))
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from labelstore.errors import InvalidInput
 from labelstore.plugins import Writing, whole_folder
 from labelstore_converters.yolo.files import LabelFiles
+from labelstore_converters.yolo.filetexts import FileTexts
 from labelstore_converters.yolo.lines import split_lines
-from labelstore_converters.yolo.numbertext import Floats, line_text, texts
+from labelstore_converters.yolo.numbertext import Floats, Ints, line_texts
 from labelstore_converters.yolo.shapes import Numbers, line_numbers
 
 
@@ -35,14 +36,14 @@ def write(
     """
     with whole_folder(target) as aside:
         count = 0
-        lines: dict[int, list[str]] = defaultdict(list)
+        texts = FileTexts(files, aside)
         for annotations, geometries in data.annotations:
             rows = _Rows(annotations, geometries, files)
-            rows.add_to(lines, line_numbers(
-                geometries, task, annotations.column("score") if scores else None))  # fmt: skip
+            texts.add(*rows.lines(line_numbers(
+                geometries, task, annotations.column("score") if scores else None)))  # fmt: skip
             count += len(annotations)
             yield count
-        files.write(aside, lines)
+        texts.finish()
         files.finish(aside, task)
 
 
@@ -59,33 +60,37 @@ class _Rows:
         unit = np.asarray(geometries.column("frame").fill_null("pixel").to_numpy(False) == "unit")
         self._sides = np.where(unit[:, None], 1.0, files.sides[self._items].reshape(-1, 2))
 
-    def add_to(self, lines: dict[int, list[str]], numbers: Numbers) -> None:
-        """Put lines below their images."""
+    def lines(self, numbers: Numbers) -> tuple[Ints, pa.StringArray]:
+        """Return the place of the image of each line, shape (n,), and the lines."""
         self._refuse_unsized(numbers)
         self._files.points |= numbers.points()
-        rows = self._annotations
-        styles = rows.column("number_style").to_pylist()
+        rows, counts = self._annotations, np.diff(numbers.starts)
+        styles = rows.column("number_style").take(pa.array(numbers.rows))
         if self._files.digits is not None:
-            styles = [f"{self._files.digits}g"] * len(styles)
-        kept = rows.column("leftovers").to_pylist()
+            styles = pa.repeat(f"{self._files.digits}g", len(counts))
         ids = rows.column("category_id").to_pylist()
-        classes = [None if c is None else self._files.classes[c] for c in ids]
+        known = [-1 if c is None else self._files.classes[c] for c in ids]
+        classes = np.array(known, np.int64)[numbers.rows]
         parts, whole = numbers.parts(self._sides), numbers.axes == 3
-        words = texts(parts, whole, None)
-        items, starts = self._items.tolist(), numbers.starts.tolist()
-        for i, row in enumerate(numbers.rows.tolist()):
-            category = classes[row]
-            if category is None:
-                continue
-            at = slice(starts[i], starts[i + 1])
-            text = None
-            if kept[row] and self._files.digits is None:
-                text = self._kept(kept[row], category, numbers, at, row)
-            if text is None:
-                style = styles[row]
-                own = words[at] if style is None else texts(parts[at], whole[at], style)
-                text = line_text(category, own)
-            lines[items[row]].append(text)
+        found = line_texts(classes, parts, whole, counts, styles)
+        if self._files.digits is None:
+            found = self._as_kept(found, classes, numbers)
+        named = classes >= 0
+        return self._items[numbers.rows][named], found.filter(pa.array(named))
+
+    def _as_kept(self, lines: pa.StringArray, classes: Ints, numbers: Numbers) -> pa.StringArray:
+        """Return lines, as their source wrote them where they still say the same."""
+        leftovers = self._annotations.column("leftovers")
+        own = np.flatnonzero(np.asarray(leftovers.is_valid())[numbers.rows])
+        mask, texts = np.zeros(len(lines), bool), []
+        for at, row in zip(own.tolist(), numbers.rows[own].tolist(), strict=True):
+            inside = slice(int(numbers.starts[at]), int(numbers.starts[at + 1]))
+            text = self._kept(leftovers[row].as_py(), int(classes[at]), numbers, inside, row)
+            mask[at] = text is not None
+            texts += [text] if text is not None else []
+        if not texts:
+            return lines
+        return pc.replace_with_mask(lines, pa.array(mask), pa.array(texts, pa.string()))
 
     def _kept(self, kept: str, category: int, numbers: Numbers, at: slice, row: int) -> str | None:
         """Return the line as its source wrote it, where it still says the same."""

@@ -85,15 +85,19 @@ def style_of(values: Floats, whole: Mask, tokens: pa.StringArray, counts: Ints) 
         tokens: what was written, for each number.
         counts: shape (n,), how many numbers each line has.
     """
-    found: list[str | None] = [None] * len(counts)
-    begins, left = np.cumsum(counts) - counts, np.arange(len(counts))
+    found = np.full(len(counts), None, object)
+    found[counts == 0] = STYLES[0]
+    begins, left = np.cumsum(counts) - counts, np.flatnonzero(counts)
+
+    def alike(places: Ints, style: str) -> Mask:
+        own = words(values[places], whole[places], style)
+        return np.asarray(pc.equal(own, tokens.take(pa.array(places))))
+
     for style in STYLES:
-        own = counts[left]
-        at = spans(begins[left], own)
-        same = pc.equal(words(values[at], whole[at], style), tokens.take(pa.array(at)))
-        owners = np.repeat(np.arange(len(left)), own)
-        wrong = np.bincount(owners[~np.asarray(same)], minlength=len(left))
-        for line in left[wrong == 0].tolist():
-            found[line] = style
-        left = left[wrong > 0]
+        near = left[alike(begins[left], style)]  # by the first number of each
+        own = counts[near]
+        same = alike(spans(begins[near], own), style)
+        wrong = np.bincount(np.repeat(np.arange(len(near)), own)[~same], minlength=len(near))
+        found[near[wrong == 0]] = style
+        left = np.setdiff1d(left, near[wrong == 0], assume_unique=True)
     return pa.array(found, pa.string())

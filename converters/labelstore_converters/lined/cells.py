@@ -141,18 +141,18 @@ def style_numbers(words: pa.StringArray, cells: Cells, layout: Layout) -> Styles
     return found
 
 
-def line_texts(cells: Cells, styles: Styles, separator: str) -> list[str]:
+def line_texts(cells: Cells, styles: Styles, separator: str) -> pa.StringArray:
     """Return lines as text."""
     there = ~np.isnan(cells.values)
-    for at in cells.words:
-        there[:, at] = True
-    tokens = np.empty(cells.values.shape, object)
+    there[:, list(cells.words)] = True
     numeric = there.copy()
+    numeric[:, list(cells.words)] = False
+    pieces = [number_texts(cells.values[numeric], styles[numeric])]
+    places = np.zeros(there.shape, np.int64)
+    places[numeric] = np.arange(len(pieces[0]))
     for at, words in cells.words.items():
-        tokens[:, at] = words.to_pylist()
-        numeric[:, at] = False
-    tokens[numeric] = number_texts(cells.values[numeric], styles[numeric])
+        places[:, at] = sum(map(len, pieces)) + np.arange(len(words))
+        pieces.append(words)
+    tokens = pa.concat_arrays(pieces).take(pa.array(places[there]))
     offsets = np.concatenate([[0], np.cumsum(there.sum(axis=1))]).astype(np.int32)
-    lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(tokens[there], pa.string()))
-    found: list[str] = pc.binary_join(lists, separator).to_pylist()
-    return found
+    return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), tokens), separator)

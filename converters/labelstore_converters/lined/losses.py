@@ -20,7 +20,7 @@ def misread(rows: pa.RecordBatch, shapes: pa.RecordBatch, layout: Layout, to: Ta
     """
     cells = layout.lines(fields_of(rows, shapes, to))
     how = style_numbers(rows.column("number_style"), cells, layout)
-    texts = line_texts(cells, how, layout.separator)
+    texts = line_texts(cells, how, layout.separator).to_pylist()
     bad = [at for at, text in enumerate(texts) if not text.strip() or len(text.splitlines()) > 1]
     back = split_lines(
         [(i, "?" if i in set(bad) else text) for i, text in enumerate(texts)], layout.separator

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from labelstore.errors import FormatError
 from labelstore.geometry.covering import COLUMNS, covering_boxes
@@ -251,12 +252,14 @@ class LinedReading(Reading):
         tokens = found.lines.tokens.take(pa.array(found.sources[there]))
         how[there] = styles(tokens)
         texts = line_texts(said, how, self._layout.separator)
-        kept = [
-            None if own == text else json_text({"line": own})
-            for own, text in zip(found.lines.texts.to_pylist(), texts, strict=True)
-        ]
+        written = found.lines.texts
+        differs = pc.not_equal(written, texts)
+        kept = [json_text({"line": own}) for own in written.filter(differs).to_pylist()]
+        lines = pc.replace_with_mask(
+            pa.nulls(len(texts), pa.string()), differs, pa.array(kept, pa.string())
+        )
         rows = with_column(rows, "number_style", style_words(how, found.cells))
-        return with_column(rows, "leftovers", pa.array(kept, pa.string()))
+        return with_column(rows, "leftovers", lines)
 
 
 def _source(seq: int, kept: Mapping[str, Any]) -> dict[str, Any]:

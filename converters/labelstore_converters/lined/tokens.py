@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelstore_converters.numerals import float_texts
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -106,27 +108,41 @@ def _number(token: str) -> float:
 
 def styles(tokens: pa.StringArray) -> NDArray[np.uint8]:
     """Return how each number is written, as places in `ALPHABET`, shape (n,)."""
-    point = np.asarray(pc.find_substring(tokens, ".")).astype(np.int64)
-    after = np.asarray(pc.binary_length(tokens)).astype(np.int64) - point - 1
-    return np.where(point < 0, 0, np.minimum(after + 1, SHORTEST)).astype(np.uint8)
+    return np.minimum(_decimals(tokens) + 1, SHORTEST).astype(np.uint8)
 
 
-def number_texts(values: Floats, how: NDArray[np.uint8]) -> NDArray[np.object_]:
+def number_texts(values: Floats, how: NDArray[np.uint8]) -> pa.StringArray:
     """Return numbers as text that reads back as the same numbers, shape (n,).
 
     Args:
         values: shape (n,).
         how: shape (n,), places in `ALPHABET`.
     """
-    found = np.empty(len(values), object)
-    for style in np.unique(how).tolist():
-        own = how == style
-        if style == SHORTEST:
-            found[own] = [repr(value) for value in values[own].tolist()]
-        else:
-            write = f"%.{max(style - 1, 0)}f".__mod__
-            found[own] = [_exact(write(value), value) for value in values[own].tolist()]
+    found = float_texts(values)
+    sizes = np.abs(values)
+    few = (sizes < 1e6) & ((sizes >= 1e-4) | (values == 0)) & (how <= 10)  # 15 digits are exact
+    odd = ~few & (how != SHORTEST)
+    zeros = _decimals(found) - np.where(few, np.maximum(how.astype(np.int64) - 1, 0), 0)
+    for count in np.unique(zeros[few & (zeros < 0)]).tolist():
+        own = pa.array(few & (zeros == count))
+        longer = pc.binary_join_element_wise(found.filter(own), "0" * -count, "")
+        found = pc.replace_with_mask(found, own, longer)
+    whole = few & (how <= 1) & (values == np.floor(values))
+    if whole.any():
+        own = pa.array(whole)
+        found = pc.replace_with_mask(found, own, pc.utf8_slice_codeunits(found.filter(own), 0, -2))
+    if odd.any():
+        pairs = zip(values[odd].tolist(), how[odd].tolist(), strict=True)
+        texts = [_exact(f"{value:.{max(style - 1, 0)}f}", value) for value, style in pairs]
+        found = pc.replace_with_mask(found, pa.array(odd), pa.array(texts, pa.string()))
     return found
+
+
+def _decimals(texts: pa.StringArray) -> Ints:
+    """Return how many digits stand after the point of each number; -1 where there is none."""
+    point = np.asarray(pc.find_substring(texts, ".")).astype(np.int64)
+    after = np.asarray(pc.binary_length(texts)).astype(np.int64) - point - 1
+    return np.where(point < 0, -1, after)
 
 
 def _exact(text: str, value: float) -> str:

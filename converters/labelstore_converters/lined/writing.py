@@ -149,7 +149,7 @@ def _lines(
     """Return the item whose file each label goes to, and its line."""
     cells = layout.lines(fields_of(rows, shapes, to))
     how = style_numbers(rows.column("number_style"), cells, layout)
-    texts = line_texts(cells, how, layout.separator)
+    texts: list[str] = line_texts(cells, how, layout.separator).to_pylist()
     for at, line in _kept(rows, cells, layout):
         texts[at] = line
     places = [to.place[i] for i in rows.column("item_id").to_pylist()]

@@ -56,6 +56,7 @@ class InvalidInput(LabelstoreError, ValueError):
 
 
 SHOWN_FAULTS = 20
+"""How many faults are told one by one, where nobody says how many."""
 
 
 class FormatError(InvalidInput):

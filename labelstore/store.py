@@ -6,27 +6,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import pyarrow as pa
-
-from labelstore.analysis.balance import Balance, balance
-from labelstore.analysis.checks import SHOWN, check
-from labelstore.analysis.drift import Drift, class_drift
-from labelstore.analysis.faults import Finding
-from labelstore.analysis.splits import SplitReport, parse_ratios, split_by_hash
-from labelstore.changes.diff import Diff, diff
-from labelstore.changes.editing import Edit
-from labelstore.changes.ontology.applying import apply_ontology
-from labelstore.changes.ontology.plan import OntologyChange
-from labelstore.changes.ontology.text import ontology_of
-from labelstore.errors import NotFound
-from labelstore.exchange.datasets import Mode
-from labelstore.exchange.exporting import ExportReport, export_to
-from labelstore.exchange.importing import ImportReport, import_from
-from labelstore.exchange.sizes import beside
-from labelstore.lineage.trace import Trace, trace
-from labelstore.query.sandbox import Limits, query
+from labelstore.errors import SHOWN_FAULTS, NotFound
 from labelstore.training.pin import Pin, check_pin, make_pin, write_pin
 from labelstore.versions.collect import collect
 from labelstore.versions.dvc.pointer import POINTER
@@ -38,6 +20,22 @@ from labelstore.versions.recovery import recover
 from labelstore.versions.setup import exclude_private, init
 from labelstore.versions.stage import Stage, drafting, drop_stage, open_stage
 from labelstore.versions.workspace import Workspace
+
+if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses one of them
+    import pyarrow as pa
+
+    from labelstore.analysis.balance import Balance
+    from labelstore.analysis.drift import Drift
+    from labelstore.analysis.faults import Finding
+    from labelstore.analysis.splits import SplitReport
+    from labelstore.changes.diff import Diff
+    from labelstore.changes.editing import Edit
+    from labelstore.changes.ontology.plan import OntologyChange
+    from labelstore.exchange.datasets import Mode
+    from labelstore.exchange.exporting import ExportReport
+    from labelstore.exchange.importing import ImportReport
+    from labelstore.lineage.trace import Trace
+    from labelstore.query.sandbox import Limits
 
 Progress = Callable[[str, int, int], None]
 """Called with a phase, how much of it is done, and how much there is (0: not known)."""
@@ -101,6 +99,9 @@ class Store:
         progress: Progress | None = None,
     ) -> ImportReport:
         """Read a file or folder of some format into the stage; with `commit` publish that."""
+        from labelstore.exchange.importing import import_from
+        from labelstore.exchange.sizes import beside
+
         folder, file = Path(images) if images else None, Path(sizes) if sizes else None
         known = beside(folder, file, skip=on_error == "skip")
         return import_from(
@@ -125,12 +126,16 @@ class Store:
     @contextmanager
     def edit(self, *, by: str | None = None, message: str | None = None) -> Iterator[Edit]:
         """Change labels as one activity; staged at the end of the block, or not at all."""
+        from labelstore.changes.editing import Edit
+
         with drafting(self.workspace, "edit", by=by, parameters={"message": message}) as draft:
             yield Edit(draft, self.workspace.default_layer)
             draft.stage(message)
 
     def ontology(self, *, at: str | None = None) -> list[dict[str, Any]]:
         """Return the classes of a version in their order, as `apply_ontology` takes them."""
+        from labelstore.changes.ontology.text import ontology_of
+
         return ontology_of(self.manifest(at))
 
     def apply_ontology(
@@ -143,6 +148,8 @@ class Store:
             by: who does it.
             dry_run: only say what would happen.
         """
+        from labelstore.changes.ontology.applying import apply_ontology
+
         with drafting(self.workspace, "ontology", by=by) as draft:
             changes = apply_ontology(draft, Path(path), self.workspace.default_layer)
             draft.describe({"changes": [vars(c) for c in changes]})
@@ -155,6 +162,8 @@ class Store:
         by: str | None = None,
     ) -> SplitReport:  # fmt: skip
         """Assign every item to a subset, by hash of its group; staged."""
+        from labelstore.analysis.splits import parse_ratios, split_by_hash
+
         parameters = {"scheme": scheme, "ratios": ratios, "group": group, "seed": seed}
         with drafting(self.workspace, "split", by=by, parameters=parameters) as draft:
             report = split_by_hash(draft, scheme, parse_ratios(ratios), group=group, seed=seed)
@@ -163,6 +172,8 @@ class Store:
 
     def status(self) -> Diff | None:
         """Return what differs between HEAD and the stage, or None where nothing is staged."""
+        from labelstore.changes.diff import diff
+
         staged = self.staged()
         if staged is None:
             return None
@@ -203,11 +214,15 @@ class Store:
         progress: Progress | None = None,
     ) -> Diff:  # fmt: skip
         """Compare two versions; without `after` with the stage, else with HEAD."""
+        from labelstore.changes.diff import diff
+
         sides = self.workspace.manifest(before), self.manifest(after)
         return diff(*sides, shapes=shapes, progress=progress)
 
     def drift(self, before: str, after: str | None = None, *, layer: str | None = None) -> Drift:
         """Return how class shares moved between two versions."""
+        from labelstore.analysis.drift import class_drift
+
         sides = self.workspace.manifest(before), self.manifest(after)
         found = class_drift(*sides, self._one_layer(sides[1], layer))
         if found is None:
@@ -223,12 +238,16 @@ class Store:
         limits: Limits | None = None,
     ) -> pa.Table:
         """Return the result of one SELECT over a version's views."""
+        from labelstore.query.sandbox import query
+
         return query(self.manifest(at), sql, parameters, limits)
 
     def stats(
         self, *, at: str | None = None, layer: str | None = None, items: bool = False
     ) -> Balance:
         """Return how labels of one layer, the default one if there are several, are spread."""
+        from labelstore.analysis.balance import balance
+
         manifest = self.manifest(at)
         return balance(manifest, self._one_layer(manifest, layer), items=items)
 
@@ -239,7 +258,7 @@ class Store:
         return None if named is None else manifest.layer(named)
 
     def check(
-        self, *, at: str | None = None, shown: int = SHOWN, progress: Progress | None = None
+        self, *, at: str | None = None, shown: int = SHOWN_FAULTS, progress: Progress | None = None
     ) -> list[Finding]:
         """Return the rules that a version breaks.
 
@@ -248,6 +267,8 @@ class Store:
             shown: how many labels of each rule to tell one by one.
             progress: told how many parts were looked at.
         """
+        from labelstore.analysis.checks import check
+
         return check(self.manifest(at), progress, shown=shown)
 
     def export_to(
@@ -265,6 +286,8 @@ class Store:
         progress: Progress | None = None,
     ) -> ExportReport:
         """Write a version's labels as a file or folder of some format."""
+        from labelstore.exchange.exporting import export_to
+
         return export_to(
             self.manifest(at),
             format_name,
@@ -280,6 +303,8 @@ class Store:
 
     def trace(self, annotation_id: int, *, at: str = "HEAD") -> Trace:
         """Return the life of one label."""
+        from labelstore.lineage.trace import trace
+
         return trace(self.workspace, annotation_id, at)
 
     def pin(

@@ -9,22 +9,19 @@ import pyarrow as pa
 from labelstore.analysis import attributes
 from labelstore.analysis.attributes import Types, attribute_types, broken_attributes
 from labelstore.analysis.faults import Fault, Finding, add, name_items, plain
-from labelstore.errors import InvalidInput
+from labelstore.errors import SHOWN_FAULTS, InvalidInput
 from labelstore.geometry.rules import RULES, broken
 from labelstore.model.rules import check_table
 from labelstore.model.tables import TABLES, Table
 from labelstore.query.rules import broken_rules
 from labelstore.versions.manifest import Manifest
 
-SHOWN = 20
-"""Faults of one rule that are told one by one, where nobody says how many."""
-
 
 def check(
     manifest: Manifest,
     progress: Callable[[str, int, int], None] | None = None,
     *,
-    shown: int = SHOWN,
+    shown: int = SHOWN_FAULTS,
 ) -> list[Finding]:
     """Return every rule that a version breaks, errors first.
 

@@ -11,6 +11,7 @@ import typer
 
 from labelstore.cli.options import HERE, At, Json, Layer, Quiet, Revision, StoreDir, opened
 from labelstore.cli.output import emit_json, progress, table
+from labelstore.errors import SHOWN_FAULTS
 
 if TYPE_CHECKING:
     from labelstore.analysis.faults import Finding
@@ -116,10 +117,8 @@ def check(
       labelstore check --at v3
       labelstore check --faults 5
     """
-    from labelstore.analysis.checks import SHOWN
-
     opened_store = opened(store)
-    shown = faults or (SHOWN if json else 0)
+    shown = faults or (SHOWN_FAULTS if json else 0)
     with progress(quiet=quiet) as advance:
         found = opened_store.check(at=at, progress=advance, shown=shown)
     if json:

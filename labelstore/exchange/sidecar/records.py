@@ -36,6 +36,9 @@ SAID = pa.struct(
     + [("category", pa.string()), ("track", pa.string()), ("shape", pa.binary())]
 )
 """What a source says of one label."""
+_EMPTY = pa.schema(
+    [("item_id", pa.int64()), ("seq", pa.int64()), ("digest", pa.binary()), *SAID]
+).empty_table()
 
 
 @dataclass(frozen=True)
@@ -46,48 +49,64 @@ class Records:
         items: shape (n,), item of each by its local number.
         digests: of each.
         said: of each, as `SAID` has it.
-        rows: of both families, in this order.
+        rows: of both families, in this order, where they were asked for.
         unlisted_items, unlisted_categories: see `labelstore.plugins.Piece`.
     """
 
     items: Ids
-    digests: list[bytes]
+    digests: pa.BinaryArray
     said: pa.Table
     rows: dict[str, pa.Table]
     unlisted_items: list[str]
     unlisted_categories: list[str]
 
 
-def records_of(reading: Reading, converter: Format) -> Records:
-    """Return the labels of a source."""
+def records_of(reading: Reading, converter: Format, *, whole: bool = True) -> Records:
+    """Return the labels of a source.
+
+    Args:
+        reading: the source; one piece of it after the other is read.
+        converter: of its format.
+        whole: keep the rows too.
+    """
     keys = [converter.item_key(uri or "") for uri in reading.items().column("uri").to_pylist()]
     names = reading.categories().column("name").to_pylist()
     tracks = reading.tracks()
     numbers = [] if tracks is None else tracks.column("source_id").to_pylist()
-    pieces = [reading.annotations(i) for i in range(reading.pieces)]
-    pairs = [p for piece in pieces for p in _digests(piece, converter, keys, names, numbers)]
     items, categories = list[str](), list[str]()
-    tables: dict[str, list[pa.Table]] = {n: [TABLES[n].schema.empty_table()] for n in FAMILY}
-    for piece in pieces:
-        for name in FAMILY:
-            own = conform(getattr(piece, name), TABLES[name])
-            own = _moved(own, {"item_id": len(items), "category_id": len(categories)})
-            tables[name].append(own)
+    kept = {n: [TABLES[n].schema.empty_table()] for n in (FAMILY if whole else ())}
+    told = [_EMPTY]
+    for i in range(reading.pieces):
+        piece = reading.annotations(i)
+        before = {"item_id": len(items), "category_id": len(categories)}
+        notes = _moved(conform(piece.annotations, TABLES["annotations"]), before)
+        told.append(_told(piece, notes, converter, (keys, names, numbers)))
+        if whole:
+            kept["annotations"].append(notes)
+            kept["geometries"].append(conform(piece.geometries, TABLES["geometries"]))
         items += piece.unlisted_items
         categories += piece.unlisted_categories
-    rows = {name: pa.concat_tables(parts) for name, parts in tables.items()}
-    columns = [np.asarray(rows["annotations"].column(n)) for n in ("seq", "item_id")]
-    order = np.lexsort(columns)
-    taken = {name: table.take(pa.array(order)) for name, table in rows.items()}
-    ordered = [pairs[i] for i in order.tolist()]
-    columns_ = [taken["annotations"].column(c) for c in PLAIN]
-    called = zip(*(names for _, *names in ordered), strict=True) if ordered else [()] * 3
-    named = [
-        pa.array(values, SAID.field(c).type) for c, values in zip(CALLED, called, strict=True)
-    ]
-    said = pa.table([*columns_, *named], schema=pa.schema(list(SAID)))
-    digests = [digest for digest, *_ in ordered]
-    return Records(columns[1][order], digests, said, taken, items, categories)
+    found = pa.concat_tables(told)
+    columns = [np.asarray(found.column(n)) for n in ("seq", "item_id")]
+    order = pa.array(np.lexsort(columns))
+    found = found.take(order)
+    rows = {name: pa.concat_tables(parts).take(order) for name, parts in kept.items()}
+    digests = found.column("digest").combine_chunks()
+    numbers_ = np.asarray(found.column("item_id"))
+    return Records(numbers_, digests, found.select(SAID.names), rows, items, categories)
+
+
+def _told(
+    piece: Piece, notes: pa.Table, converter: Format, names: tuple[list[Any], ...]
+) -> pa.Table:
+    """Return what labels of a piece say, with their items, places and digests."""
+    pairs = list(_digests(piece, converter, *names))
+    called = list(zip(*pairs, strict=True)) if pairs else [()] * 4
+    columns = [notes.column(c) for c in ("item_id", "seq", *PLAIN)]
+    columns += [pa.array(values, _EMPTY.schema.field(c).type)
+                for c, values in zip(("digest", *CALLED), called, strict=True)]  # fmt: skip
+    named = dict(zip(("item_id", "seq", *PLAIN, "digest", *CALLED), columns, strict=True))
+    return pa.table([named[n] for n in _EMPTY.column_names], schema=_EMPTY.schema)
 
 
 def _moved(rows: pa.Table, before: dict[str, int]) -> pa.Table:

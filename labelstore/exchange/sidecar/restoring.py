@@ -217,7 +217,7 @@ class Restored(Reading):
         its item is still there.
         """
         there: dict[bytes, deque[int]] = defaultdict(deque)
-        for at, digest in enumerate(self._records.digests):
+        for at, digest in enumerate(self._records.digests.to_pylist()):
             there[digest].append(at)
         left = np.ones(len(self._records.digests), bool)
         known = np.asarray(self._before["annotations"].column("item_id").is_valid())

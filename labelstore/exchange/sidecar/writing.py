@@ -42,7 +42,7 @@ def write_sidecar(
     sizes = {k: size for k, size in zip(keys, zip(*columns, strict=True), strict=True)
              if None not in size}  # fmt: skip
     reading = converter.open(target, Beside(sizes=sizes))
-    found = records_of(reading, converter)
+    found = records_of(reading, converter, whole=False)
     listed = [converter.item_key(uri or "") for uri in reading.items().column("uri").to_pylist()]
     numbers = {key: i for i, key in enumerate(numbered(listed))}
     ids = written.items.column("item_id").to_pylist()
@@ -67,7 +67,7 @@ def _others(known: Sequence[str | None], listed: Sequence[str | None]) -> list[s
 
 def _beside(told: pa.ListArray, found: Records) -> dict[str, pa.Array]:
     """Return what stands beside each label: digests of its records, and what a single one says."""
-    digests = pa.array(found.digests, pa.binary()).take(told.flatten())
+    digests = found.digests.take(told.flatten())
     lengths = pc.list_value_length(told).fill_null(0)
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
     single = np.asarray(pc.equal(lengths, 1))

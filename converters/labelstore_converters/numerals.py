@@ -44,7 +44,7 @@ def float_texts(values: NDArray[np.float64]) -> pa.StringArray:
         values: shape (n,).
     """
     low, high = values.min(initial=0), values.max(initial=0)
-    if not (high - low) * 100 < len(values):  # also where one is no number
+    if not high / 2 - low / 2 < len(values) / 200:  # also where one is no number
         return _shortest(values)
     steps = np.rint(values * 100)
     if not (steps / 100 == values).all() or np.signbit(values[values == 0]).any():

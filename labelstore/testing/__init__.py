@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from labelstore.testing.conformance import Conformance, filled, texts
+from labelstore.testing.streaming import StreamingConformance
 
-__all__ = ["Conformance", "filled", "texts"]
+__all__ = ["Conformance", "StreamingConformance", "filled", "texts"]

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from again import ordered, there_and_back
 from conftest import DATA, TINY
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
 from labelstore.errors import FormatError, InvalidInput, NotFound
-from labelstore.model.tables import TABLES
-from labelstore.plugins import Piece, Writing
-from labelstore.storage.parquet import conform
 from labelstore.store import Store
 from labelstore_converters.coco import FORMAT, fast
 
@@ -29,31 +25,6 @@ REAL = sorted(
 )
 NOT_PLAIN_JSON = "datumaro_assets"
 """These files were written by hand, not by a JSON library; their text cannot come back."""
-
-
-def there_and_back(source: Path, target: Path) -> None:
-    """Read a file and write it again, without a store."""
-    reading = FORMAT.open(source)
-    items = conform(reading.items(), TABLES["items"])
-    categories = conform(reading.categories(), TABLES["categories"])
-    dataset = {"info": None, "licenses": None, **reading.dataset}
-
-    def batches() -> Iterator[Any]:
-        for i in range(reading.pieces):
-            yield _ordered(reading.annotations(i))
-
-    data = Writing(dataset, items, categories, batches(), 0)
-    for _ in FORMAT.write(data, target):
-        pass
-
-
-def _ordered(piece: Piece) -> tuple[Any, ...]:
-    order = np.argsort(np.asarray(piece.annotations.column("seq").combine_chunks()))
-    pairs = (("annotations", piece.annotations), ("geometries", piece.geometries))
-    return tuple(
-        conform(rows, TABLES[name]).take(order).combine_chunks().to_batches()[0]
-        for name, rows in pairs
-    )
 
 
 @pytest.mark.parametrize("name", REAL, ids=str)
@@ -254,10 +225,10 @@ def test_the_fast_way_gives_the_rows_of_the_careful_way(
         "categories": [{"id": i} for i in range(1, 5)],
     }
     path = write(folder / "in.json", document)
-    quick = _ordered(FORMAT.open(path).annotations(0))
+    quick = ordered(FORMAT.open(path).annotations(0))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fast, "decode", lambda raws, order: [])
-        careful = _ordered(FORMAT.open(path).annotations(0))
+        careful = ordered(FORMAT.open(path).annotations(0))
     assert quick[0].to_pylist() == careful[0].to_pylist()
     assert quick[1].to_pylist() == careful[1].to_pylist()
 
@@ -331,7 +302,7 @@ def test_any_text_gives_the_rows_of_the_careful_way(
         except FormatError as error:
             return str(error)
         unlisted = {"item_id": piece.unlisted_items, "category_id": piece.unlisted_categories}
-        found = [p.to_pylist() for p in _ordered(piece)]
+        found = [p.to_pylist() for p in ordered(piece)]
         for row in [row for family in found for row in family]:
             for name, keys in unlisted.items():  # numbered as they come, so compared by key
                 if (row.get(name) or 0) < 0:

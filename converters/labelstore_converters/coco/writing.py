@@ -201,6 +201,8 @@ def _as_json(keys: dict[int, Any]) -> dict[int, str]:
 
 def _has_odd_floats(text: bytes) -> bool:
     """Say whether a number may be written with an exponent, where writers differ."""
+    if b"0.0000" in text:
+        return True
     data = np.frombuffer(text, np.uint8)
     before = data[np.flatnonzero((data[1:] | 32) == ord("e"))]
     return bool(((before >= ord("0")) & (before <= ord("9"))).any())

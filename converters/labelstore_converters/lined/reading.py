@@ -24,9 +24,10 @@ from labelstore_converters.lined.cells import Cells, Fields, Layout, line_texts,
 from labelstore_converters.lined.documents import Document
 from labelstore_converters.lined.filetext import is_ended, text_style
 from labelstore_converters.lined.tokens import Ints, Lines, split_lines, styles
+from labelstore_converters.pieces import pieces_of, sizes_of
 
 PIECE = 4_000
-"""Files a piece."""
+"""Files a piece, at most."""
 KEPT_PIECES = 4
 LINES = 24
 """Bits of a place in the source that count lines; the others count files."""
@@ -66,7 +67,8 @@ class LinedReading(Reading):
         self._source, self._documents, self._layout = source, documents, layout
         self._kept = kept
         self.notices = {code: count for code, count in notices.items() if count}
-        self.pieces = -(-len(documents) // PIECE)
+        self._pieces = pieces_of(sizes_of(d.file for d in documents), PIECE)
+        self.pieces = len(self._pieces)
         self._parsed: dict[int, _Parsed] = {}
         self._states: list[tuple[str, dict[str, Any]]] = []
         self._digest, self._size = sha256(), 0
@@ -97,9 +99,9 @@ class LinedReading(Reading):
     def _piece(self, piece: int, *, scanning: bool = False) -> _Parsed:
         if piece in self._parsed:
             return self._parsed[piece]
-        begin = piece * PIECE
         texts = []
-        for at, document in enumerate(self._documents[begin : begin + PIECE], begin):
+        for at in self._pieces[piece]:
+            document = self._documents[at]
             text = document.text()
             if scanning:
                 self._note(document, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import cached_property
 from hashlib import sha256
@@ -16,13 +17,14 @@ from labelstore.model.tables import TABLES
 from labelstore.plugins import NOTHING, Beside, Piece, Reading
 from labelstore_converters.columns import batch, json_text
 from labelstore_converters.lined.filetext import is_ended, text_style
+from labelstore_converters.pieces import pieces_of, sizes_of
 from labelstore_converters.yolo.layout import Layout, Listed, bare_path, sizes, text_of, turned
 from labelstore_converters.yolo.lines import Lines, split_lines
 from labelstore_converters.yolo.numbertext import Floats
 from labelstore_converters.yolo.rows import LabelRows
 
 PIECE = 2_000
-"""Images a piece."""
+"""Images a piece, at most."""
 LINES = 20
 """Bits of a place in the source that count lines; the others count images."""
 
@@ -43,7 +45,9 @@ class YoloReading(Reading):
         self._layout, self._skip = layout, beside.skip
         self._path = source
         self._task = task or self._layout.description.task
-        self.pieces = -(-len(self._layout.images) // PIECE)
+        labels = (os.path.join(layout.folder, listed.label) for listed in layout.images)
+        self._pieces = pieces_of(sizes_of(labels), PIECE)
+        self.pieces = len(self._pieces)
         self._sizes = [_size(listed, beside) for listed in self._layout.images]
         self._uris = [_uri(listed, beside) for listed in self._layout.images]
         self.notices = self._notices()
@@ -119,9 +123,7 @@ class YoloReading(Reading):
         Raises:
             FormatError: lines are no labels; every fault with its file and line.
         """
-        begin = piece * PIECE
-        chosen = range(begin, min(begin + PIECE, len(self._layout.images)))
-        found = [(i, text) for i in chosen if (text := self._text(i))]
+        found = [(i, text) for i in self._pieces[piece] if (text := self._text(i))]
         lines = split_lines(found)
         rows = self._rows(lines)
         faulty = {row for row, _ in rows.faults()} if self._skip else set()

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from labelstore.exchange.export import Export
-from labelstore.exchange.sidecar.records import records_of
+from labelstore.exchange.sidecar.records import records_of, rows_at
 from labelstore.geometry.masks import runs
 from labelstore.model.tables import TABLES
 from labelstore.plugins import Format, Reading
@@ -60,7 +61,8 @@ def content_of(reading: Reading, converter: Format) -> Content:
     names = dict(enumerate(listed.column("name").to_pylist()))
     names |= {-1 - i: None for i, _ in enumerate(records.unlisted_categories)}
     labels: dict[int, list[Row]] = defaultdict(list)
-    for item, label in _said(records.rows["annotations"], records.rows["geometries"], names):
+    rows = rows_at(reading, records, np.arange(len(records)))
+    for item, label in _said(rows["annotations"], rows["geometries"], names):
         labels[item].append(label)
     items = [(converter.item_key(k), row) for k, row in rows_of(reading.items(), "items")]
     return Content(items, rows_of(listed, "categories"), dict(labels))

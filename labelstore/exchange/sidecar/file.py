@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,9 +16,14 @@ import pyarrow.parquet as pq
 
 from labelstore.errors import Corrupt
 from labelstore.exchange.sidecar.records import SAID
-from labelstore.model.tables import TABLES
+from labelstore.model.tables import FAMILY, TABLES
 from labelstore.plugins import Beside, Format, find_format
 from labelstore.storage.parquet import conform
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ids = NDArray[np.int64]
 
 NAME = "labelstore.sidecar.parquet"
 VERSION = 1
@@ -93,7 +99,7 @@ class Sidecar:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._file = pq.ParquetFile(path)
+            self._file = pq.ParquetFile(path, memory_map=True)
             said = json.loads((self._file.schema_arrow.metadata or {})[b"labelstore"])
             if said["version"] != VERSION:
                 raise KeyError("version")
@@ -147,11 +153,47 @@ class Sidecar:
         keys: list[str | None] = rows.filter(rows.column(0).is_valid()).column(1).to_pylist()
         return keys
 
+    def columns(self, names: Sequence[str]) -> pa.Table:
+        """Return some columns of `annotations`."""
+        column = self._file.read([f"annotations.{name}" for name in names]).column(0)
+        return pa.Table.from_struct_array(column.filter(column.is_valid()).combine_chunks())
+
     @cached_property
-    def said(self) -> pa.StructArray:
-        """Return what the exported file says of each label that is one there; else null."""
-        rows = self._file.read(["annotations", "said"])
-        return rows.filter(rows.column(0).is_valid()).column(1).combine_chunks()
+    def _label_counts(self) -> dict[int, int]:
+        keys = ["annotations.annotation_id"]
+        columns = (self._file.read_row_group(i, columns=keys).column(0)
+                   for i in range(self._file.num_row_groups))  # fmt: skip
+        counts = {i: len(column) - column.null_count for i, column in enumerate(columns)}
+        return {i: count for i, count in counts.items() if count}
+
+    @property
+    def groups(self) -> list[int]:
+        """Return the row groups that have labels."""
+        return list(self._label_counts)
+
+    @property
+    def counts(self) -> Ids:
+        """Return how many labels each of these has."""
+        return np.array(list(self._label_counts.values()), np.int64)
+
+    def labels(self, group: int) -> dict[str, pa.Table]:
+        """Return the labels of a row group: both families, and what the file says of each."""
+        rows = self._file.read_row_group(group, columns=[*FAMILY, "said"])
+        rows = rows.filter(rows.column("annotations").is_valid()).combine_chunks()
+        found = {name: pa.Table.from_struct_array(rows.column(name)) for name in (*FAMILY, "said")}
+        return {**found, **{name: conform(found[name], TABLES[name]) for name in FAMILY}}
+
+    def labels_at(self, at: Ids) -> dict[str, pa.Table]:
+        """Return labels by their places, shape (k,), in this order; see `labels`."""
+        ends = np.cumsum(self.counts)
+        groups = np.searchsorted(ends, at, side="right")
+        found: dict[str, list[pa.Table]] = defaultdict(list)
+        for i in np.unique(groups).tolist():
+            own = pa.array(at[groups == i] - (ends[i] - self.counts[i]))
+            for name, rows in self.labels(self.groups[i]).items():
+                found[name].append(rows.take(own))
+        back = pa.array(np.argsort(np.argsort(groups, kind="stable"), kind="stable"))
+        return {name: pa.concat_tables(parts).take(back) for name, parts in found.items()}
 
     @cached_property
     def digests(self) -> pa.ListArray:

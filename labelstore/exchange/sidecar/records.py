@@ -36,76 +36,99 @@ SAID = pa.struct(
     + [("category", pa.string()), ("track", pa.string()), ("shape", pa.binary())]
 )
 """What a source says of one label."""
+LINKED = ["category_id", "track_id"]
+_NUMBERS = ("item_id", "seq", *LINKED)
 _EMPTY = pa.schema(
-    [("item_id", pa.int64()), ("seq", pa.int64()), ("digest", pa.binary()), *SAID]
+    [*((name, pa.int64()) for name in _NUMBERS), ("digest", pa.binary()), *SAID]
 ).empty_table()
 
 
 @dataclass(frozen=True)
 class Records:
-    """The labels of a source, in the order (item, place in the source).
+    """What the labels of a source say, in the order (item, place in the source).
 
     Attributes:
         items: shape (n,), item of each by its local number.
+        linked: `category_id` and `track_id` of each, by local numbers.
         digests: of each.
         said: of each, as `SAID` has it.
-        rows: of both families, in this order, where they were asked for.
+        places: shape (n, 2), piece of the source of each, and row in it.
+        before: for each piece how many unlisted items and classes earlier ones have, by column.
         unlisted_items, unlisted_categories: see `labelstore.plugins.Piece`.
     """
 
     items: Ids
+    linked: pa.Table
     digests: pa.BinaryArray
     said: pa.Table
-    rows: dict[str, pa.Table]
+    places: Ids
+    before: list[dict[str, int]]
     unlisted_items: list[str]
     unlisted_categories: list[str]
 
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.items)
 
-def records_of(reading: Reading, converter: Format, *, whole: bool = True) -> Records:
-    """Return the labels of a source.
 
-    Args:
-        reading: the source; one piece of it after the other is read.
-        converter: of its format.
-        whole: keep the rows too.
-    """
+def records_of(reading: Reading, converter: Format) -> Records:
+    """Return what the labels of a source say; one piece of it after the other is read."""
     keys = [converter.item_key(uri or "") for uri in reading.items().column("uri").to_pylist()]
     names = reading.categories().column("name").to_pylist()
     tracks = reading.tracks()
     numbers = [] if tracks is None else tracks.column("source_id").to_pylist()
     items, categories = list[str](), list[str]()
-    kept = {n: [TABLES[n].schema.empty_table()] for n in (FAMILY if whole else ())}
+    before = list[dict[str, int]]()
     told = [_EMPTY]
+    places = [np.empty((0, 2), np.int64)]
     for i in range(reading.pieces):
         piece = reading.annotations(i)
-        before = {"item_id": len(items), "category_id": len(categories)}
-        notes = _moved(conform(piece.annotations, TABLES["annotations"]), before)
+        before.append({"item_id": len(items), "category_id": len(categories)})
+        notes = _moved(conform(piece.annotations, TABLES["annotations"]), before[i])
         told.append(_told(piece, notes, converter, (keys, names, numbers)))
-        if whole:
-            kept["annotations"].append(notes)
-            kept["geometries"].append(conform(piece.geometries, TABLES["geometries"]))
+        places.append(np.stack([np.full(len(notes), i), np.arange(len(notes))], axis=1))
         items += piece.unlisted_items
         categories += piece.unlisted_categories
     found = pa.concat_tables(told)
     columns = [np.asarray(found.column(n)) for n in ("seq", "item_id")]
-    order = pa.array(np.lexsort(columns))
-    found = found.take(order)
-    rows = {name: pa.concat_tables(parts).take(order) for name, parts in kept.items()}
-    digests = found.column("digest").combine_chunks()
-    numbers_ = np.asarray(found.column("item_id"))
-    return Records(numbers_, digests, found.select(SAID.names), rows, items, categories)
+    order = np.lexsort(columns)
+    found = found.take(pa.array(order))
+    return Records(
+        np.asarray(found.column("item_id")), found.select(LINKED),
+        found.column("digest").combine_chunks(), found.select(SAID.names),
+        np.concatenate(places)[order], before, items, categories,
+    )  # fmt: skip
+
+
+def rows_at(reading: Reading, records: Records, at: Ids) -> dict[str, pa.Table]:
+    """Return rows of a source, of both families.
+
+    Args:
+        reading: the source.
+        records: what its labels say.
+        at: shape (k,), places among these.
+    """
+    pieces, inside = records.places[at].T
+    found = {name: [TABLES[name].schema.empty_table()] for name in FAMILY}
+    for i in np.unique(pieces).tolist():
+        piece, own = reading.annotations(i), pa.array(inside[pieces == i])
+        for name, rows in zip(FAMILY, (piece.annotations, piece.geometries), strict=True):
+            chosen = conform(rows, TABLES[name]).take(own)
+            found[name].append(_moved(chosen, records.before[i]))
+    back = pa.array(np.argsort(np.argsort(pieces, kind="stable"), kind="stable"))
+    return {name: pa.concat_tables(parts).take(back) for name, parts in found.items()}
 
 
 def _told(
     piece: Piece, notes: pa.Table, converter: Format, names: tuple[list[Any], ...]
 ) -> pa.Table:
-    """Return what labels of a piece say, with their items, places and digests."""
+    """Return what labels of a piece say, with their numbers and digests."""
     pairs = list(_digests(piece, converter, *names))
     called = list(zip(*pairs, strict=True)) if pairs else [()] * 4
-    columns = [notes.column(c) for c in ("item_id", "seq", *PLAIN)]
+    columns = [notes.column(c) for c in (*_NUMBERS, *PLAIN)]
     columns += [pa.array(values, _EMPTY.schema.field(c).type)
                 for c, values in zip(("digest", *CALLED), called, strict=True)]  # fmt: skip
-    named = dict(zip(("item_id", "seq", *PLAIN, "digest", *CALLED), columns, strict=True))
+    named = dict(zip((*_NUMBERS, *PLAIN, "digest", *CALLED), columns, strict=True))
     return pa.table([named[n] for n in _EMPTY.column_names], schema=_EMPTY.schema)
 
 

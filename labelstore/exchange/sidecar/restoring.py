@@ -22,7 +22,8 @@ from labelstore.exchange.sidecar.joining import (
     mapped,
     renumbered,
 )
-from labelstore.exchange.sidecar.records import Records, records_of
+from labelstore.exchange.sidecar.records import Records, records_of, rows_at
+from labelstore.geometry.covering import COLUMNS
 from labelstore.model.arrow import with_column
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.plugins import Format, Piece, Reading, find_format
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Ids = NDArray[np.int64]
+
+NUMBERS = ("item_id", "category_id", "track_id", "seq", "source_id", *COLUMNS)
+"""Columns of all labels of a sidecar that are looked at."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +66,9 @@ class Restored(Reading):
         converter: of the source.
     """
 
-    pieces = 1
-
     def __init__(self, reading: Reading, sidecar: Sidecar, converter: Format) -> None:
         self._reading, self._sidecar, self._converter = reading, sidecar, converter
+        self.pieces = len(sidecar.groups) + 1
         rows = {"items": reading.items(), "categories": reading.categories()}
         keys = {"items": self._item_keys(), "categories": self._class_keys()}
         self._items, self._classes = (
@@ -87,8 +90,10 @@ class Restored(Reading):
 
     def _used(self, name: str, rows: pa.Table) -> set[int]:
         """Return the numbers of items or classes that labels are of, and of their parents."""
-        column = {"items": "item_id", "categories": "category_id"}[name]
-        found = set(self._records.rows["annotations"].column(column).drop_null().to_pylist())
+        records = self._records
+        found = set(records.items.tolist())
+        if name == "categories":
+            found = set(records.linked.column("category_id").drop_null().to_pylist())
         parents = rows.column("parent_id").to_pylist() if "parent_id" in rows.column_names else []
         while more := {parents[i] for i in found if 0 <= i < len(parents)} - {None} - found:
             found |= more
@@ -127,8 +132,8 @@ class Restored(Reading):
         """
         own = self._reading.tracks()
         count, known = 0 if own is None else own.num_rows, self._sidecar.table("tracks").num_rows
-        named = [rows["annotations"].column("track_id").to_pylist()
-                 for rows in (self._before, self._after)]  # fmt: skip
+        named = [rows.column("track_id").to_pylist()
+                 for rows in (self._before, self._records.linked)]  # fmt: skip
         way = np.full(count, -1, np.int64)
         for row, at in self._matches.links:
             if named[0][row] is not None and named[1][at] is not None:
@@ -140,42 +145,59 @@ class Restored(Reading):
         return way, new
 
     def annotations(self, piece: int) -> Piece:
-        """Return all labels: those restored, those changed, then those that are new."""
-        old, new = self._before, self._after
-        restored, left, pairs = self._matches.restored, self._matches.left, self._matches.pairs
-        rows = {name: [old[name].filter(pa.array(restored))] for name in FAMILY}
-        if pairs:
-            was, now = (pa.array(side) for side in zip(*pairs, strict=True))
-            sides = [{n: t.take(at) for n, t in side.items()}
-                     for side, at in ((old, was), (new, now))]  # fmt: skip
-            notes = mapped(sides[1]["annotations"], {"track_id": self._tracks[0]})
-            sides[1]["annotations"] = notes
-            told = pa.Table.from_struct_array(self._sidecar.said.take(was))
-            said = told, self._records.said.take(now)
-            for name, table in merged(sides[0], sides[1], said, self._held).items():
-                rows[name].append(table)
-        for name, table in self._fresh(new, left).items():
-            rows[name].append(table)
-        found = {name: pa.concat_tables([conform(t, TABLES[name]) for t in tables])
-                 for name, tables in rows.items()}  # fmt: skip
-        notes = anonymous(found["annotations"])
-        notes = with_column(notes, "seq", filled(notes.column("seq")))
-        records = self._records
-        return Piece(notes, found["geometries"], records.unlisted_items,
-                     records.unlisted_categories)  # fmt: skip
+        """Return labels: those restored, piece by piece; then those changed and those new."""
+        if piece == len(self._sidecar.groups):
+            return self._others()
+        begin = int(self._sidecar.counts[:piece].sum())
+        rows = self._numbered(self._sidecar.labels(self._sidecar.groups[piece]))
+        restored = self._matches.restored
+        own = pa.array(restored[begin : begin + rows["annotations"].num_rows])
+        notes, shapes = (rows[name].filter(own) for name in FAMILY)
+        first = int(restored[:begin].sum())
+        return self._piece(notes, shapes, first)
 
-    def _fresh(self, rows: dict[str, pa.Table], left: NDArray[np.bool_]) -> dict[str, pa.Table]:
+    def _piece(self, notes: pa.Table, shapes: pa.Table, first: int) -> Piece:
+        """Return labels with their places; first is how many come before them."""
+        notes = with_column(anonymous(notes), "seq", self._seqs[first : first + notes.num_rows])
+        records = self._records
+        return Piece(notes, shapes, records.unlisted_items, records.unlisted_categories)
+
+    @cached_property
+    def _seqs(self) -> Ids:
+        """Return the place in the source of each label: restored, changed, then new."""
+        was = np.array([i for i, _ in self._matches.pairs], np.int64)
+        at = np.concatenate([np.flatnonzero(self._matches.restored), was])
+        new = pa.nulls(int(self._matches.left.sum()), pa.int64())
+        known = self._before.column("seq").take(pa.array(at)).combine_chunks()
+        return np.asarray(filled(pa.chunked_array([known, new], pa.int64())))
+
+    def _others(self) -> Piece:
+        """Return the labels that are not as they were."""
+        left, pairs = np.flatnonzero(self._matches.left), self._matches.pairs
+        rows = {name: [TABLES[name].schema.empty_table()] for name in FAMILY}
+        if pairs:
+            was, now = (np.array(side, np.int64) for side in zip(*pairs, strict=True))
+            old, new = self._numbered(self._sidecar.labels_at(was)), self._after(now)
+            new["annotations"] = mapped(new["annotations"], {"track_id": self._tracks[0]})
+            said = old["said"], self._records.said.take(pa.array(now))
+            for name, table in merged(old, new, said, self._held).items():
+                rows[name].append(table)
+        for name, table in self._fresh(self._after(left)).items():
+            rows[name].append(table)
+        notes, shapes = (pa.concat_tables([conform(t, TABLES[name]) for t in rows[name]])
+                         for name in FAMILY)  # fmt: skip
+        return self._piece(notes, shapes, int(self._matches.restored.sum()))
+
+    def _fresh(self, rows: dict[str, pa.Table]) -> dict[str, pa.Table]:
         """Return labels that only the source has, as the first format states labels."""
-        found = {name: table.filter(pa.array(left)) for name, table in rows.items()}
-        notes = mapped(found["annotations"], {"track_id": self._tracks[0]})
+        notes = mapped(rows["annotations"], {"track_id": self._tracks[0]})
         count = notes.num_rows
         notes = with_column(notes, "seq", pa.nulls(count, pa.int64()))
         notes = with_column(notes, "changed_in", np.zeros(count, np.int64))
         if self._numbers:
-            ids = self._before["annotations"].column("source_id")
-            first = 1 + max(pc.max(ids).as_py() or 0, 0)
+            first = 1 + max(pc.max(self._before.column("source_id")).as_py() or 0, 0)
             notes = with_column(notes, "source_id", first + np.arange(count))
-        return finished({**found, "annotations": notes}, self._held)
+        return finished({**rows, "annotations": notes}, self._held)
 
     @cached_property
     def _first(self) -> Format | None:
@@ -192,18 +214,22 @@ class Restored(Reading):
         return self._first is not None and self._first.has_ids
 
     @cached_property
-    def _before(self) -> dict[str, pa.Table]:
-        """Return the labels of the sidecar, with local numbers; of items that are gone, none."""
+    def _before(self) -> pa.Table:
+        """Return numbers of the labels of the sidecar; no item where that is gone."""
+        return self._numbered({"annotations": self._sidecar.columns(NUMBERS)})["annotations"]
+
+    def _numbered(self, rows: dict[str, pa.Table]) -> dict[str, pa.Table]:
+        """Return labels of the sidecar with local numbers."""
         tracks = self._sidecar.table("tracks").column("track_id").to_pylist()
         ids = {"item_id": self._items.ids, "category_id": self._classes.ids,
                "track_id": {track: i for i, track in enumerate(tracks)}}  # fmt: skip
-        return {name: renumbered(self._sidecar.table(name), ids) for name in FAMILY}
+        return {name: renumbered(table, ids) for name, table in rows.items()}
 
-    @cached_property
-    def _after(self) -> dict[str, pa.Table]:
-        """Return the labels of the source, with local numbers."""
+    def _after(self, at: Ids) -> dict[str, pa.Table]:
+        """Return labels of the source by their places, with local numbers."""
         places = {"item_id": self._items.places, "category_id": self._classes.places}
-        return {name: mapped(self._records.rows[name], places) for name in FAMILY}
+        found = rows_at(self._reading, self._records, at)
+        return {name: mapped(table, places) for name, table in found.items()}
 
     @cached_property
     def _records(self) -> Records:
@@ -219,8 +245,8 @@ class Restored(Reading):
         there: dict[bytes, deque[int]] = defaultdict(deque)
         for at, digest in enumerate(self._records.digests.to_pylist()):
             there[digest].append(at)
-        left = np.ones(len(self._records.digests), bool)
-        known = np.asarray(self._before["annotations"].column("item_id").is_valid())
+        left = np.ones(len(self._records), bool)
+        known = np.asarray(self._before.column("item_id").is_valid())
         restored, single = np.zeros(len(known), bool), np.zeros(len(known), bool)
         links: list[tuple[int, int]] = []
         for row, digests in enumerate(self._sidecar.digests.to_pylist()):
@@ -236,15 +262,22 @@ class Restored(Reading):
             for at, digest in zip(taken, digests, strict=False):
                 there[digest].appendleft(at)
         changed, others = np.flatnonzero(single & known), np.flatnonzero(left)
-        sides = [t["annotations"].take(pa.array(at))
-                 for t, at in ((self._before, changed), (self._after, others))]  # fmt: skip
+        sides = self._before.take(pa.array(changed)), self._after(others)["annotations"]
         pairs = [(int(changed[i]), int(others[j])) for i, j in same_labels(*sides)]
         left[[j for _, j in pairs]] = False
-        tracks = [pc.struct_field(self._sidecar.said, "track").to_pylist(),
-                  self._records.said.column("track").to_pylist()]  # fmt: skip
-        stayed = [(i, j) for i, j in pairs if tracks[0][i] == tracks[1][j]]
-        relinked = [j for i, j in pairs if tracks[0][i] != tracks[1][j]]
+        moved = self._moved(pairs)
+        stayed = [pair for pair, is_so in zip(pairs, moved, strict=True) if not is_so]
+        relinked = [j for (_, j), is_so in zip(pairs, moved, strict=True) if is_so]
         return Matches(restored, left, pairs, links + stayed, relinked)
+
+    def _moved(self, pairs: list[tuple[int, int]]) -> list[bool]:
+        """Return which changed labels are on another track than they were."""
+        was, now = (np.array([pair[side] for pair in pairs], np.int64) for side in (0, 1))
+        if not len(was):
+            return []
+        before = self._sidecar.labels_at(was)["said"].column("track").to_pylist()
+        after = self._records.said.column("track").take(pa.array(now)).to_pylist()
+        return [a != b for a, b in zip(before, after, strict=True)]
 
     @property
     def is_of_another(self) -> bool:

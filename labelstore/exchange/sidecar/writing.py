@@ -42,7 +42,7 @@ def write_sidecar(
     sizes = {k: size for k, size in zip(keys, zip(*columns, strict=True), strict=True)
              if None not in size}  # fmt: skip
     reading = converter.open(target, Beside(sizes=sizes))
-    found = records_of(reading, converter, whole=False)
+    found = records_of(reading, converter)
     listed = [converter.item_key(uri or "") for uri in reading.items().column("uri").to_pylist()]
     numbers = {key: i for i, key in enumerate(numbered(listed))}
     ids = written.items.column("item_id").to_pylist()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from typing import Annotated
 
@@ -39,8 +41,21 @@ def _refuse_undecodable(words: list[str]) -> None:
             raise InvalidInput(f"argument {i} is no UTF-8: {word.encode(errors='replace')!r}")
 
 
+def _stop_on_sigterm() -> None:
+    """Let a command that is told to end clear its scratch files; its children just end."""
+    process = os.getpid()
+
+    def stop(*_: object) -> None:
+        if os.getpid() != process:
+            os._exit(143)
+        sys.exit(143)
+
+    signal.signal(signal.SIGTERM, stop)
+
+
 def main() -> None:
     """Run the command line; turn our errors into one message and an exit code."""
+    _stop_on_sigterm()
     debug = "--debug" in sys.argv
     if debug:
         sys.argv.remove("--debug")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import weakref
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from labelstore.errors import StorageFailed
 from labelstore.model.tables import Table
 from labelstore.storage.packing import MARK, pack, unpack
 from labelstore.storage.parquet import conform
@@ -47,7 +49,7 @@ class Scratch:
         """Return one in a new folder, which goes when nobody needs it."""
         folder = tempfile.mkdtemp(prefix="labelstore-")
         found = cls(Path(folder))
-        weakref.finalize(found, shutil.rmtree, folder, ignore_errors=True)
+        weakref.finalize(found, _remove, folder, os.getpid())
         return found
 
     def save(self, table: str, piece: int, rows: pa.Table, order: Ids) -> None:
@@ -57,8 +59,15 @@ class Scratch:
         batch = batches[0] if batches else pa.RecordBatch.from_pylist([], rows.schema)
         packed = pack(batch).take(pa.array(order))
         aside = self._path(table, piece).with_suffix(".new")
-        with pa.ipc.new_file(str(aside), packed.schema) as file:
-            file.write_batch(packed)
+        try:
+            with pa.ipc.new_file(str(aside), packed.schema) as file:
+                file.write_batch(packed)
+        except OSError as error:
+            raise StorageFailed(
+                f"{self._folder}: scratch files could not be written ({error}). Make room there, "
+                "or let TMPDIR name another folder.",
+                code="scratch-unwritten",
+            ) from error
         aside.replace(self._path(table, piece))
 
     def whole(self, table: Table, piece: int, names: Sequence[str]) -> pa.Table:
@@ -95,6 +104,12 @@ class Scratch:
     def _open(self, table: str, piece: int) -> pa.RecordBatch:
         file = pa.ipc.open_file(pa.memory_map(str(self._path(table, piece))))
         return file.get_batch(0)
+
+
+def _remove(folder: str, process: int) -> None:
+    """Remove a folder, in the process that made it."""
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _with(rows: pa.RecordBatch, names: Sequence[str], schema: pa.Schema) -> pa.RecordBatch:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from labelstore.errors import StorageFailed
 from labelstore.exchange.scratch import Range, Scratch
 from labelstore.model.tables import TABLES
 
@@ -56,6 +60,36 @@ def test_a_part_of_some_pieces_and_some_columns(pieces: list[pa.Table], tmp_path
     assert found.column("annotation_id").to_pylist() == [0, 1, 8]
     assert found.column("area").null_count == 3
     assert scratch.rows(TABLE, [], np.empty(0, np.int64)).num_rows == 0
+
+
+STOPPED = """
+import os, signal
+from labelstore.cli.app import _stop_on_sigterm
+from labelstore.exchange.scratch import Scratch
+_stop_on_sigterm()
+scratch = Scratch.of_its_own()
+child = os.fork()
+if not child:
+    del scratch
+    os._exit(0)
+os.waitpid(child, 0)
+assert scratch._folder.exists(), "a child took it away"
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_a_command_that_is_told_to_end_leaves_nothing(tmp_path: Path) -> None:
+    found = {**os.environ, "TMPDIR": str(tmp_path)}
+    words = [sys.executable, "-c", STOPPED]
+    told = subprocess.run(words, env=found, capture_output=True, text=True)
+    assert told.returncode == 143, told.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    scratch = Scratch(tmp_path / "gone")
+    with pytest.raises(StorageFailed, match="let TMPDIR name another folder"):
+        scratch.save("geometries", 0, shapes(0, 1), np.array([0]))
 
 
 def test_a_folder_of_its_own_goes_with_it() -> None:

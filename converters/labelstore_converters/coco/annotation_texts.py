@@ -75,7 +75,7 @@ class AnnotationTexts:
             _single(annotations.column("score")),
             Member(4 * there.astype(np.int64), box[there].ravel()),
             Member(ring_numbers, np.asarray(inner.flatten())),
-            Member(_counts(points), np.asarray(points.flatten())),
+            Member(*_values(points, _paired(geometries))),
         ]
         area, score, sides, outlines, xy = member_texts(
             members, annotations.column("number_style")
@@ -95,16 +95,15 @@ class AnnotationTexts:
     def _keypoints(
         self, xy: pa.StringArray, geometries: pa.RecordBatch, depth: int
     ) -> pa.StringArray:
-        """Return x, y and visibility of the points of each row; only rows of two numbers count."""
-        points, marks = geometries.column("keypoints"), geometries.column("visibility")
-        flat = marks.flatten().cast(pa.string())
-        if 2 * len(flat) != len(xy):  # rows that are written as objects; no text is theirs
-            return pa.nulls(len(points), pa.string())
-        places = np.empty((len(flat), 3), np.int64)
+        """Return x, y and visibility of the points of each row that has all of them."""
+        paired = _paired(geometries)
+        counts, marks = _values(geometries.column("visibility"), paired)
+        places = np.empty((len(marks), 3), np.int64)
         places[:, :2] = np.arange(len(xy)).reshape(-1, 2)
-        places[:, 2] = len(xy) + np.arange(len(flat))
-        texts = pa.concat_arrays([xy, flat]).take(pa.array(places.ravel()))
-        return self._list(texts, _counts(marks) * 3, depth, points.is_valid())
+        places[:, 2] = len(xy) + np.arange(len(marks))
+        words = pa.array(marks).cast(pa.string())
+        texts = pa.concat_arrays([xy, words]).take(pa.array(places.ravel()))
+        return self._list(texts, counts * 3, depth, pa.array(paired))
 
     def _masks(self, masks: pa.StructArray, depth: int) -> pa.StringArray:
         """Return compressed masks; null where there is none, or one of another encoding."""
@@ -155,13 +154,25 @@ def _plain(annotations: pa.RecordBatch, geometries: pa.RecordBatch) -> pa.Boolea
     masks, points = geometries.column("mask"), geometries.column("keypoints")
     listed = pc.and_(masks.is_valid(), pc.invert(_compressed(masks)))
     both = pc.and_(masks.is_valid(), geometries.column("polygons").is_valid())
-    marks = pc.multiply(pc.list_value_length(geometries.column("visibility")), 2)
-    paired = pc.equal(marks, pc.list_value_length(points)).fill_null(False)
-    odd = pc.and_(points.is_valid(), pc.invert(paired))
+    odd = pc.and_(points.is_valid(), pa.array(~_paired(geometries)))
     found = pc.or_(pc.or_(listed, both), odd)
     for column in (*(annotations.column(n) for n in BESIDE), geometries.column("text")):
         found = pc.or_(found, column.is_valid())
     return pc.invert(found)
+
+
+def _paired(geometries: pa.RecordBatch) -> NDArray[np.bool_]:
+    """Return which rows have keypoints of two numbers, each with its visibility, shape (n,)."""
+    marks = pc.multiply(pc.list_value_length(geometries.column("visibility")), 2)
+    same = pc.equal(marks, pc.list_value_length(geometries.column("keypoints")))
+    return np.asarray(same.fill_null(False))
+
+
+def _values(lists: pa.ListArray, kept: NDArray[np.bool_]) -> tuple[Ints, Any]:
+    """Return how many members each list has, and all of them; of those that are not kept, none."""
+    counts = _counts(lists)
+    members = np.asarray(lists.flatten())[np.repeat(kept, counts)]
+    return np.where(kept, counts, 0), members
 
 
 def _compressed(masks: pa.StructArray) -> pa.BooleanArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ from labelstore_converters.coco.listed_objects import category_object, image_obj
 
 DEFAULT_TOP = ["info", "licenses", "images", "annotations", "categories"]
 DEFAULT_STYLE = {"indent": None, "separators": [", ", ": "], "ensure_ascii": True}
+Pair = tuple[pa.RecordBatch, pa.RecordBatch]
+LARGE = 64 << 20
+"""Bytes of shapes that become text at a time."""
 CHUNK = 10_000
 """Images that are made into objects at a time."""
 IMAGE = ["uri", "width", "height", "sources"]
@@ -87,10 +90,10 @@ class JsonText:
         """Write the list of annotations, yielding how many there are so far."""
         images, classes = _keys(data.items, "item_id"), _keys(data.categories, "category_id")
         texts = AnnotationTexts(
-            self._gaps, self._depth, _as_json(images), _as_json(classes), order
+            self._gaps, self._depth, self._as_json(images), self._as_json(classes), order
         )
         count = 0
-        for rows, shapes in data.annotations:
+        for rows, shapes in _cut(data.annotations):
             found = texts.of(rows, shapes) if self._gaps.are_usual else pa.nulls(len(rows))
             bare = found.is_null()
             objects = annotation_objects(
@@ -103,6 +106,10 @@ class JsonText:
             count += len(rows)
             yield count
         self.close_list(begun=count > 0)
+
+    def _as_json(self, keys: dict[int, Any]) -> dict[int, str]:
+        return {i: json.dumps(key, ensure_ascii=self._ascii) for i, key in keys.items()
+                if key is not None}  # fmt: skip
 
     def _texts(self, texts: pa.StringArray, objects: list[dict[str, Any]], *, begun: bool) -> None:
         """Write members of a list as their texts, or as objects where these are null."""
@@ -195,8 +202,12 @@ def _listed(rows: pa.Table, names: Sequence[str]) -> pa.Table:
     return rows.filter(pc.invert(mark.fill_null(False))).select(names)
 
 
-def _as_json(keys: dict[int, Any]) -> dict[int, str]:
-    return {i: json.dumps(key) for i, key in keys.items() if key is not None}
+def _cut(batches: Iterable[Pair]) -> Iterator[Pair]:
+    """Yield batches of which none is large, whatever its shapes are."""
+    for rows, shapes in batches:
+        count = max(1, len(rows) * LARGE // max(shapes.nbytes, LARGE))
+        for begin in range(0, len(rows), count):
+            yield rows.slice(begin, count), shapes.slice(begin, count)
 
 
 def _has_odd_floats(text: bytes) -> bool:

@@ -6,9 +6,7 @@ import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from labelstore.errors import InvalidInput, StorageFailed
 from labelstore.exchange.collector import without_collector
@@ -17,11 +15,6 @@ from labelstore.exchange.losses import accepted
 from labelstore.exchange.sidecar.file import sidecar_path
 from labelstore.exchange.sidecar.writing import write_sidecar
 from labelstore.versions.manifest import Manifest
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Ids = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -42,13 +42,14 @@ class Scratch:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder, self._way_out = folder, "Make room there."
 
     @classmethod
     def of_its_own(cls) -> Scratch:
         """Return one in a new folder, which goes when nobody needs it."""
         folder = tempfile.mkdtemp(prefix="labelstore-")
         found = cls(Path(folder))
+        found._way_out = "Make room there, or let TMPDIR name another folder."
         weakref.finalize(found, _remove, folder, os.getpid())
         return found
 
@@ -64,8 +65,8 @@ class Scratch:
                 file.write_batch(packed)
         except OSError as error:
             raise StorageFailed(
-                f"{self._folder}: scratch files could not be written ({error}). Make room there, "
-                "or let TMPDIR name another folder.",
+                f"{self._folder}: scratch files, about as large as the labels, could not be "
+                f"written ({error}). {self._way_out}",
                 code="scratch-unwritten",
             ) from error
         aside.replace(self._path(table, piece))

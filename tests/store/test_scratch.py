@@ -87,9 +87,10 @@ def test_a_command_that_is_told_to_end_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_named(tmp_path: Path) -> None:
-    scratch = Scratch(tmp_path / "gone")
-    with pytest.raises(StorageFailed, match="let TMPDIR name another folder"):
-        scratch.save("geometries", 0, shapes(0, 1), np.array([0]))
+    for scratch, way_out in ((Scratch(tmp_path), "room there."), (Scratch.of_its_own(), "TMPDIR")):
+        scratch._folder = tmp_path / "gone"
+        with pytest.raises(StorageFailed, match=way_out):
+            scratch.save("geometries", 0, shapes(0, 1), np.array([0]))
 
 
 def test_a_folder_of_its_own_goes_with_it() -> None:

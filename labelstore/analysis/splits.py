@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from labelstore.errors import InvalidInput
 from labelstore.model.tables import TABLES
@@ -133,9 +132,3 @@ def _report(scheme: str, rows: pa.Table, moved: int) -> SplitReport:
         {r["subset"]: r["group_count_distinct"] for r in listed},
         moved,
     )
-
-
-def items_in(manifest_splits: pa.Table, subset: str) -> pa.Array:
-    """Return the ids of the items of one subset, sorted."""
-    rows = manifest_splits.filter(pc.equal(manifest_splits.column("subset"), subset))
-    return pa.array(np.sort(np.asarray(rows.column("item_id").combine_chunks())))

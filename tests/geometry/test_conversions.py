@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -14,7 +15,7 @@ from rows import column, shapes
 from scipy.spatial.transform import Rotation
 
 from labelstore.errors import NotFound
-from labelstore.geometry import cuboids
+from labelstore.geometry import cuboids, planar
 from labelstore.geometry.area import areas
 from labelstore.geometry.conversions import CONVERSIONS, convert, to_mask
 from labelstore.geometry.covering import covering_boxes
@@ -119,3 +120,11 @@ def test_a_cuboid_is_seen_as_a_camera_sees_it() -> None:
     x, y, z = cuboids.corners(column("cuboid3d", [cuboid]))[0].T
     np.testing.assert_allclose(seen[0], np.stack([100 * x / z + 50, 100 * y / z + 40], axis=1))
     assert np.isnan(seen[1]).all()
+
+
+def test_a_simplified_outline_has_fewer_points_and_stays_near() -> None:
+    turns = np.linspace(0, 2 * np.pi, 200, endpoint=False)
+    circle = shapely.Polygon(np.stack([50 * np.cos(turns), 50 * np.sin(turns)], axis=1))
+    (found,) = planar.simplified(np.array([circle]), 0.5)
+    assert shapely.get_num_coordinates(found) < 60
+    assert 0 < shapely.hausdorff_distance(found, circle, densify=0.01) <= 0.5

@@ -93,3 +93,15 @@ def test_bits_tell_zeros_apart() -> None:
     one, other = (_bits(pa.Table.from_pylist([row], schema=TABLE.schema)) for row in rows)
     assert math.copysign(1, -0.0) == -1
     assert one != other
+
+
+def test_columns_of_empty_values_are_no_columns_without_values() -> None:
+    """A reader leaves out columns that are null throughout; empty lists and members are not."""
+    mask = dict.fromkeys(("encoding", "h", "w", "x0", "y0", "counts"))
+    own = {"polygons": [], "mask": mask, "keypoints": [], "text": "", "blobs": []}
+    rows = [{**KEYS, "annotation_id": i, **own} for i in range(3)]
+    table = pa.Table.from_pylist(rows, schema=TABLE.schema)
+    found = read(encode(TABLE, table), TABLE)
+    assert _bits(found) == _bits(table)
+    assert [found.column(name).null_count for name in own] == [0] * len(own)
+    assert found.column("cuboid3d").null_count == 3

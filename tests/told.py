@@ -8,9 +8,14 @@ from pathlib import Path
 DATA = Path(__file__).parent / "data"
 PIXELS = {"outlines-as-pixels": ("mask",), "overlaps": ("mask",)}
 LEVELS = {"occluded-anew": ("occluded_scale",), "class": ("class",), "misread": ("class",)}
+LISTED = {
+    "visibility-unknown": ("visibility",),
+    "no-images": ("items.modality",),
+    "no-video": ("items.modality", "items.frame_index"),
+}
 ALSO: Mapping[str, Mapping[str, Collection[str]]] = {
-    "coco": {"visibility-unknown": ("visibility",)},
-    "coco-panoptic": {**PIXELS, "visibility-unknown": ("visibility",)},
+    "coco": LISTED,
+    "coco-panoptic": {**PIXELS, **LISTED},
     "kitti": LEVELS,
     "kitti-tracking": LEVELS,
     "kitti-instance": PIXELS,

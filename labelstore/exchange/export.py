@@ -124,9 +124,11 @@ class Export:
         return self._rows(complete=None).batches()
 
     def _tracks(self) -> pa.Table:
-        ids = pa.array(self.rows.tally.tracks)
+        """Return the tracks that the data set lists, and others that its labels are on."""
         tracks = self._manifest.table(TABLES["tracks"])
-        found = tracks.filter(pc.is_in(tracks.column("track_id"), value_set=ids))
+        used = pc.is_in(tracks.column("track_id"), value_set=pa.array(self.rows.tally.tracks))
+        own = pc.equal(tracks.column("dataset_id"), self.described["dataset_id"])
+        found = tracks.filter(pc.or_kleene(used, own))
         return found.sort_by([("seq", "ascending"), ("track_id", "ascending")])
 
     def losses(self) -> dict[str, int]:

@@ -77,7 +77,7 @@ class Listing:
         constants = {"dataset_id": self._dataset_id, "changed_in": draft.activity_id}
         ids, rows = match_tracks(
             draft.manifest.table(table), incoming, items=items, categories=categories,
-            constants=constants, take_ids=draft.ids.take,
+            constants=constants, take_ids=draft.ids.take, keep_origin=self._keep_origin,
         )  # fmt: skip
         draft.apply({("tracks", ""): additions(table, rows)})
         return ids

@@ -33,6 +33,7 @@ def match_tracks(
     categories: Ids,
     constants: dict[str, Any],
     take_ids: Callable[[int], Ids],
+    keep_origin: bool,
 ) -> tuple[Ids, pa.Table]:
     """Match a source's tracks with those of its data set.
 
@@ -43,6 +44,7 @@ def match_tracks(
         categories: id of each listed class, by local number.
         constants: `dataset_id` and `changed_in` of what is written.
         take_ids: gives ids to new tracks.
+        keep_origin: leave the order of tracks that are there as it is; new ones come after them.
 
     Returns:
         The id of each incoming track, shape (n,), and the rows that are new or differ.
@@ -57,6 +59,11 @@ def match_tracks(
     own = existing.filter(pc.equal(existing.column("dataset_id"), constants["dataset_id"]))
     known = {key: at for at, key in enumerate(_keys(own))}
     at = np.array([known.get(key, -1) for key in _keys(rows)], np.int64)
+    if keep_origin:
+        known_seqs = np.asarray(own.column("seq").fill_null(-1).combine_chunks())
+        seqs = np.append(known_seqs, -1)[at]  # the last is that of new ones
+        after = 1 + known_seqs.max(initial=-1) + np.arange(len(at))
+        rows = with_column(rows, "seq", np.where(seqs < 0, after, seqs))
     ids = np.empty(len(at), np.int64)
     ids[at < 0] = take_ids(int((at < 0).sum()))
     ids[at >= 0] = np.asarray(own.column("track_id").combine_chunks())[at[at >= 0]]
@@ -65,7 +72,8 @@ def match_tracks(
         rows = with_column(rows, name, np.full(len(ids), value))
     changed = at < 0
     pairs = own.take(pa.array(at[at >= 0])), rows.filter(pa.array(at >= 0))
-    for flags in differing(*pairs, table.columns("content")).values():
+    columns = [*table.columns("content"), *([] if keep_origin else ["seq"])]
+    for flags in differing(*pairs, columns).values():
         changed[np.flatnonzero(at >= 0)[flags]] = True
     return ids, rows.filter(pa.array(changed))
 

@@ -27,7 +27,7 @@ class Writing:
         annotations: pairs of batches of `annotations` and `geometries` in the order to write; can
             be gone through more than once.
         annotation_count: how many rows these have together.
-        tracks: rows of `tracks` that the annotations use, by `track_id`.
+        tracks: rows of `tracks` that the source lists or the annotations use, in order.
     """
 
     dataset: Mapping[str, Any]

@@ -17,6 +17,7 @@ from labelstore.storage.parquet import conform
 from labelstore_converters.coco import FORMAT, writing
 from labelstore_converters.coco.annotation_texts import AnnotationTexts
 from labelstore_converters.coco.gaps import Gaps
+from labelstore_converters.coco.names import Names
 from labelstore_converters.columns import batch
 
 numbers = (
@@ -70,7 +71,8 @@ def test_none_of_them_is_made_into_an_object(
     labels = [{key: own[key] for key in usual if key in own} for own in labels]
     (folder / "in.json").write_text(json.dumps(document(labels)))
     rows, shapes = ordered(FORMAT.open(folder / "in.json").annotations(0))
-    texts = AnnotationTexts(Gaps(indent, *separators), 2, {0: "1", 1: "2"}, {0: "3"}, usual)
+    names = Names({0: 1, 1: 2}, {0: 3})
+    texts = AnnotationTexts(Gaps(indent, *separators), 2, names, usual, ascii_only=True)
     plain = rows.column("leftovers").is_null()
     found = texts.of(rows, shapes).filter(plain)
     expected = [own for own, kept in zip(labels, plain.to_pylist(), strict=True) if kept]
@@ -90,7 +92,8 @@ def test_points_without_visibility_take_nothing_from_others() -> None:
         conform(pa.Table.from_batches([batch(TABLES[name], {**keys, **own})]), TABLES[name])
         .to_batches()[0] for name, own in columns.items()
     )  # fmt: skip
-    texts = AnnotationTexts(Gaps(None, ", ", ": "), 2, {0: "1"}, {}, None).of(rows, shapes)
+    writer = AnnotationTexts(Gaps(None, ", ", ": "), 2, Names({0: 1}), None, ascii_only=True)
+    texts = writer.of(rows, shapes)
     assert texts.to_pylist() == [
         '{"id": 0, "image_id": 1, "keypoints": [1.0, 2.0, 2, 3.0, 4.0, 1]}', None, None, None,
         '{"id": 4, "image_id": 1}',

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from labelstore.errors import FormatError
 from labelstore.store import Store, init_store
 
 BOX = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1.5, 2.0, 30.25, 40.0], "area": 1210.0}
@@ -81,11 +80,24 @@ TAO = document(
     image={"video_id": 3, "frame_index": 30, "video": "train/LaSOT/car"},
     label={"track_id": 9, "video_id": 3, "iscrowd": 0, "instance_id": 9},
 )  # fmt: skip
+COCO_VID = {
+    "videos": [{"id": 1, "name": "MOT17-02", "fps": 30}, {"id": 2, "name": "MOT17-04"}],
+    "images": [
+        {"id": n, "video_id": 1 + n // 3, "frame_id": n % 3, "file_name": f"{n}.jpg",
+         "height": 1080, "width": 1920, "mot_frame_id": n + 1} for n in range(6)
+    ],
+    "annotations": [
+        {"category_id": 1, "bbox": [912.0, 484.0, 97.0, 109.0], "area": 10573.0, "iscrowd": 0,
+         "visibility": 0.5, "mot_instance_id": 7, "id": n, "image_id": n, "instance_id": n % 2}
+        for n in range(6)
+    ],
+    "categories": [CLASS], "num_instances": 2,
+}  # fmt: skip
 MISSPELT = document(licences=[{"id": 1}], license=[{"id": 2}], image={"licence": 1})
 DIALECTS = {
     "lvis": LVIS, "cvat": CVAT, "datumaro": DATUMARO, "label-studio": LABEL_STUDIO,
     "roboflow": ROBOFLOW, "supervisely": SUPERVISELY, "sahi": SAHI, "mono3d": MONO3D, "tao": TAO,
-    "misspelt": MISSPELT,
+    "coco-vid": COCO_VID, "misspelt": MISSPELT,
 }  # fmt: skip
 
 
@@ -128,14 +140,3 @@ def test_what_dialects_say_of_labels_can_be_asked_for(store: Store, tmp_path: Pa
     other = init_store(tmp_path / "other")
     taken(other, tmp_path, "datumaro")
     assert other.query("SELECT score FROM annotations").to_pylist() == [{"score": 0.5}]
-
-
-def test_labels_by_video_are_named_as_such(store: Store, tmp_path: Path) -> None:
-    """YouTube-VIS has lists by frame in each label, which no image has."""
-    told = {"videos": [{"id": 1, "length": 2, "file_names": ["v/0.jpg", "v/1.jpg"]}],
-            "annotations": [{"id": 1, "video_id": 1, "category_id": 1, "areas": [None, 12],
-                             "bboxes": [None, [1, 2, 3, 4]], "segmentations": [None, None]}],
-            "categories": [CLASS]}  # fmt: skip
-    (tmp_path / "vis.json").write_text(json.dumps(told))
-    with pytest.raises(FormatError, match=r"annotations\[0\], image_id: .* whole videos"):
-        store.import_from("coco", tmp_path / "vis.json")

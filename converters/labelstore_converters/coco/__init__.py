@@ -6,8 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from labelstore.plugins import NOTHING, Beside, Format, Lost, Reading, Writing, beginning
+from labelstore.plugins import NOTHING, Beside, Format, Lost, Reading, Told, Writing, beginning
 
+ITEMS = {
+    "no-images": "items that are neither images nor videos, listed as images",
+    "no-video": "items that are frames of no video, or parts of another item; listed as images",
+    "on-videos": "labels of whole videos; left out",
+}
 NOTICES = {
     "coco-duplicate-image-id": "images with an id that another image has",
     "coco-duplicate-category-id": "classes with an id that another class has",
@@ -16,7 +21,7 @@ NOTICES = {
     "coco-visibility-unknown": "labels whose keypoints have no visibility; written as visible",
     "coco-without-class": "labels of no class; pycocotools cannot use them",
     "coco-without-shape": "labels without a box, of which no shape is left",
-    "coco-no-images": "items that are no images, listed as such",
+    **{f"coco-{code}": said for code, said in ITEMS.items()},
     "coco-masks-left-out": "masks of other tools' encodings, which go",
     **{
         f"coco-{key}-kept-verbatim": f"labels whose `{key}` has no usual form; kept as it is"
@@ -29,7 +34,7 @@ CARRIES = frozenset(
     {
         "category_id", "is_crowd", "score", "attributes", "leftovers", "box", "box_form",
         "polygons", "mask", "keypoints", "keypoint_dims", "visibility", "text", "area",
-        "num_keypoints",
+        "num_keypoints", "track_id",
     }
 )  # fmt: skip
 
@@ -58,9 +63,11 @@ class Coco(Format):
         """Return the content columns of `annotations` and `geometries` that it can hold."""
         return CARRIES
 
-    unsaid = frozenset({"modality", "labelled_state"})
+    unsaid = frozenset({"labelled_state"})
     lists: Mapping[str, frozenset[str]] = {
-        "items": frozenset({"modality", "uri", "width", "height", "labelled_state"}),
+        "items": frozenset(
+            {"modality", "uri", "width", "height", "parent_id", "frame_index", "labelled_state"}
+        ),
         "categories": frozenset(
             {"name", "supercategory", "keypoint_names", "skeleton", "is_thing", "color",
              "unlisted"}
@@ -83,11 +90,26 @@ class Coco(Format):
 
         return write(data, target)
 
+    def records(self, data: Writing) -> Iterator[Told]:
+        """Yield annotations, and whether each is written: those of whole videos are not."""
+        import numpy as np
+
+        from labelstore_converters.coco.names import videos_of
+
+        videos = videos_of(data.items)
+        for rows, _ in data.annotations:
+            yield Told(rows, (~np.isin(rows.column("item_id"), videos)).astype(np.int64))
+
     def losses(self, data: Writing) -> Lost:
-        """Return how many labels have shapes that COCO cannot say."""
-        from labelstore_converters.coco.foreign import foreign_items, foreign_shapes
+        """Return how many items and labels have what COCO cannot say."""
+        from labelstore_converters.coco.foreign import (
+            foreign_items,
+            foreign_shapes,
+            labels_of_videos,
+        )
 
         found = Lost(foreign_items(data.items))
+        found["on-videos"] = labels_of_videos(data)
         for labels, geometries in data.annotations:
             found.update(foreign_shapes(labels, geometries))
         return found.begun(self.name)

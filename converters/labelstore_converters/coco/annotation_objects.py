@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -14,11 +14,12 @@ import pyarrow.compute as pc
 from labelstore.errors import InvalidInput
 from labelstore_converters.coco.annotation_rows import RLE_ORDER
 from labelstore_converters.coco.listed_objects import arranged
+from labelstore_converters.coco.names import Names
 from labelstore_converters.coco.numbers import styled
 
 ORDER = [
     "id", "image_id", "category_id", "bbox", "area", "iscrowd", "segmentation",
-    "keypoints", "num_keypoints", "caption", "score", "attributes",
+    "keypoints", "num_keypoints", "caption", "score", "track_id", "instance_id", "attributes",
 ]  # fmt: skip
 
 
@@ -29,8 +30,7 @@ ENCODINGS = ("coco_rle", "coco_rle_list")
 def annotation_objects(
     annotations: pa.RecordBatch,
     geometries: pa.RecordBatch,
-    images: Mapping[int, Any],
-    categories: Mapping[int, Any],
+    names: Names,
     order: Sequence[str] | None,
 ) -> list[dict[str, Any]]:
     """Return COCO annotations, keys in the source's order.
@@ -38,17 +38,19 @@ def annotation_objects(
     Args:
         annotations: n rows.
         geometries: the same rows' shapes.
-        images: the source's id of each item.
-        categories: the source's id of each class.
+        names: the source's ids.
         order: usual order of the keys in the source, or None.
     """
     columns = _columns(annotations, geometries)
     styles = annotations.column("number_style").to_pylist()
     leftovers = annotations.column("leftovers").to_pylist()
     columns["id"] = _ids(annotations)
-    columns["image_id"] = [images.get(i) for i in annotations.column("item_id").to_pylist()]
+    columns["image_id"] = [names.items.get(i) for i in annotations.column("item_id").to_pylist()]
     classes = annotations.column("category_id").to_pylist()
-    columns["category_id"] = [None if c is None else categories.get(c) for c in classes]
+    columns["category_id"] = [None if c is None else names.classes.get(c) for c in classes]
+    tracks = annotations.column("track_id")
+    if tracks.null_count < len(tracks):
+        columns[names.words["track"]] = [names.tracks.get(t) for t in tracks.to_pylist()]
     present = key_order(order, columns)
     objects = []
     for values, style, kept in zip(

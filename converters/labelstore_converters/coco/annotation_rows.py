@@ -25,14 +25,18 @@ class AnnotationRows:
 
     Args:
         key_order: usual order of the keys in this file.
+        track_key: what says the track of a label.
     """
 
-    def __init__(self, key_order: Sequence[str]) -> None:
-        self._key_order = key_order
+    def __init__(self, key_order: Sequence[str], track_key: str = "track_id") -> None:
+        self._key_order, self._track_key = key_order, track_key
         self._rows: list[dict[str, Any]] = []
         self.notices: dict[str, int] = {}
 
-    def add(self, found: Mapping[str, Any], *, seq: int, item: int, category: int | None) -> None:
+    def add(
+        self, found: Mapping[str, Any], *, seq: int, item: int, category: int | None,
+        track: int | None = None,
+    ) -> None:  # fmt: skip
         """Take one annotation object.
 
         Args:
@@ -40,12 +44,17 @@ class AnnotationRows:
             seq: its place in the file.
             item: local number of its image.
             category: local number of its class, or None.
+            track: local number of its track, or None.
         """
-        row: dict[str, Any] = {"seq": seq, "item_id": item, "category_id": category}
+        row: dict[str, Any] = {
+            "seq": seq, "item_id": item, "category_id": category, "track_id": track,
+        }  # fmt: skip
         carried = {"image_id"} if found["image_id"] is not None else set()
         numbers: list[float | int] = []
         if "category_id" in found and category is not None:
             carried.add("category_id")
+        if track is not None:
+            carried.add(self._track_key)
         for key in ("id", "iscrowd", "num_keypoints", "caption", "attributes"):
             if key in found and PLAIN[key](found[key], row):
                 carried.add(key)

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from labelstore_converters.coco.annotation_objects import box_numbers, key_order
 from labelstore_converters.coco.annotation_rows import RLE_ORDER
 from labelstore_converters.coco.gaps import Gaps
+from labelstore_converters.coco.names import Names
 from labelstore_converters.coco.number_texts import Member, member_texts
 
 if TYPE_CHECKING:
@@ -30,16 +31,20 @@ class AnnotationTexts:
     Args:
         gaps: the style of the document.
         depth: of the annotations in it.
-        images, classes: the source's id of each item and class, as JSON text.
+        names: the source's ids.
         order: usual order of the keys in the source, or None.
+        ascii_only: whether other letters are escaped.
     """
 
     def __init__(
-        self, gaps: Gaps, depth: int, images: Mapping[int, str], classes: Mapping[int, str],
-        order: Sequence[str] | None,
+        self, gaps: Gaps, depth: int, names: Names, order: Sequence[str] | None, *,
+        ascii_only: bool,
     ) -> None:  # fmt: skip
         self._gaps, self._depth, self._order = gaps, depth, order
-        self._images, self._classes = _lookup(images), _lookup(classes)
+        self._track_key = names.words["track"]
+        self._images, self._classes, self._tracks = map(
+            _lookup, names.as_json(ascii_only=ascii_only)
+        )
 
     def of(self, annotations: pa.RecordBatch, geometries: pa.RecordBatch) -> pa.StringArray:
         """Return the text of each annotation; null where it is to be written as an object."""
@@ -47,6 +52,7 @@ class AnnotationTexts:
             "id": annotations.column("source_id").cast(pa.string()),
             "image_id": _found(self._images, annotations.column("item_id")),
             "category_id": _found(self._classes, annotations.column("category_id")),
+            self._track_key: _found(self._tracks, annotations.column("track_id")),
             "num_keypoints": geometries.column("num_keypoints").cast(pa.string()),
             "iscrowd": annotations.column("is_crowd").cast(pa.int8()).cast(pa.string()),
             **self._numbers(annotations, geometries),

@@ -5,17 +5,32 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelstore.plugins import Writing
 from labelstore_converters.coco.annotation_objects import ENCODINGS
+from labelstore_converters.coco.names import videos_of
 
-PICTURES = pa.array(["image", "frame"])
+KNOWN = pa.array(["image", "frame", "video"])
 HELD = ("box", "polygons", "mask", "keypoints", "text")
 """Columns of which COCO needs one."""
 
 
 def foreign_items(items: pa.Table) -> dict[str, int]:
-    """Return how many items are no images, by code."""
-    others = pc.invert(pc.is_in(items.column("modality"), value_set=PICTURES))
-    return _counted({"no-images": others})
+    """Return how many items are no images, or are parts of what is no video, by code."""
+    modality, parents = items.column("modality"), items.column("parent_id")
+    others = pc.invert(pc.is_in(modality, value_set=KNOWN))
+    inside = pc.is_in(parents, value_set=pa.array(videos_of(items), pa.int64()))
+    part = pc.or_(parents.is_valid(), items.column("frame_index").is_valid())
+    part = pc.or_(part, pc.equal(modality, "frame"))
+    alone = pc.and_(part, pc.or_(pc.invert(inside), pc.equal(modality, "video")))
+    still = pc.and_(inside, pc.equal(modality, "image"))  # reads back as a frame
+    return _counted({"no-images": others, "no-video": pc.or_(alone, still)})
+
+
+def labels_of_videos(data: Writing) -> int:
+    """Return how many labels are of whole videos."""
+    videos = pa.array(videos_of(data.items), pa.int64())
+    found = (pc.is_in(rows.column("item_id"), value_set=videos) for rows, _ in data.annotations)
+    return sum(pc.sum(own).as_py() or 0 for own in found) if len(videos) else 0
 
 
 def foreign_shapes(labels: pa.RecordBatch, geometries: pa.RecordBatch) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,9 +23,27 @@ def _own_id(found: dict[str, Any]) -> set[str]:
     return {"id"} if found["id"] is not None else set()
 
 
-def image_rows(images: Sequence[dict[str, Any]], order: Sequence[str]) -> pa.Table:
-    """Return rows of `items`, numbered from 0 in file order."""
-    columns: dict[str, list[Any]] = {n: [] for n in ("uri", "width", "height")}
+def image_rows(
+    images: Sequence[dict[str, Any]],
+    order: Sequence[str],
+    *,
+    place: Callable[[dict[str, Any]], Mapping[str, int]] | None = None,
+    first: int = 0,
+    name: str = "file_name",
+    modality: str = "image",
+) -> pa.Table:
+    """Return rows of `items`, numbered in file order.
+
+    Args:
+        images: objects of the list.
+        order: usual order of their keys.
+        place: gives number of the video and place in it, by the keys that say so.
+        first: number of the first.
+        name: key that says the URI.
+        modality: of those that are in no video.
+    """
+    names = ("uri", "width", "height", "parent_id", "frame_index", "modality")
+    columns: dict[str, list[Any]] = {n: [] for n in names}
     carried = []
     for image in images:
         own = _own_id(image)
@@ -35,20 +53,23 @@ def image_rows(images: Sequence[dict[str, Any]], order: Sequence[str]) -> pa.Tab
             columns[key].append(value if fits else None)
             if fits:
                 own.add(key)
-        name = image.get("file_name")
-        uri = normalised(name) if isinstance(name, str) else image.get("coco_url")
+        said = image.get(name)
+        uri = normalised(said) if isinstance(said, str) else image.get("coco_url")
         columns["uri"].append(uri if isinstance(uri, str) else None)
-        if uri is not None and uri == name:
-            own.add("file_name")
-        elif name is None and uri is not None:
+        if uri is not None and uri == said:
+            own.add(name)
+        elif said is None and uri is not None:
             own.add(NO_FILE_NAME)
-        carried.append(own)
-    count = len(images)
+        inside = {} if place is None else place(image)
+        places = [*inside.values(), None, None]
+        columns["parent_id"].append(places[0])
+        columns["frame_index"].append(places[1])
+        columns["modality"].append("frame" if inside else modality)
+        carried.append(own | inside.keys())
     rows = {
         **columns,
-        "item_id": range(count),
-        "modality": pa.repeat("image", count),
-        "sources": _sources(images, carried, order, "items"),
+        "item_id": range(first, first + len(images)),
+        "sources": _sources(images, carried, order, "items", first),
     }
     return pa.Table.from_batches([batch(TABLES["items"], rows)])
 
@@ -100,6 +121,7 @@ def _sources(
     carried: Sequence[Collection[str]],
     order: Sequence[str],
     table: str,
+    first: int = 0,
 ) -> pa.Array:
     """Return the `sources` column: one entry per object of the list."""
     kind = TABLES[table].schema.field("sources").type
@@ -111,7 +133,7 @@ def _sources(
     pairs = list(zip(objects, whole, strict=True))
     columns = {
         "dataset_id": np.zeros(len(objects), np.int64),
-        "seq": np.arange(len(objects)),
+        "seq": np.arange(first, first + len(objects)),
         "source_id": [o["id"] if fits else None for o, fits in pairs],
         "source_key": [None if fits else json_text(o["id"]) for o, fits in pairs],
         "leftovers": [json_text(k) if k else None for k in kept],

@@ -1,12 +1,19 @@
-"""Rows of `items` and `categories` as COCO images and categories."""
+"""Rows of `items`, `categories` and `tracks` as COCO images, videos, categories and tracks."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-IMAGE_ORDER = ["id", "width", "height", "file_name"]
+from labelstore_converters.coco.video import VIDEO
+
+if TYPE_CHECKING:
+    from labelstore_converters.coco.names import Names
+
+IMAGE_ORDER = ["id", "width", "height", "file_name", "video_id", "frame_index"]
+VIDEO_ORDER = ["id", "name", "width", "height"]
+TRACK_ORDER = ["id", "category_id", "video_id"]
 CATEGORY_ORDER = [
     "id", "name", "supercategory", "keypoints", "skeleton", "isthing", "color",
 ]  # fmt: skip
@@ -15,22 +22,48 @@ CATEGORY_ORDER = [
 def source_key(row: dict[str, Any]) -> Any:
     """Return the id that the row's one source gives it."""
     (source,) = row["sources"]
+    return entry_key(source)
+
+
+def entry_key(source: Mapping[str, Any]) -> Any:
+    """Return the id that a source gives; a video's without the mark that says so."""
     key = source["source_key"]
-    return json.loads(key) if key is not None else source["source_id"]
+    if key is None:
+        return source["source_id"]
+    found = json.loads(key)
+    return found[VIDEO] if isinstance(found, dict) and VIDEO in found else found
 
 
-def image_object(row: dict[str, Any], order: Sequence[str] | None) -> dict[str, Any]:
+def image_object(row: dict[str, Any], order: Sequence[str] | None, names: Names) -> dict[str, Any]:
     """Return a COCO image, keys in the source's order."""
-    values = {
-        "id": source_key(row),
-        "width": row["width"],
-        "height": row["height"],
-        "file_name": row["uri"],
-    }
+    values = {"id": source_key(row), "width": row["width"], "height": row["height"],
+              "file_name": row["uri"]}  # fmt: skip
+    if row["parent_id"] in names.videos:
+        values["video_id"] = names.items[row["parent_id"]]
+        values[names.words["frame"]] = row["frame_index"]
     return arranged(row["sources"][0]["leftovers"], values, order, IMAGE_ORDER)
 
 
-def category_object(row: dict[str, Any], order: Sequence[str] | None) -> dict[str, Any]:
+def video_object(row: dict[str, Any], order: Sequence[str] | None, names: Names) -> dict[str, Any]:
+    """Return a video, keys in the source's order."""
+    values = {"id": source_key(row), "name": row["uri"], "width": row["width"],
+              "height": row["height"]}  # fmt: skip
+    return arranged(row["sources"][0]["leftovers"], values, order, VIDEO_ORDER)
+
+
+def track_object(row: dict[str, Any], order: Sequence[str] | None, names: Names) -> dict[str, Any]:
+    """Return a track, keys in the source's order."""
+    values = {
+        "id": names.tracks[row["track_id"]],
+        "category_id": names.classes.get(row["category_id"]),
+        "video_id": names.items.get(row["item_id"]),
+    }
+    return arranged(row["leftovers"], values, order, TRACK_ORDER)
+
+
+def category_object(
+    row: dict[str, Any], order: Sequence[str] | None, names: Names
+) -> dict[str, Any]:
     """Return a COCO category, keys in the source's order."""
     edges = row["skeleton"]
     thing = row["is_thing"]

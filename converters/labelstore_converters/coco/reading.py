@@ -18,6 +18,7 @@ from labelstore_converters.coco.document import WORDS, Document
 from labelstore_converters.coco.leftovers import in_order
 from labelstore_converters.coco.listed import category_rows, image_rows
 from labelstore_converters.coco.lookup import UNHASHABLE, Lookup, Unlisted
+from labelstore_converters.coco.video import Videos
 from labelstore_converters.columns import json_text
 
 PIECE = 32_000
@@ -42,18 +43,20 @@ class CocoReading(Reading):
         self.pieces = -(-len(self._annotations) // PIECE)
         self._image_numbers = Lookup([i.get("id") for i in self._images])
         self._category_numbers = Lookup([c.get("id") for c in self._categories])
+        self._videos = Videos(self._document.others, self._images, self._annotations)
         self._own_order = _usual_order(self._sample())
         self._key_orders = {
             "images": _usual_order(self._images),
             "categories": _usual_order(self._categories),
             "annotations": self._own_order,
+            **{key: _usual_order(objects) for key, objects in self._videos.lists.items()},
         }
         self.notices = self._notices()
 
     def follow(self, leftovers: Mapping[str, Any], *, keep_order: bool) -> Reading:
         """Take the order of keys from an earlier delivery, with further keys in their places."""
         for name, earlier in leftovers.get("key_orders", {}).items():
-            own = self._key_orders[name]
+            own = self._key_orders.get(name, [])
             if keep_order or in_order([k for k in own if k in earlier], earlier):
                 self._key_orders[name] = _joined(earlier, own)
         return self
@@ -61,8 +64,10 @@ class CocoReading(Reading):
     @property
     def dataset(self) -> dict[str, Any]:
         """Return the fields of the `datasets` row."""
-        others = dict(self._document.others)
+        others = {k: v for k, v in self._document.others.items() if k not in self._videos.keys}
         kept: dict[str, Any] = {"top": self._document.keys, "key_orders": self._key_orders}
+        if self._videos:
+            kept["video"] = self._videos.words
         info = others.pop("info", None) if "info" in others else None
         licenses = others.pop("licenses", None) if "licenses" in others else None
         kept["keys"] = others
@@ -75,12 +80,20 @@ class CocoReading(Reading):
         }
 
     def items(self) -> pa.Table:
-        """Return the images."""
-        return image_rows(self._images, self._key_orders["images"])
+        """Return the images, and then the videos of which they are frames."""
+        images = image_rows(self._images, self._key_orders["images"], place=self._videos.place)
+        if not self._videos:
+            return images
+        return pa.concat_tables([images, self._videos.rows(self._key_orders["videos"])])
 
     def categories(self) -> pa.Table:
         """Return the classes."""
         return category_rows(self._categories, self._key_orders["categories"])
+
+    def tracks(self) -> pa.Table | None:
+        """Return the tracks."""
+        order = self._key_orders.get("tracks", [])
+        return self._videos.track_rows(self._category_numbers, order) if self._videos else None
 
     def annotations(self, piece: int) -> Piece:
         """Return one piece of the annotations: the regular ones first, then the others."""
@@ -88,7 +101,7 @@ class CocoReading(Reading):
         raws = self._annotations[begin : begin + PIECE]
         unlisted = Unlisted(), Unlisted()
         order = self._key_orders["annotations"]
-        careful = AnnotationRows(order)
+        careful = AnnotationRows(order, self._videos.words["track"])
         pairs = []
         for at in range(0, len(raws), CHUNK):
             chunk, seq = raws[at : at + CHUNK], begin + at
@@ -128,7 +141,9 @@ class CocoReading(Reading):
             image, category = found["image_id"], found.get("category_id")
             item = self._image_numbers.one(image)
             item = item if item >= 0 else unlisted[0].number(image)
-            rows.add(found, seq=seq, item=item, category=self._category(category, unlisted[1]))
+            known = self._category(category, unlisted[1])
+            track = self._videos.track(found, item) if self._videos else None
+            rows.add(found, seq=seq, item=item, category=known, track=track)
         if faults:
             raise FormatError(str(self._document.path), faults, code="coco-annotation")
 

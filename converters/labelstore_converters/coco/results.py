@@ -21,7 +21,8 @@ from labelstore.plugins import (
     beginning,
     whole_file,
 )
-from labelstore_converters.coco import NOTICES, Coco
+from labelstore_converters.coco import CARRIES, NOTICES, Coco
+from labelstore_converters.coco.names import Names
 from labelstore_converters.coco.reading import CocoReading
 from labelstore_converters.coco.writing import DEFAULT_STYLE, JsonText
 
@@ -53,6 +54,11 @@ class CocoResults(Coco):
     }
     lists: Mapping[str, frozenset[str]] = {"items": frozenset(), "categories": frozenset()}
 
+    @property
+    def carries(self) -> frozenset[str]:
+        """Return the content columns that it can hold; it lists no tracks."""
+        return CARRIES - {"track_id"}
+
     def recognises(self, source: Path) -> bool:
         """Say whether a file is a list of objects, each with the id of an image."""
         head = beginning(source, 1 << 16).lstrip() if source.is_file() else ""
@@ -72,7 +78,8 @@ class CocoResults(Coco):
             text = JsonText(out.write, style, depth=1)
             order = described.get("key_orders", {}).get("annotations")
             listed = {n: _numbered(getattr(data, n)) for n in ("items", "categories")}
-            yield from text.annotations(replace(data, **listed), order)
+            whole = replace(data, **listed)
+            yield from text.annotations(whole, order, Names.of(whole, described))
             out.write(b"\n" if file.get("final_newline") else b"")
 
     def losses(self, data: Writing) -> Lost:

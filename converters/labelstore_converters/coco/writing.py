@@ -13,20 +13,28 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelstore.model.tables import TABLES
 from labelstore.plugins import Writing, whole_file
 from labelstore_converters.coco.annotation_objects import annotation_objects
 from labelstore_converters.coco.annotation_texts import AnnotationTexts
 from labelstore_converters.coco.gaps import Gaps
-from labelstore_converters.coco.listed_objects import category_object, image_object, source_key
+from labelstore_converters.coco.listed_objects import (
+    category_object,
+    image_object,
+    track_object,
+    video_object,
+)
+from labelstore_converters.coco.names import Names
 
-DEFAULT_TOP = ["info", "licenses", "images", "annotations", "categories"]
+ALWAYS = ["images", "annotations", "categories"]
+DEFAULT_TOP = ["info", "licenses", *ALWAYS]
 DEFAULT_STYLE = {"indent": None, "separators": [", ", ": "], "ensure_ascii": True}
 Pair = tuple[pa.RecordBatch, pa.RecordBatch]
 LARGE = 64 << 20
 """Bytes of shapes that become text at a time."""
 CHUNK = 10_000
 """Images that are made into objects at a time."""
-IMAGE = ["uri", "width", "height", "sources"]
+ITEM = ["uri", "width", "height", "modality", "parent_id", "frame_index", "sources"]
 CATEGORY = ["name", "supercategory", "keypoint_names", "skeleton", "is_thing", "color", "sources"]
 NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
@@ -67,18 +75,17 @@ class JsonText:
             self._out(b"\xef\xbb\xbf")
         orders = described.get("key_orders", {})
         others = {**described.get("keys", {}), **_stated(data.dataset)}
-        top = described.get("top") or [
-            k for k in DEFAULT_TOP if k in others or k in DEFAULT_TOP[2:]
-        ]
+        names = Names.of(data, described)
+        listed = _lists(data, names)
+        top = described.get("top") or [k for k in DEFAULT_TOP if k in others or k in ALWAYS]
+        top += [k for k in listed if listed[k][0].num_rows and _is_needed(k, top, described)]
         self._out(b"{" if top else b"{}")
         for i, key in enumerate(top):
             self._out((self._gap(1, first=i == 0) + json.dumps(key) + self._gaps.colon).encode())
             if key == "annotations":
-                yield from self.annotations(data, orders.get(key))
-            elif key == "images":
-                self._list(_listed(data.items, IMAGE), image_object, orders.get(key))
-            elif key == "categories":
-                self._list(_listed(data.categories, CATEGORY), category_object, orders.get(key))
+                yield from self.annotations(data, orders.get(key), names)
+            elif key in listed and key not in others:
+                self._list(*listed[key], orders.get(key), names)
             else:
                 self._out(self._careful(others.get(key), 1))
         if top:
@@ -86,19 +93,16 @@ class JsonText:
         if file.get("final_newline"):
             self._out(b"\n")
 
-    def annotations(self, data: Writing, order: Sequence[str] | None) -> Iterator[int]:
+    def annotations(
+        self, data: Writing, order: Sequence[str] | None, names: Names
+    ) -> Iterator[int]:
         """Write the list of annotations, yielding how many there are so far."""
-        images, classes = _keys(data.items, "item_id"), _keys(data.categories, "category_id")
-        texts = AnnotationTexts(
-            self._gaps, self._depth, self._as_json(images), self._as_json(classes), order
-        )
+        texts = AnnotationTexts(self._gaps, self._depth, names, order, ascii_only=self._ascii)
         count = 0
-        for rows, shapes in _cut(data.annotations):
+        for rows, shapes in _cut(on_images(data.annotations, names.videos)):
             found = texts.of(rows, shapes) if self._gaps.are_usual else pa.nulls(len(rows))
             bare = found.is_null()
-            objects = annotation_objects(
-                rows.filter(bare), shapes.filter(bare), images, classes, order
-            )
+            objects = annotation_objects(rows.filter(bare), shapes.filter(bare), names, order)
             if len(objects) == len(rows):
                 self.members(objects, begun=count > 0)
             else:
@@ -106,10 +110,6 @@ class JsonText:
             count += len(rows)
             yield count
         self.close_list(begun=count > 0)
-
-    def _as_json(self, keys: dict[int, Any]) -> dict[int, str]:
-        return {i: json.dumps(key, ensure_ascii=self._ascii) for i, key in keys.items()
-                if key is not None}  # fmt: skip
 
     def _texts(self, texts: pa.StringArray, objects: list[dict[str, Any]], *, begun: bool) -> None:
         """Write members of a list as their texts, or as objects where these are null."""
@@ -124,12 +124,12 @@ class JsonText:
         self._out((self._gap(self._depth - 1, first=True) + "]").encode() if begun else b"[]")
 
     def _list(
-        self, rows: pa.Table, made: Callable[[Any, Any], dict[str, Any]], order: Any
+        self, rows: pa.Table, made: Callable[..., dict[str, Any]], order: Any, names: Names
     ) -> None:
-        """Write a list of images or classes."""
+        """Write a list of images, videos, tracks or classes."""
         for begin in range(0, rows.num_rows, CHUNK):
             own = rows.slice(begin, CHUNK).to_pylist(maps_as_pydicts="strict")
-            self.members([made(row, order) for row in own], begun=begin > 0)
+            self.members([made(row, order, names) for row in own], begun=begin > 0)
         self.close_list(begun=rows.num_rows > 0)
 
     def members(self, objects: list[dict[str, Any]], *, begun: bool) -> None:
@@ -188,9 +188,33 @@ def _stated(dataset: Any) -> dict[str, Any]:
     return {k: json.loads(dataset[k]) for k in ("info", "licenses") if dataset[k] is not None}
 
 
-def _keys(rows: pa.Table, column: str) -> dict[int, Any]:
-    """Return what the source calls each item or class, by its id."""
-    return {row[column]: source_key(row) for row in rows.select([column, "sources"]).to_pylist()}
+def _lists(
+    data: Writing, names: Names
+) -> dict[str, tuple[pa.Table, Callable[..., dict[str, Any]]]]:
+    """Return the rows of each list but annotations, and what makes objects of them."""
+    items = _listed(data.items, ITEM)
+    videos = pc.equal(items.column("modality"), "video")
+    tracks = TABLES["tracks"].schema.empty_table() if data.tracks is None else data.tracks
+    return {
+        "videos": (items.filter(videos), video_object),
+        "tracks": (tracks, track_object),
+        "images": (items.filter(pc.invert(videos)), image_object),
+        "categories": (_listed(data.categories, CATEGORY), category_object),
+    }
+
+
+def _is_needed(key: str, top: Sequence[str], described: dict[str, Any]) -> bool:
+    """Say whether a list goes beside those that a source has; tracks may stand in labels alone."""
+    return key not in top and not (key == "tracks" and "video" in described)
+
+
+def on_images(batches: Iterable[Pair], videos: Sequence[int]) -> Iterator[Pair]:
+    """Yield labels but for those of whole videos."""
+    for rows, shapes in batches:
+        own = pc.is_in(rows.column("item_id"), value_set=pa.array(videos, pa.int64()))
+        if videos and pc.any(own).as_py():
+            rows, shapes = rows.filter(pc.invert(own)), shapes.filter(pc.invert(own))
+        yield rows, shapes
 
 
 def _listed(rows: pa.Table, names: Sequence[str]) -> pa.Table:

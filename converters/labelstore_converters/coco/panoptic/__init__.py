@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from labelstore.plugins import NOTHING, Beside, Format, Lost, Reading, Told, Writing, beginning
-from labelstore_converters.coco import Coco, json_lists
+from labelstore_converters.coco import ITEMS, Coco, json_lists
 from labelstore_converters.segments import WORDS
 
 NOTICES = {
     "coco-panoptic-png-missing": "images whose PNG is not there; their segments have no pixels",
     "coco-panoptic-id-unlisted": "ids in a PNG that the JSON does not list; kept, of no class",
     "coco-panoptic-id-unused": "segments whose id no pixel of the PNG has",
-    **{f"coco-panoptic-{code}": said for code, said in WORDS.items()},
+    **{f"coco-panoptic-{code}": said for code, said in {**WORDS, **ITEMS}.items()},
 }
 
 
@@ -32,7 +32,7 @@ class CocoPanoptic(Format):
     @property
     def carries(self) -> frozenset[str]:
         """Return the content columns of `annotations` and `geometries` that it can hold."""
-        return (Coco().carries - {"polygons"}) | {"raster"}
+        return (Coco().carries - {"polygons", "track_id"}) | {"raster"}
 
     def recognises(self, source: Path) -> bool:
         """Say whether a file is a JSON object that lists images with their segments."""
@@ -55,15 +55,19 @@ class CocoPanoptic(Format):
         from labelstore_converters.painting import sizes_of, with_pixels
 
         sizes = sizes_of(data.items)
-        for rows, shapes in data.annotations:
+        for (rows, shapes), told in zip(data.annotations, Coco().records(data), strict=True):
             masks = with_pixels(rows, shapes, sizes)
-            yield Told(rows, masks.is_valid().to_numpy(False).astype(int))
+            yield Told(rows, masks.is_valid().to_numpy(False).astype(int) * told.counts)
 
     def losses(self, data: Writing) -> Lost:
         """Return how many labels lose what a segment cannot say."""
+        from labelstore_converters.coco.foreign import foreign_items, labels_of_videos
         from labelstore_converters.painting import losses
 
-        return losses(data).begun(self.name)
+        found = losses(data)
+        found.update(foreign_items(data.items))
+        found["on-videos"] = labels_of_videos(data)
+        return found.begun(self.name)
 
 
 FORMAT = CocoPanoptic()

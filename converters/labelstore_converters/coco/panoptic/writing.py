@@ -7,16 +7,19 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 
 from labelstore.errors import InvalidInput
 from labelstore.plugins import Writing, shared, target_file
 from labelstore_converters.coco.annotation_objects import annotation_objects
 from labelstore_converters.coco.listed_objects import source_key
-from labelstore_converters.coco.writing import DEFAULT_STYLE, JsonText
+from labelstore_converters.coco.names import Names
+from labelstore_converters.coco.writing import DEFAULT_STYLE, JsonText, on_images
 from labelstore_converters.painting import painted, sizes_of, with_pixels
 
 RECORD = ["segments_info", "file_name", "image_id"]
@@ -39,7 +42,8 @@ def write(data: Writing, target: Path) -> Iterator[int]:
         (aside / "png").mkdir(parents=True)
         with open(aside / "json", "wb") as file:
             text = _PanopticText(file.write, style, aside / "png", described)
-            yield from text.document(data, described, files[0])
+            own = data if "video" in described else replace(data, tracks=None)
+            yield from text.document(own, described, files[0])
         if folder.exists():
             folder.rmdir()
         os.replace(aside / "png", folder)
@@ -56,9 +60,11 @@ class _PanopticText(JsonText):
         self._folder = folder
         self._orders = described.get("key_orders", {})
 
-    def annotations(self, data: Writing, order: Sequence[str] | None) -> Iterator[int]:
+    def annotations(
+        self, data: Writing, order: Sequence[str] | None, names: Names
+    ) -> Iterator[int]:
         """Write records, each with its segments, and their PNGs."""
-        found = self._segments(data)
+        found = self._segments(data, names)
         sizes = sizes_of(data.items)
         count = 0
         records = _records(data, found)
@@ -81,15 +87,15 @@ class _PanopticText(JsonText):
             yield count
         self.close_list(begun=bool(records))
 
-    def _segments(self, data: Writing) -> dict[int, list[tuple[dict[str, Any], Any, int]]]:
+    def _segments(
+        self, data: Writing, names: Names
+    ) -> dict[int, list[tuple[dict[str, Any], Any, int]]]:
         """Return the segments of each item: object, mask and value."""
-        names = ["category_id", "sources"]
-        classes = {r["category_id"]: source_key(r)
-                   for r in data.categories.select(names).to_pylist()}  # fmt: skip
+        nameless = Names(classes=names.classes, words=names.words)
         sizes = sizes_of(data.items)
         found: dict[int, list[tuple[dict[str, Any], Any, int]]] = defaultdict(list)
-        for rows, shapes in data.annotations:
-            objects = annotation_objects(rows, shapes, {}, classes, self._orders.get("segment"))
+        for rows, shapes in on_images(data.annotations, names.videos):
+            objects = annotation_objects(rows, shapes, nameless, self._orders.get("segment"))
             masks = with_pixels(rows, shapes, sizes).to_pylist()
             rasters = shapes.column("raster").to_pylist()
             items = rows.column("item_id").to_pylist()
@@ -105,7 +111,8 @@ class _PanopticText(JsonText):
 
 def _records(data: Writing, found: Any) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Return the items that have a record, in the source's order, and what is kept of it."""
-    rows = data.items.select(["item_id", "uri", "sources"]).to_pylist()
+    images = data.items.filter(pc.not_equal(data.items.column("modality"), "video"))
+    rows = images.select(["item_id", "uri", "sources"]).to_pylist()
     native = bool(data.dataset["leftovers"])
     pairs = []
     for at, row in enumerate(rows):

@@ -1,0 +1,140 @@
+"""COCO files of videos: frames, tracks, and what goes through them from other formats."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from told import DATA
+
+from labelstore.errors import LossRefused
+from labelstore.store import Store, init_store
+
+ON_FRAMES = """
+    SELECT v.uri AS video, i.uri AS frame, i.frame_index, i.modality, t.source_id AS track,
+           c.name AS class
+    FROM annotations a JOIN items i USING (item_id) LEFT JOIN items v ON v.item_id = i.parent_id
+    LEFT JOIN tracks t USING (track_id) LEFT JOIN categories c ON c.category_id = t.category_id
+    ORDER BY a.source_id"""
+
+
+def tao(tracks: int = 4) -> dict[str, Any]:
+    """Return videos of three frames, with tracks of which each second has no label."""
+    return {
+        "videos": [{"id": v, "name": f"train/{v}", "width": 64, "height": 48, "metadata": {"v": v}}
+                   for v in (7, 3)],
+        "annotations": [
+            {"id": 10 + n, "image_id": 100 + n, "category_id": 2, "bbox": [1.5, 2.0, n + 1.0, 4.0],
+             "area": 4.0 * (n + 1), "track_id": 2 * (n // 3), "video_id": 7 if n < 3 else 3}
+            for n in range(6)
+        ],
+        "tracks": [{"id": t, "category_id": 2, "video_id": 7 if t < 2 else 3}
+                   for t in range(tracks)],
+        "images": [{"id": 100 + n, "video_id": 7 if n < 3 else 3, "frame_index": 30 * (n % 3),
+                    "file_name": f"train/{n}.jpg", "width": 64, "height": 48} for n in range(6)],
+        "categories": [{"id": 2, "name": "car"}],
+    }  # fmt: skip
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return init_store(tmp_path / "store")
+
+
+def taken(store: Store, document: dict[str, Any], path: Path, **how: Any) -> bool:
+    """Write and import a document; say whether anything changed."""
+    path.write_text(json.dumps(document))
+    return store.import_from("coco", path, message="in", commit=True, dataset="d", **how).changed
+
+
+def test_frames_and_tracks_are_rows(store: Store, tmp_path: Path) -> None:
+    taken(store, tao(), tmp_path / "a.json")
+    rows = store.query(ON_FRAMES).to_pylist()
+    assert rows[0] == {"video": "train/7", "frame": "train/0.jpg", "frame_index": 0,
+                       "modality": "frame", "track": 0, "class": "car"}  # fmt: skip
+    assert [(r["video"], r["frame_index"], r["track"]) for r in rows[3:]] == [
+        ("train/3", 0, 2), ("train/3", 30, 2), ("train/3", 60, 2),
+    ]  # fmt: skip
+    assert not [f for f in store.check() if f.severity == "error"]
+    store.export_to("coco", tmp_path / "out.json")
+    assert (tmp_path / "out.json").read_bytes() == (tmp_path / "a.json").read_bytes()
+
+
+def test_tracks_that_only_labels_name_are_tracks_of_their_video(
+    store: Store, tmp_path: Path
+) -> None:
+    told = tao()
+    del told["tracks"]
+    for label in told["annotations"]:
+        label["instance_id"] = 0 * label.pop("track_id")  # of each video one, by the same number
+    taken(store, told, tmp_path / "a.json")
+    rows = store.query("SELECT count(DISTINCT track_id) AS n FROM annotations").to_pylist()
+    assert rows == [{"n": 2}]
+    store.export_to("coco", tmp_path / "out.json")
+    assert (tmp_path / "out.json").read_bytes() == (tmp_path / "a.json").read_bytes()
+
+
+@pytest.mark.parametrize("mode", ["update", "replace"])
+def test_a_shuffled_delivery_keeps_every_track(store: Store, tmp_path: Path, mode: str) -> None:
+    told = tao()
+    taken(store, told, tmp_path / "a.json")
+    ids = store.query("SELECT track_id, source_id FROM tracks ORDER BY 2").to_pylist()
+    for key in ("tracks", "videos", "images", "annotations"):
+        random.Random(3).shuffle(told[key])
+    assert taken(store, told, tmp_path / "b.json", mode=mode) == (mode == "replace")
+    assert store.query("SELECT track_id, source_id FROM tracks ORDER BY 2").to_pylist() == ids
+    store.export_to("coco", tmp_path / "out.json")
+    expected = {"update": "a.json", "replace": "b.json"}[mode]
+    assert (tmp_path / "out.json").read_bytes() == (tmp_path / expected).read_bytes()
+
+
+def test_what_no_row_can_hold_stays_as_it_is(store: Store, tmp_path: Path) -> None:
+    """Lists of anything but objects with ids, and images of videos that nobody lists."""
+    oddities: list[dict[str, Any]] = [
+        {"videos": [{"name": "no id"}]}, {"videos": "none"}, {"tracks": [{"id": 1}, {"id": 1}]},
+        {"videos": []}, {"tracks": [{"id": [1]}]},
+    ]  # fmt: skip
+    for i, broken in enumerate(oddities):
+        told = {**tao(), **broken}
+        other = init_store(tmp_path / f"s{i}")
+        taken(other, told, tmp_path / "a.json")
+        other.export_to("coco", tmp_path / "out.json")
+        assert (tmp_path / "out.json").read_bytes() == (tmp_path / "a.json").read_bytes()
+
+
+def test_sequences_of_another_format_come_back_from_coco(store: Store, tmp_path: Path) -> None:
+    source = DATA / "other/mot_datumaro/mot_seq_with_seqinfo"
+    store.import_from("mot", source, message="in", commit=True)
+    report = store.export_to("coco", tmp_path / "out.json", allow_loss=["all"], sidecar=False)
+    assert not {"coco-drops-items.parent_id", "coco-drops-track_id"} & report.notices.keys()
+    assert not {code for code in report.notices if "modality" in code or "no-" in code}
+    told = json.loads((tmp_path / "out.json").read_text())
+    (video,) = told["videos"]
+    assert {image["video_id"] for image in told["images"]} == {video["id"]}
+    other = init_store(tmp_path / "other")
+    other.import_from("coco", tmp_path / "out.json", message="back", commit=True)
+    sql = """
+        SELECT i.frame_index, i.modality, v.uri, dense_rank() OVER (ORDER BY a.track_id) AS track
+        FROM annotations a JOIN items i USING (item_id) JOIN items v ON v.item_id = i.parent_id
+        ORDER BY a.seq, a.source_id"""
+    assert other.query(sql).to_pylist() == store.query(sql).to_pylist()
+
+
+def test_labels_of_whole_videos_are_told_to_go(store: Store, tmp_path: Path) -> None:
+    taken(store, tao(), tmp_path / "a.json")
+    before = store.export_to("coco", tmp_path / "before.json").annotations
+    (video,) = store.query("SELECT item_id FROM items WHERE uri = 'train/7'").to_pylist()
+    with store.edit(message="tag") as edit:
+        edit.add([{"item_id": video["item_id"], "kind": "tag", "category": "car"}])
+    store.commit("tagged")
+    with pytest.raises(LossRefused, match="coco-on-videos"):
+        store.export_to("coco", tmp_path / "out.json")
+    store.export_to("coco", tmp_path / "out.json", allow_loss=["coco-on-videos"])
+    assert len(json.loads((tmp_path / "out.json").read_text())["annotations"]) == before
+    other = init_store(tmp_path / "other")
+    other.import_from("coco", tmp_path / "out.json", message="back", commit=True)
+    (row,) = other.query("SELECT count(*) AS n FROM annotations WHERE kind = 'tag'").to_pylist()
+    assert row["n"] == 1  # the sidecar has it

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
-from labelstore_converters.coco.video import VIDEO
-
-if TYPE_CHECKING:
-    from labelstore_converters.coco.names import Names
+from labelstore_converters.coco.names import Names, source_key
 
 IMAGE_ORDER = ["id", "width", "height", "file_name", "video_id", "frame_index"]
 VIDEO_ORDER = ["id", "name", "width", "height"]
@@ -17,21 +14,6 @@ TRACK_ORDER = ["id", "category_id", "video_id"]
 CATEGORY_ORDER = [
     "id", "name", "supercategory", "keypoints", "skeleton", "isthing", "color",
 ]  # fmt: skip
-
-
-def source_key(row: dict[str, Any]) -> Any:
-    """Return the id that the row's one source gives it."""
-    (source,) = row["sources"]
-    return entry_key(source)
-
-
-def entry_key(source: Mapping[str, Any]) -> Any:
-    """Return the id that a source gives; a video's without the mark that says so."""
-    key = source["source_key"]
-    if key is None:
-        return source["source_id"]
-    found = json.loads(key)
-    return found[VIDEO] if isinstance(found, dict) and VIDEO in found else found
 
 
 def image_object(row: dict[str, Any], order: Sequence[str] | None, names: Names) -> dict[str, Any]:

@@ -10,8 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from labelstore.plugins import Writing
-from labelstore_converters.coco.listed_objects import entry_key, source_key
-from labelstore_converters.coco.video import FRAME_KEYS, TRACK_KEYS
+from labelstore_converters.coco.video import FRAME_KEYS, TRACK_KEYS, VIDEO
 
 WORDS = {"frame": FRAME_KEYS[0], "track": TRACK_KEYS[0]}
 
@@ -52,6 +51,21 @@ class Names:
              for i, key in keys.items() if key is not None}
             for keys in (self.items, self.classes, self.tracks)
         ]  # fmt: skip
+
+
+def source_key(row: dict[str, Any]) -> Any:
+    """Return the id that the row's one source gives it."""
+    (source,) = row["sources"]
+    return entry_key(source)
+
+
+def entry_key(source: Mapping[str, Any]) -> Any:
+    """Return the id that a source gives; a video's without the mark that says so."""
+    key = source["source_key"]
+    if key is None:
+        return source["source_id"]
+    found = json.loads(key)
+    return found[VIDEO] if isinstance(found, dict) and VIDEO in found else found
 
 
 def videos_of(items: pa.Table) -> list[int]:

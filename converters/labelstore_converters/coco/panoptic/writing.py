@@ -17,8 +17,7 @@ import pyarrow.compute as pc
 from labelstore.errors import InvalidInput
 from labelstore.plugins import Writing, shared, target_file
 from labelstore_converters.coco.annotation_objects import annotation_objects
-from labelstore_converters.coco.listed_objects import source_key
-from labelstore_converters.coco.names import Names
+from labelstore_converters.coco.names import Names, source_key
 from labelstore_converters.coco.writing import DEFAULT_STYLE, JsonText, on_images
 from labelstore_converters.painting import painted, sizes_of, with_pixels
 

@@ -54,7 +54,8 @@ class Diff:
         columns: how many labels differ in each column.
         meanings: how many labels changed in what way, such as `moved`; see `meaning.WORDS`.
         labels: one row per label that differs: layer, item_id, annotation_id, change,
-            category_before, category_after (null for none), meanings (of a changed one).
+            category_before, category_after (null for none), meanings (of a changed one); of one
+            that was found again under another number that number, and by which agreement.
         items: one row per item that differs: item_id, change.
     """
 
@@ -78,6 +79,8 @@ LABELS = pa.schema(
         ("category_before", pa.int64()),
         ("category_after", pa.int64()),
         ("meanings", pa.list_(pa.string())),
+        ("annotation_after", pa.int64()),
+        ("agreement", pa.float64()),
     ]
 )
 ITEMS = pa.schema([("item_id", pa.int64()), ("change", pa.string())])
@@ -233,6 +236,8 @@ def _label_rows(layer: str, area: Range, words: Words) -> pa.Table:
             old,
             new,
             as_lists(words[content] if change == "changed" else np.zeros(len(at), np.uint32)),
+            nothing,
+            pa.nulls(len(at), pa.float64()),
         ]
         tables.append(pa.Table.from_arrays(columns, schema=LABELS))
     return pa.concat_tables(tables)

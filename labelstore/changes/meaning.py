@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelstore.changes.rows import Range
 from labelstore.geometry.motion import NEEDED, POINTS, motions
 
 if TYPE_CHECKING:
@@ -63,9 +63,24 @@ def bit(word: str) -> np.uint32:
     return np.uint32(1 << WORDS.index(word))
 
 
-def meanings(area: Range) -> Words:
-    """Return what changed about each changed row of a range, as bits; shape (n,)."""
-    found = np.zeros(len(area.changed), np.uint32)
+class Changed(Protocol):
+    """Rows that differ, side by side."""
+
+    @property
+    def count(self) -> int:
+        """Return how many there are."""
+
+    @property
+    def changed_columns(self) -> Mapping[str, NDArray[np.bool_]]:
+        """Return of each column that differs anywhere in which rows it does."""
+
+    def values(self, names: Sequence[str], chosen: NDArray[np.bool_]) -> tuple[pa.Table, pa.Table]:
+        """Return columns of chosen rows on both sides."""
+
+
+def meanings(area: Changed) -> Words:
+    """Return what changed about each of some rows, as bits; shape (n,)."""
+    found = np.zeros(area.count, np.uint32)
     for name, flags in area.changed_columns.items():
         if name in SHAPES or name == "box_form":
             found[flags] |= _motion(area, name.removesuffix("_form"), flags)
@@ -76,7 +91,7 @@ def meanings(area: Range) -> Words:
     return found
 
 
-def _motion(area: Range, name: str, flags: NDArray[np.bool_]) -> Words:
+def _motion(area: Changed, name: str, flags: NDArray[np.bool_]) -> Words:
     """Return what changed about a shape, for the rows in which it differs."""
     old, new = area.values(NEEDED.get(name, (name,)), flags)
     found = np.zeros(int(flags.sum()), np.uint32)
@@ -86,7 +101,7 @@ def _motion(area: Range, name: str, flags: NDArray[np.bool_]) -> Words:
     return found
 
 
-def _framed(area: Range, flags: NDArray[np.bool_]) -> Words:
+def _framed(area: Changed, flags: NDArray[np.bool_]) -> Words:
     """Return what changed where a frame differs: no frame is that of pixels."""
     sides = [rows.column("frame").fill_null("pixel") for rows in area.values(("frame",), flags)]
     same = np.asarray(pc.equal(*sides))

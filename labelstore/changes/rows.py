@@ -55,6 +55,11 @@ class Range:
     added: Positions
     changed: Positions
 
+    @property
+    def count(self) -> int:
+        """Return how many rows changed."""
+        return len(self.changed)
+
     @cached_property
     def changed_columns(self) -> dict[str, NDArray[np.bool_]]:
         """Return for each content column that differs which of the changed rows it differs in.

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelstore.changes.said import bare
 from labelstore.model.arrow import with_column
 from labelstore.model.canonical import leaves
 from labelstore.model.tables import FAMILY, TABLES
@@ -150,11 +151,8 @@ def _digests(
     items = rows.column("item_id").to_pylist()
     classes = rows.column("category_id").to_pylist()
     linked = rows.column("track_id").to_pylist()
-    leaf = [
-        leaves(TABLES[name], batch)
-        for name in FAMILY
-        for batch in [_bare(getattr(piece, name), name, keep=converter.keeps_words)]
-    ]
+    without = {"category_id", "track_id"} | (set() if converter.keeps_words else {"leftovers"})
+    leaf = [leaves(TABLES[name], bare(getattr(piece, name), name, without)) for name in FAMILY]
     for i, (item, category, track) in enumerate(zip(items, classes, linked, strict=True)):
         called = [
             keys[item] if item >= 0 else piece.unlisted_items[-1 - item],
@@ -168,21 +166,3 @@ def _digests(
 
 def _class(number: int, names: list[Any], unlisted: list[str]) -> str:
     return str(names[number]) if number >= 0 else unlisted[-1 - number]
-
-
-def _bare(rows: pa.Table, name: str, *, keep: bool) -> pa.RecordBatch:
-    """Return rows with their content alone; of `leftovers` only where it is more than style."""
-    table = TABLES[name]
-    rows = conform(rows, table)
-    content = set(table.columns("content")) - {"item_id", "annotation_id", "category_id"}
-    content -= {"track_id"} if keep else {"track_id", "leftovers"}
-    for field in table.schema:
-        if field.name not in content:
-            kind = field.type
-            empty: Any = pa.nulls(rows.num_rows, kind)
-            if not field.nullable:
-                value = "" if pa.types.is_string(kind) else 0
-                empty = pa.repeat(pa.scalar(value, kind), rows.num_rows)
-            rows = with_column(rows, field.name, empty)
-    batches = rows.combine_chunks().to_batches()
-    return batches[0] if batches else pa.RecordBatch.from_pylist([], rows.schema)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from labelstore.errors import InvalidInput
 from labelstore.plugins import Beside
 from labelstore.plugins.pages import Page, PageFormat, edges
 from labelstore_converters.numerals import number, number_text
@@ -68,6 +69,8 @@ class Cvat(PageFormat):
 
     def render(self, page: Page) -> str:
         """Return the text of a file."""
+        if page.head is None:
+            _refuse_several(page)
         head = page.head or {"style": LAYOUT, "images": [], "tracks": [], "root": _root(page)}
         root = node_of(head["root"])
         kept = {values[1].get("name", ""): values for values in head["images"]}
@@ -84,6 +87,16 @@ class Cvat(PageFormat):
             return False
         named = bool(label.get("category")) or bool(label.get("leftovers"))
         return named and _element(label) is not None
+
+
+def _refuse_several(page: Page) -> None:
+    videos = [item.get("uri", "") for item in page.items if item.get("modality") == "video"]
+    if len(videos) > 1:
+        raise InvalidInput(
+            f"a CVAT file holds one video, and these labels are of {len(videos)}: "
+            f"{', '.join(videos[:3])}{' …' if videos[3:] else ''}. MOT and COCO hold several.",
+            code="cvat-videos",
+        )
 
 
 def _classes(root: Node) -> list[str]:
@@ -229,6 +242,8 @@ def _element(label: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
     return ("tag", {}) if bare else None
 
 
+NEEDED = {"outside": "0", "occluded": "0", "keyframe": "1"}
+"""What CVAT's own reader expects of every shape of a track; of shapes of images the second."""
 SHAPED = ("mask", "corners", "cuboid2d", "cuboid3d", "spline", "mesh", "text", "interval", "spans",
           "raster", "point_labels")  # fmt: skip
 
@@ -244,6 +259,8 @@ def _node(label: Mapping[str, Any], own: Mapping[str, str | None]) -> Node:
     node = node_of(kept) if kept and kept[0] == tag else Node(tag)
     said = node.attributes
     said |= {k: v for k, v in own.items() if v is not None and (not kept or k in said)}
+    if not kept and tag != "tag":
+        said |= NEEDED if "frame" in own else {"occluded": "0"}
     flags = {"occluded": label.get("occluded"), "keyframe": label.get("keyframe"),
              "outside": label.get("outside"), "z_order": label.get("z_order")}  # fmt: skip
     flags = {k: v if v is None else int(v) for k, v in flags.items()}
@@ -303,7 +320,8 @@ def _root(page: Page) -> list[Any]:
     """Return the beginning of a file for labels of another format."""
     names = [Node("label", {}, "", [Node("name", {}, name)]) for name in page.classes]
     task = Node("task", {}, "", [Node("labels", {}, "", names)])
-    meta = Node("meta", {}, "", [task])
+    videos = [item.get("uri", "") for item in page.items if item.get("modality") == "video"]
+    meta = Node("meta", {}, "", [task, *(Node("source", {}, name) for name in videos)])
     return plain(Node("annotations", {}, "", [Node("version", {}, "1.1"), meta]))
 
 

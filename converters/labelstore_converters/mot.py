@@ -58,19 +58,20 @@ class Mot(PageFormat):
                 labels.append(_label(line, place, names, faults))
         if faults:
             raise ValueError(*faults)
-        sequence = PurePosixPath(path).parent.parent.name or "sequence"
-        sequence = info.get("name", sequence)
+        folder = PurePosixPath(path).parent.parent
+        name = info.get("name", folder.name)
+        sequence = str(folder) if folder.name == name and name else name or "sequence"
         length = max([int(info.get("seqlength", 0)), *(label["item"] for label in labels)])
         sides = {k: int(info[n]) for k, n in (("width", "imwidth"), ("height", "imheight"))
                  if n in info}  # fmt: skip
         frames = [
             {"modality": "frame", "parent_id": 0, "frame_index": i, **sides,
-             "uri": f"{sequence}/{info.get('imdir', 'img1')}/{i + 1:06d}"
-                    f"{info.get('imext', '.jpg')}"}
+             "uri": str(PurePosixPath(sequence, info.get("imdir", "img1"), f"{i + 1:06d}"))
+                    + info.get("imext", ".jpg")}
             for i in range(length)
         ]  # fmt: skip
         head = {"files": dict(beside.files), "end": text.endswith("\n")}
-        return Page([{"modality": "video", "uri": sequence}, *frames], labels, head)
+        return Page([{"modality": "video", "uri": sequence}, *frames], labels, head, names)
 
     def render(self, page: Page) -> str:
         """Return the text of a file."""
@@ -85,7 +86,11 @@ class Mot(PageFormat):
         listed = (page.head or {}).get("files", {}).get(NAMES)
         if listed is not None:
             return _with(listed.splitlines() or list(CLASSES), page)
-        return _with(list(CLASSES) if page.head is not None else [], page)
+        if page.head is not None:
+            return _with(list(CLASSES), page)
+        used = {label.get("category") for label in page.labels}
+        usual = used >= {*page.classes} <= {*CLASSES}
+        return list(CLASSES) if usual else _with(page.classes, page)
 
     def companions_of(self, page: Page) -> Mapping[str, str]:
         """Return what says the length of the sequence, and the names of its classes."""
@@ -97,11 +102,15 @@ class Mot(PageFormat):
         if not frames:
             return {}
         first, last = frames[0], max(item["frame_index"] for item in frames)
-        name, *_, folder, file = ("", *PurePosixPath(first["uri"]).parts)
-        lines = ["[Sequence]", f"name={PurePosixPath(first['uri']).parent.parent.name or name}",
-                 f"imDir={folder}", f"seqLength={last + 1}",
+        place = PurePosixPath(first["uri"])
+        videos = (item["uri"] for item in page.items if item.get("modality") == "video")
+        sequence = PurePosixPath(next(videos, None) or str(place.parent.parent))
+        inside = place.is_relative_to(sequence)
+        lines = ["[Sequence]", f"name={sequence.name}",
+                 f"imDir={place.parent.relative_to(sequence) if inside else 'img1'}",
+                 f"seqLength={last + 1}",
                  *(f"im{k.capitalize()}={first[k]}" for k in ("width", "height") if first.get(k)),
-                 f"imExt={PurePosixPath(file).suffix}"]  # fmt: skip
+                 f"imExt={place.suffix or '.jpg'}"]  # fmt: skip
         names = self._names(page)
         own = {} if names == list(CLASSES) else {NAMES: "".join(f"{n}\n" for n in names)}
         return {INFO: "\n".join(lines) + "\n", **own}
@@ -122,8 +131,6 @@ class Mot(PageFormat):
 def _with(names: list[str], page: Page) -> list[str]:
     """Return names of classes with those that labels use and that are not among them."""
     used = [label["category"] for label in page.labels if label.get("category")]
-    if not names and set(used) <= {*CLASSES}:
-        return list(CLASSES)
     own = set(names)
     more = [n for n in dict.fromkeys(used) if n not in own and not NUMBERED.fullmatch(n)]
     return [*names, *more]

@@ -24,6 +24,7 @@ class Voc(PageFormat):
     """Folders of Pascal VOC's annotation files."""
 
     name = "voc"
+    lists_classes = False
     pattern = "*.xml"
     sign = r"<annotation[\s>]"
     keeps_words = True

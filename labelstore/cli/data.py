@@ -27,7 +27,7 @@ from labelstore.cli.options import (
     Tag,
     opened,
 )
-from labelstore.cli.output import counted, emit_json, notice, progress
+from labelstore.cli.output import counted, emit_json, notice, progress, written
 from labelstore.errors import LossRefused
 
 Target = Annotated[
@@ -213,7 +213,7 @@ def export(
         return
     warn(format, report.notices, quiet)
     typer.echo(
-        f"wrote {counted(report.annotations, 'label')} on {counted(report.items, 'item')} "
+        f"wrote {written(report.annotations, report.asked, report.items)} "
         f"{'of the stage ' if at is None and opened_store.staged() else ''}to {target}"
     )
     tell_rounding(report.largest_rounding, quiet)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from labelstore.cli.options import Digits, Images, Json, Quiet, Sidecar, Sizes, format_names
-from labelstore.cli.output import counted, emit_json, progress, table
+from labelstore.cli.output import emit_json, progress, table, written
 
 
 def register(app: typer.Typer) -> None:
@@ -92,9 +92,6 @@ def convert(
         return
     warn(source_format, brought.notices, quiet)
     warn(target_format, report.notices, quiet)
-    typer.echo(
-        f"wrote {counted(report.annotations, 'label')} on {counted(report.items, 'item')} "
-        f"to {target}"
-    )
+    typer.echo(f"wrote {written(report.annotations, report.asked, report.items)} to {target}")
     tell_rounding(report.largest_rounding, quiet)
     tell_sidecar(report.sidecar, quiet)

@@ -31,6 +31,12 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
+def written(labels: int, asked: int, items: int) -> str:
+    """Return how many labels stand on how many items, and of how many where some are left out."""
+    said = counted(asked, "label")
+    return f"{f'{labels:,} of ' if labels < asked else ''}{said} on {counted(items, 'item')}"
+
+
 def table(
     columns: Sequence[str],
     rows: Sequence[Sequence[Any]],

@@ -13,6 +13,7 @@ from labelstore.exchange.chosen import choose, listed_rows
 from labelstore.exchange.foreign import (
     BY_HAND,
     Pair,
+    are_numbered,
     as_shown,
     batches_anew,
     dataset_losses,
@@ -23,7 +24,7 @@ from labelstore.exchange.foreign import (
     without_ids,
 )
 from labelstore.exchange.losses import column_losses
-from labelstore.exchange.notices import NOT_IN_PIXELS
+from labelstore.exchange.notices import BARE_CLASSES, BARE_TRACKS, NOT_IN_PIXELS, VIDEOS_OUT
 from labelstore.exchange.ordered import OrderedRows
 from labelstore.model.tables import TABLES
 from labelstore.plugins import Format, Writing, find_format
@@ -95,8 +96,18 @@ class Export:
         if not self.foreign:
             return rows
         rows = listed_anew(rows, ids=self.converter.has_ids, keep=self._same_ids)
-        turns = name == "items" and "exif_orientation" not in self.converter.lists["items"]
-        return as_shown(rows) if turns else rows
+        if name == "items":
+            rows = rows.filter(pc.invert(self._are_left_out(rows)))
+            turns = "exif_orientation" not in self.converter.lists["items"]
+            return as_shown(rows) if turns else rows
+        return rows
+
+    def _are_left_out(self, items: pa.Table) -> pa.Array:
+        """Return which items are videos without labels, in a format that knows none."""
+        none = "parent_id" not in self.converter.lists["items"] and not self.converter.refers
+        used = pc.is_in(items.column("item_id"), value_set=pa.array(self.rows.tally.items))
+        videos = pc.equal(items.column("modality"), "video")
+        return pc.and_(pc.and_(videos, pc.invert(used)), none and self.foreign)
 
     def data(self) -> Writing:
         """Return what the converter is given to write."""
@@ -104,10 +115,11 @@ class Export:
         if self.foreign:
             described = described_anew(described, self.converter.says)
         tracks = self._tracks()
+        if self.foreign and not are_numbered(tracks):
+            tracks = without_ids(tracks)
         return Writing(
-            described, self.items, self.categories, _Again(self._batches), self.rows.count,
-            without_ids(tracks) if self.foreign else tracks,
-        )  # fmt: skip
+            described, self.items, self.categories, _Again(self._batches), self.rows.count, tracks
+        )
 
     def _batches(self) -> Iterator[Pair]:
         read = self.converter.reads(self.rows.tally.full) if self.foreign else None
@@ -138,13 +150,17 @@ class Export:
             self.converter.carries - ({"leftovers"} if wordy else set())
         )
         if self.foreign or not self.converter.refers:  # whose items are listed elsewhere
-            for name, rows in self._listed.items():
+            for name, listed in self._listed.items():
+                out = self._are_left_out(listed) if name == "items" else None
+                rows = listed if out is None else listed.filter(pc.invert(out))
                 unsaid = self.converter.unsaid if self.foreign else frozenset()
                 found |= column_losses(name, rows, self.converter.lists[name] - unsaid)
         if self.foreign:
             found |= self._foreign_losses()
         begin = f"{self.converter.name}-"
         told = {f"{begin}drops-{column}": count for column, count in found.items()}
+        if self.foreign:
+            told |= {begin + code: count for code, count in self._gone().items() if count}
         if self.foreign and not self.converter.has_parts and self.rows.tally.in_parts:
             told[begin + NOT_IN_PIXELS] = self.rows.tally.in_parts
         whole = self.converter.has_ids and not self.rows.edited  # what came from it, it can hold
@@ -153,6 +169,19 @@ class Export:
             self.largest = lost.largest
             told |= lost
         return told
+
+    def _gone(self) -> dict[str, int]:
+        """Return how many videos, tracks and classes go since no label needs them, by code."""
+        converter, tally = self.converter, self.rows.tally
+        tracks = self._tracks().num_rows if "track_id" in converter.carries else 0
+        videos = pc.sum(self._are_left_out(self._listed["items"])).as_py() or 0
+        bare = max(tracks - len(tally.tracks), 0)
+        unused = self._listed["categories"].num_rows - len(tally.categories)
+        return {
+            VIDEOS_OUT: videos,
+            BARE_TRACKS: 0 if converter.lists_tracks else bare,
+            BARE_CLASSES: 0 if converter.lists_classes else unused,
+        }
 
     @property
     def _same_ids(self) -> bool:
@@ -188,6 +217,8 @@ class Export:
         if self.described["dataset_id"] != BY_HAND["dataset_id"]:
             named = self.rows.tally.with_ids
             found |= {"source_id": named} if named else {}
+        if "track_id" in self.converter.carries and not are_numbered(self._tracks()):
+            found |= {"tracks.source_id": self._tracks().num_rows}
         for name, rows in self._listed.items():
             found |= listed_losses(TABLES[name], rows, ids=self._ids_stay)
         if self.converter.refers:  # its images have the names that they have elsewhere

@@ -12,6 +12,7 @@ from labelstore.errors import InvalidInput, StorageFailed
 from labelstore.exchange.collector import without_collector
 from labelstore.exchange.export import Export
 from labelstore.exchange.losses import accepted
+from labelstore.exchange.notices import LEFT_OUT, meanings
 from labelstore.exchange.sidecar.file import sidecar_path
 from labelstore.exchange.sidecar.writing import write_sidecar
 from labelstore.versions.manifest import Manifest
@@ -24,6 +25,7 @@ class ExportReport:
     Attributes:
         target: the file or folder.
         datasets: data sets that it holds, the one whose order and info it has first.
+        items, annotations: how many it has.
         notices: what was changed on the way, by stable code.
     """
 
@@ -38,6 +40,8 @@ class ExportReport:
     """Code, count, words and examples of each."""
     largest_rounding: float = 0.0
     """The largest distance of a coordinate from what reads back, in its own units."""
+    asked: int = 0
+    """How many labels there were to write."""
 
 
 @without_collector()
@@ -91,11 +95,18 @@ def export_to(
     beside = sidecar_path(target)
     names = [export.described["name"]]
     kept = str(beside) if beside.is_file() else None
-    rows = export.rows.count
     return ExportReport(
-        str(target), names, export.items.num_rows, rows, notices, kept,
-        [asdict(loss) for loss in losses], export.largest,
+        str(target), names, export.items.num_rows, _written(export, found), notices, kept,
+        [asdict(loss) for loss in losses], export.largest, export.rows.count,
     )  # fmt: skip
+
+
+def _written(export: Export, losses: Mapping[str, int]) -> int:
+    """Return how many labels stand in the file; they are counted where some may not."""
+    said = meanings(export.converter)
+    if not any(said.get(code, "").endswith(LEFT_OUT) for code in losses):
+        return export.rows.count
+    return sum(int((told.counts > 0).sum()) for told in export.converter.records(export.data()))
 
 
 def _write_sidecar(export: Export, target: Path) -> None:

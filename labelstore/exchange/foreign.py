@@ -108,6 +108,13 @@ def listed_examples(rows: pa.Table, column: str, count: int) -> list[str]:
     return [str(name) for name in found]
 
 
+def are_numbered(tracks: pa.Table) -> bool:
+    """Say whether tracks have whole numbers of their own, which any format can keep."""
+    numbers = tracks.column("source_id")
+    own = pc.count_distinct(numbers, mode="only_valid").as_py() == tracks.num_rows
+    return bool(own and (pc.min(numbers).as_py() or 0) >= 0)
+
+
 def without_ids(tracks: pa.Table) -> pa.Table:
     """Return tracks without what their source calls them."""
     for name in ("source_id", "source_key"):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelstore.errors import InvalidInput, LossRefused
 from labelstore.exchange.notices import NOUNS, meanings
-from labelstore.model.tables import TABLES
+from labelstore.model.tables import FAMILY, TABLES
 from labelstore.plugins import Format
 
 SIDECAR = "; a sidecar beside the export then keeps what is left out, for an import to put back"
@@ -69,6 +70,13 @@ def accepted(
             code="loss-unknown",
         )
     said = meanings(converter)
+    known = {*said, *found, *(f"{begin}{column}" for column in _columns())}
+    for code in allow_loss:
+        if code and code != "all" and code not in known:
+            close = get_close_matches(code, sorted(known), 1)
+            hint = f"; is it {close[0]}?" if close else ""
+            raise InvalidInput(f"--allow-loss {code}: there is no such code{hint}",
+                               code="loss-unknown")  # fmt: skip
     told = []
     for code, count in found.items():
         column = code.removeprefix(begin) if code.startswith(begin) else ""
@@ -86,6 +94,16 @@ def accepted(
             losses=[asdict(loss) for loss in told],
         )
     return told
+
+
+def _columns() -> Iterator[str]:
+    """Yield what codes call the columns that an export may leave out."""
+    for name, table in TABLES.items():
+        before = "" if name in FAMILY else f"{name}."
+        yield from (f"{before}{column}" for column in table.schema.names)
+    for name in ("items", "categories"):
+        kind = TABLES[name].schema.field("sources").type.value_type
+        yield from (f"{name}.{field.name}" for field in kind)
 
 
 def column_losses(name: str, rows: pa.Table, held: Collection[str]) -> dict[str, int]:

@@ -22,14 +22,22 @@ WORDS = {
     "categories-given-ids": "classes that the data set does not list; given ids after the highest",
 }
 
+LEFT_OUT = "; left out"
+"""How the words of codes end that count labels that are left out."""
 NOT_IN_PIXELS = "not-in-pixels"
 """How the code ends of labels whose coordinates are parts of the image, in a file of pixels."""
+VIDEOS_OUT, BARE_TRACKS, BARE_CLASSES = "videos-out", "tracks-without-labels", "unused-classes"
 SHARED = {
+    VIDEOS_OUT: "videos, which are not listed; their frames are",
+    BARE_TRACKS: "tracks that no label is on, which go",
+    BARE_CLASSES: "classes that no label has, which go",
+    "drops-outside": "labels that say that the object is not there, written as if it were",
     NOT_IN_PIXELS: "labels in parts of the image, since nobody knows its size (--images or "
     "--sizes tell it); written so",
 }
 """Words for losses of any format that cannot tell them, by the end of their code."""
-NOUNS = {"": "labels", "items": "items", "categories": "classes", "datasets": "data sets"}
+NOUNS = {"": "labels", "items": "items", "categories": "classes", "datasets": "data sets",
+         "tracks": "tracks"}  # fmt: skip
 
 
 def words(format_name: str, code: str) -> str:
@@ -45,5 +53,12 @@ def words(format_name: str, code: str) -> str:
 
 def meanings(converter: Format) -> dict[str, str]:
     """Return what an import or export of a format may tell, by code."""
-    shared = {} if converter.has_parts else SHARED
-    return {**converter.notices, **{f"{converter.name}-{c}": said for c, said in shared.items()}}
+    has = {
+        NOT_IN_PIXELS: converter.has_parts,
+        VIDEOS_OUT: "parent_id" in converter.lists["items"] or bool(converter.refers),
+        BARE_TRACKS: converter.lists_tracks or "track_id" not in converter.carries,
+        BARE_CLASSES: converter.lists_classes,
+        "drops-outside": "outside" in converter.carries,
+    }
+    own = {f"{converter.name}-{c}": said for c, said in SHARED.items() if not has[c]}
+    return {**converter.notices, **own}

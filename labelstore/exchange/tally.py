@@ -99,6 +99,10 @@ class Tally:
                 for label, item, value in self._examples[column]]  # fmt: skip
 
 
+PLAIN = ("is_crowd", "outside")
+"""Columns that say something where they are true."""
+
+
 def _short(value: Any) -> str:
     """Return a value as text, not more than a few words of it."""
     text = str(value)
@@ -108,11 +112,14 @@ def _short(value: Any) -> str:
 def _saying(name: str, rows: pa.Table) -> pa.ChunkedArray:
     """Return which rows say something in a column.
 
-    That a label is no crowd says nothing, and where its pixels are also says nothing beside them.
+    That a label is no crowd, or not out of sight, says nothing, nor does an empty list; where its
+    pixels are also says nothing beside them.
     """
     values = rows.column(name)
-    if name == "is_crowd":
+    if name in PLAIN:
         return pc.fill_null(values, False)
+    if pa.types.is_list(values.type):
+        return pc.fill_null(pc.greater(pc.list_value_length(values), 0), False)
     if name == "raster":
         return pc.and_(values.is_valid(), rows.column("mask").is_null())
     return values.is_valid()

@@ -95,6 +95,10 @@ class Format(ABC):
     """Whether what its rows keep beside the columns says more than how a file was written."""
     has_tags: bool
     """Whether labels may be without a shape."""
+    lists_classes: bool = True
+    """Whether classes stand in it that no label has."""
+    lists_tracks: bool = False
+    """Whether tracks stand in it that no label is on."""
     tasks: tuple[str, ...] = ()
     """Kinds of content of which a source has one."""
     task: str | None = None

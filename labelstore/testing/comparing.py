@@ -10,13 +10,11 @@ from pathlib import Path
 from labelstore.exchange.export import Export
 from labelstore.exchange.identity import numbered
 from labelstore.exchange.losses import USUAL
-from labelstore.exchange.notices import NOT_IN_PIXELS, meanings
+from labelstore.exchange.notices import BARE_CLASSES, LEFT_OUT, NOT_IN_PIXELS, meanings
 from labelstore.plugins import Beside, Format
 from labelstore.plugins.pages.comparing import alike
 from labelstore.testing.content import Content, Row, content_of, content_of_export
 
-OUT = "; left out"
-"""How the words of codes end that count labels that are left out."""
 ALSO = {"class": ("class",), "track": ("track_id",), NOT_IN_PIXELS: ("frame",),
         "drops-categories.name": ("class",)}  # fmt: skip
 """Columns that read otherwise, by the codes of any converter that say so."""
@@ -34,6 +32,7 @@ class Losses:
         said: how many said something at first.
         left_out: how many labels are not there.
         apart: how many are several labels.
+        classes: how many classes that no label had are not there.
     """
 
     gone: Counter[str] = field(default_factory=Counter)
@@ -42,6 +41,7 @@ class Losses:
     said: Counter[str] = field(default_factory=Counter)
     left_out: int = 0
     apart: int = 0
+    classes: int = 0
 
     def add(self, before: Row, after: Row, table: str = "") -> None:
         """Count how two rows differ."""
@@ -83,7 +83,7 @@ class Losses:
         begin = f"{converter.name}-"
         codes = {c.removeprefix(begin): n for c, n in told.items()}
         out = {c.removeprefix(begin) for c, said in meanings(converter).items()
-               if said.endswith(OUT)}  # fmt: skip
+               if said.endswith(LEFT_OUT)}  # fmt: skip
         ways = {**ALSO, **also}
         wrong = []
         for column in sorted(self.said.keys() | self.gone.keys() | self.changed.keys()):
@@ -106,6 +106,8 @@ class Losses:
         """Yield how many labels are left out, if that is not what is told."""
         if not max(counts, default=0) <= self.left_out <= sum(counts):
             yield f"{self.left_out} labels are left out, told are {counts}"
+        if self.classes != codes.get(BARE_CLASSES, 0):
+            yield f"{self.classes} unused classes go, told are {codes.get(BARE_CLASSES, 0)}"
         if self.apart > codes.get("rings-apart", 0):
             yield f"{self.apart} labels are several now, and nobody says so"
 
@@ -134,6 +136,8 @@ def lost(export: Export, target: Path) -> Losses:
     classes = dict(after.classes)
     for name, row in before.classes:
         found.add(row, classes.get(name, {}), "categories.")
+    used = {label.get("class") for own in before.labels.values() for label in own}
+    found.classes = sum(name not in used and name not in classes for name, _ in before.classes)
     _labels(before, after, [places.get(name, -1) for name in names], _told(export), found)
     return found
 

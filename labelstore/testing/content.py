@@ -42,7 +42,7 @@ class Content:
 def content_of_export(export: Export) -> Content:
     """Return what a store says of what is to be written."""
     kept = export.kept()
-    numbers = {n: i for i, n in enumerate(kept.items.column("item_id").to_pylist())}
+    numbers = {n: i for i, n in enumerate(export.items.column("item_id").to_pylist())}
     names = dict(zip(*(kept.categories.column(c).to_pylist() for c in ("category_id", "name")),
                      strict=True))  # fmt: skip
     labels: dict[int, list[Row]] = defaultdict(list)

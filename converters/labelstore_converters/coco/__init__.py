@@ -16,6 +16,8 @@ ITEMS = {
 NOTICES = {
     "coco-duplicate-image-id": "images with an id that another image has",
     "coco-duplicate-category-id": "classes with an id that another class has",
+    "coco-video-unlisted": "images of a video that the file does not list; of none",
+    "coco-track-unlisted": "labels of a track that the file does not list; on none",
     "coco-annotation-without-id": "labels without an id",
     "coco-keypoints-flat": "labels whose keypoints have three coordinates, of which two are left",
     "coco-visibility-unknown": "labels whose keypoints have no visibility; written as visible",
@@ -56,6 +58,7 @@ class Coco(Format):
     has_ids = True
     has_tags = True
     keeps_words = True
+    lists_tracks = True
     says = frozenset({"info", "licenses"})
 
     @property

@@ -62,9 +62,9 @@ class AnnotationRows:
             if key in found and NUMERIC[key](found[key], row, numbers):
                 carried.add(key)
             elif key in found:
-                self._notice(f"coco-{key}-kept-verbatim")
+                self.notice(f"coco-{key}-kept-verbatim")
         if "id" not in found:
-            self._notice("coco-annotation-without-id")
+            self.notice("coco-annotation-without-id")
         row["number_style"] = style_of(numbers)
         kept = leftovers(found, carried, self._key_order)
         if row.get("mask") and list(found["segmentation"]) != RLE_ORDER:
@@ -77,7 +77,8 @@ class AnnotationRows:
         """Return how many annotations it has."""
         return len(self._rows)
 
-    def _notice(self, code: str) -> None:
+    def notice(self, code: str) -> None:
+        """Count something unusual."""
         self.notices[code] = self.notices.get(code, 0) + 1
 
     def batches(self) -> tuple[pa.RecordBatch, pa.RecordBatch]:

@@ -143,6 +143,8 @@ class CocoReading(Reading):
             item = item if item >= 0 else unlisted[0].number(image)
             known = self._category(category, unlisted[1])
             track = self._videos.track(found, item) if self._videos else None
+            if track is None and self._videos.is_of_track(found):
+                rows.notice("coco-track-unlisted")
             rows.add(found, seq=seq, item=item, category=known, track=track)
         if faults:
             raise FormatError(str(self._document.path), faults, code="coco-annotation")
@@ -182,6 +184,7 @@ class CocoReading(Reading):
         repeated = {
             "coco-duplicate-image-id": _repeats(self._images),
             "coco-duplicate-category-id": _repeats(self._categories),
+            "coco-video-unlisted": self._videos.strays,
         }
         return {code: count for code, count in repeated.items() if count}
 

@@ -79,6 +79,15 @@ class Videos:
         fits = is_int(at) and at is not None and at >= 0
         return {"video_id": len(self._images) + number, **({key: at} if fits else {})}
 
+    @property
+    def strays(self) -> int:
+        """Return how many images are of a video that is not listed."""
+        return sum("video_id" in image and not self.place(image) for image in self._images if self)
+
+    def is_of_track(self, found: dict[str, Any]) -> bool:
+        """Say whether a label names a track, in a file that lists them."""
+        return self._tracks is not None and found.get(self.words["track"]) is not None
+
     def rows(self, order: Sequence[str]) -> pa.Table:
         """Return rows of `items`, numbered after the images."""
         marked = [{**video, "id": {VIDEO: video["id"]}} for video in self._videos or ()]

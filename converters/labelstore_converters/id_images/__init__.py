@@ -23,6 +23,7 @@ class IdImages(Format):
     """
 
     has_ids = False
+    lists_classes = False
     has_tags = False
     keeps_words = False
     unsaid = frozenset({"modality", "labelled_state"})

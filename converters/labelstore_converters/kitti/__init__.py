@@ -39,6 +39,7 @@ class Kitti(Format):
     """Folders with `label_2`, or folders of such label files."""
 
     name = "kitti"
+    lists_classes = False
     notices: Mapping[str, str] = NOTICES
     unsaid = frozenset({"width", "height", "modality"})
     has_ids = False

@@ -101,10 +101,9 @@ class SequenceTarget(Target):
         if self._bare:
             return "/".join(parts) + ".txt"
         inside = [i for i, part in enumerate(parts[:-1]) if part == IMAGES]
-        if inside:
-            parts[inside[-1]] = LABELS
-            return "/".join(parts) + ".txt"
-        return "/".join([LABELS, *parts]) + ".txt"
+        before = parts[: inside[-1]] if inside else []
+        name = "_".join(parts[inside[-1] + 1 :] if inside else parts)
+        return "/".join([*before, LABELS, name]) + ".txt"
 
     def uri(self, path: str) -> str:
         """Return what a sequence is called by the path of its label file."""

@@ -43,6 +43,7 @@ class Tracklets(PageFormat):
     """Files of tracklets of KITTI's raw data."""
 
     name = "kitti-tracklets"
+    lists_classes = False
     pattern = "tracklet_labels.xml"
     sign = r"<boost_serialization"
     one_file = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -72,7 +73,14 @@ def _keypoints(categories: pa.Table, shapes: set[tuple[int, int]]) -> dict[str, 
     return {**found, "kpt_names": named} if named else found
 
 
+def _topmost(folders: Sequence[str]) -> list[str]:
+    """Return folders that are in no other of them; readers look into those below by themselves."""
+    there = {PurePosixPath(folder) for folder in folders}
+    return [f for f in folders if there.isdisjoint(PurePosixPath(f).parents)]
+
+
 def _one(folders: Sequence[str]) -> Any:
+    folders = _topmost(folders)
     return folders[0] if len(folders) == 1 else list(folders)
 
 

@@ -33,7 +33,7 @@ def write_sidecar(
         target: the exported file or folder.
         converter: what wrote it.
         written: what it was given; its annotations are read through once more.
-        kept: data set, items, classes and tracks as the store has them, in the same order.
+        kept: data set, items, classes and tracks as the store has them.
         batches: annotations and geometries as the store has them, in the same order.
     """
     names = converter.uris(written)
@@ -50,8 +50,9 @@ def write_sidecar(
     told = _paired(found, *_counts(written, converter, place))
     names_ = reading.categories().column("name").to_pylist()
     classes = _class_keys(kept.categories, written, told, found, names_)
-    known = [key if own in numbers else None
-             for key, own in zip(keys, numbered(keys), strict=True)]  # fmt: skip
+    by_id = {item: key for item, key, own in zip(ids, keys, numbered(keys), strict=True)
+             if own in numbers}  # fmt: skip
+    known = [by_id.get(item) for item in kept.items.column("item_id").to_pylist()]
     extra = {"items": _others(known, listed), "categories": _others(classes, names_)}
     said = {"written_as": converter.name, "task": converter.task, "extra": extra}
     write_rows(
@@ -100,7 +101,7 @@ def _counts(written: Writing, converter: Format, place: Mapping[int, int]) -> tu
     """Return of each label its item, by number in the file, its records, and their place there."""
     found = [np.empty((3, 0), np.int64)]
     for told in converter.records(written):
-        items = [place[i] for i in told.rows.column("item_id").to_pylist()]
+        items = [place.get(i, -1) for i in told.rows.column("item_id").to_pylist()]
         places = np.zeros(len(items)) if told.places is None else told.places
         found.append(np.array([items, told.counts, places], np.int64))
     items_, counts, places = np.concatenate(found, axis=1)

@@ -8,6 +8,8 @@ from typing import Any
 
 from labelstore.plugins.pages.page import columns_of, edges
 
+SILENT = frozenset({"is_crowd", "outside"})
+"""Columns in which false says nothing."""
 STYLE = frozenset({"number_style", "leftovers"})
 """Columns that say how a source was written."""
 
@@ -18,8 +20,8 @@ def compared(label: Mapping[str, Any]) -> dict[str, Any]:
     if columns.get("box") is not None:
         columns["box"] = edges(columns)
         columns.pop("box_form", None)
-    if columns.get("is_crowd") is False:
-        del columns["is_crowd"]
+    columns = {n: v for n, v in columns.items()
+               if not (n in SILENT and v is False) and (v != [] or n == "attributes")}  # fmt: skip
     return {name: plain(value) for name, value in columns.items() if name not in STYLE}
 
 

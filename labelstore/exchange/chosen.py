@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,15 +55,36 @@ def listed_rows(manifest: Manifest, name: str, dataset_id: int, used: Ids) -> tu
     if dataset_id == BY_HAND["dataset_id"]:
         return everything(table, rows), 0
     listed = as_stated(table, rows, dataset_id)
+    if name == "items":
+        used = _with_parents(rows, used)
     known = np.asarray(listed.column(table.id_column).combine_chunks())
     missing = pa.array(np.setdiff1d(used, known))
     if not len(missing):
         return listed, 0
     others = rows.filter(pc.is_in(rows.column(table.id_column), value_set=missing)).to_pylist()
     entries = listed.column("sources").combine_chunks().flatten()
-    first_id = 1 + max(pc.max(entries.field("source_id")).as_py() or 0, 0)
+    first_id = 1 + max((0, *_numbers(entries)))
     for i, row in enumerate(others):
         source = {"dataset_id": dataset_id, "seq": listed.num_rows + i, "source_id": first_id + i}
         row["sources"] = [source]
     given = pa.Table.from_pylist(others, schema=table.schema)
     return pa.concat_tables([listed, given]), len(missing)
+
+
+def _with_parents(items: pa.Table, used: Ids) -> Ids:
+    """Return items with those that they are parts of."""
+    names = ("item_id", "parent_id")
+    parents = dict(zip(*(items.column(n).to_pylist() for n in names), strict=True))
+    found = set(used.tolist())
+    while more := {parents.get(i) for i in found} - {None} - found:
+        found |= more
+    return np.array(sorted(found), np.int64)
+
+
+def _numbers(entries: pa.StructArray) -> Iterator[int]:
+    """Yield the whole numbers that a source uses as ids, also where they are marked."""
+    yield from entries.field("source_id").drop_null().to_pylist()
+    for text in entries.field("source_key").drop_null().to_pylist():
+        key = json.loads(text)
+        values = key.values() if isinstance(key, dict) else ()
+        yield from (v for v in values if type(v) is int)

@@ -140,6 +140,8 @@ class Export:
         tracks = self._manifest.table(TABLES["tracks"])
         used = pc.is_in(tracks.column("track_id"), value_set=pa.array(self.rows.tally.tracks))
         own = pc.equal(tracks.column("dataset_id"), self.described["dataset_id"])
+        if self._alone:  # what was made by hand is of it
+            own = pc.or_kleene(own, tracks.column("dataset_id").is_null())
         found = tracks.filter(pc.or_kleene(used, own))
         return found.sort_by([("seq", "ascending"), ("track_id", "ascending")])
 
@@ -159,8 +161,7 @@ class Export:
             found |= self._foreign_losses()
         begin = f"{self.converter.name}-"
         told = {f"{begin}drops-{column}": count for column, count in found.items()}
-        if self.foreign:
-            told |= {begin + code: count for code, count in self._gone().items() if count}
+        told |= {begin + code: count for code, count in self._gone().items() if count}
         if self.foreign and not self.converter.has_parts and self.rows.tally.in_parts:
             told[begin + NOT_IN_PIXELS] = self.rows.tally.in_parts
         whole = self.converter.has_ids and not self.rows.edited  # what came from it, it can hold
@@ -173,14 +174,20 @@ class Export:
     def _gone(self) -> dict[str, int]:
         """Return how many videos, tracks and classes go since no label needs them, by code."""
         converter, tally = self.converter, self.rows.tally
-        tracks = self._tracks().num_rows if "track_id" in converter.carries else 0
+        tracks = self._tracks()
+        if not self.foreign:  # those of the source stand in it, as it wrote them
+            tracks = tracks.filter(tracks.column("dataset_id").is_null())
+        carried = "track_id" in converter.carries
+        used = pc.is_in(tracks.column("track_id"), value_set=pa.array(tally.tracks))
+        bare = tracks.num_rows - (pc.sum(used).as_py() or 0)
+        attributes = tracks.num_rows - tracks.column("attributes").null_count
         videos = pc.sum(self._are_left_out(self._listed["items"])).as_py() or 0
-        bare = max(tracks - len(tally.tracks), 0)
         unused = self._listed["categories"].num_rows - len(tally.categories)
         return {
             VIDEOS_OUT: videos,
-            BARE_TRACKS: 0 if converter.lists_tracks else bare,
-            BARE_CLASSES: 0 if converter.lists_classes else unused,
+            "drops-tracks.attributes": attributes if carried else 0,
+            BARE_TRACKS: 0 if converter.lists_tracks or not carried else bare,
+            BARE_CLASSES: 0 if converter.lists_classes or not self.foreign else unused,
         }
 
     @property

@@ -1,6 +1,7 @@
 """Identity on import: which item or class of the store a source means.
 
-Items match by their normalised URI, classes by (name, supercategory) where that is unique; of
+Items match by their normalised URI and that of the video they are frames of (one that says no
+video matches any), classes by (name, supercategory) where that is unique; of
 several that bear a name those that their data set also gives the same id, then the k-th with the
 k-th. A row without a name, or a class that only this data set lists, then matches by its source id
 within the data set: so a class can be renamed. Everything else is new. A source that is silent
@@ -140,18 +141,34 @@ def _positions(
     names = [_names(table, rows, dataset_id) for rows in (existing, incoming)]
     called, order = _called(existing, dataset_id)
     source = [called, _called(incoming, dataset_id)[0]]
-    both = [
-        [n and s and (n, s) for n, s in zip(*side, strict=True)]
-        for side in zip(names, source, strict=True)
-    ]
     free = np.ones(existing.num_rows, bool)
     renamable = _renamable(table, existing)
-    for keys in (both, names, source):
+    inside = [_parents(table, rows) for rows in (existing, incoming)]
+    within = [[n and (*n, p) for n, p in zip(*side, strict=True)]
+              for side in zip(names, inside, strict=True)]  # fmt: skip
+    both = [[n and s and (n, s) for n, s in zip(*side, strict=True)]
+            for side in zip(within, source, strict=True)]  # fmt: skip
+    for keys in (both, within, names, source):
         left = np.flatnonzero(found < 0).tolist()
         for i, at in _paired(keys, left, [i for i in order if free[i]]):
+            if keys is names and inside[0][at] is not None and inside[1][i] is not None:
+                continue  # frames of different videos
             if keys is not source or renamable[at] or not (names[0][at] and names[1][i]):
                 found[i], free[at] = at, False
     return found
+
+
+def _parents(table: Table, rows: pa.Table) -> list[str | None]:
+    """Return the URI of what each item is part of; None where it is of nothing, and of classes.
+
+    Parents are ids in rows of the store, and places in rows of a source.
+    """
+    column = rows.column("parent_id") if table.name == "items" else None
+    if column is None or column.null_count == len(column):
+        return [None] * rows.num_rows
+    uris = dict(zip(rows.column("item_id").to_pylist(), rows.column("uri").to_pylist(),
+                    strict=True))  # fmt: skip
+    return [None if parent is None else uris.get(parent) or "" for parent in column.to_pylist()]
 
 
 def _renamable(table: Table, existing: pa.Table) -> NDArray[np.bool_]:
@@ -203,12 +220,12 @@ def _names(table: Table, rows: pa.Table, dataset_id: int) -> list[Key | None]:
 
     Names that several classes bear say nothing of the classes of another data set.
     """
-    columns = ["uri"] if table.name == "items" else ["name", "supercategory"]
+    columns = ["uri", "modality"] if table.name == "items" else ["name", "supercategory"]
     plain = list(zip(*(rows.column(n).to_pylist() for n in columns), strict=True))
     if table.name == "categories":  # no parent and one without a name are the same
         plain = [(name, parent or None) for name, parent in plain]
     if table.name == "items":
-        return [key if key[0] is not None else None for key in plain]
+        return [(uri, what == "video") if uri is not None else None for uri, what in plain]
     count = Counter(plain)
     return [
         None if key[0] is None else key if count[key] == 1 else (*key, dataset_id) for key in plain

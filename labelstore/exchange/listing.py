@@ -162,16 +162,38 @@ class Listing:
         self._referred[name] = np.array(sorted(found.values()), np.int64)
         return found
 
+    def _with_parents(self, items: pa.Table, used: Ids, listed: Ids) -> Ids:
+        """Return items in use, with those of tracks, and those that others are parts of."""
+        tracks = self._draft.manifest.table(TABLES["tracks"], ["item_id"]).column(0).drop_null()
+        used = np.union1d(used, np.asarray(tracks.combine_chunks()))
+        names = ("item_id", "parent_id")
+        ids, parents = (np.asarray(items.column(n).fill_null(-1).combine_chunks()) for n in names)
+        others = pc.list_value_length(items.column("sources"))  # those of this data set alone go
+        entries = items.column("sources").combine_chunks()
+        own = np.zeros(len(ids), bool)
+        mine = np.asarray(pc.equal(entries.flatten().field("dataset_id"), self._dataset_id))
+        own[np.asarray(pc.list_parent_indices(entries))[mine]] = True
+        stays = np.isin(ids, listed) | ~own | np.asarray(pc.greater(others, 1))
+        while True:
+            kept = stays | np.isin(ids, used)
+            more = np.union1d(used, parents[kept & (parents >= 0)])
+            if len(more) == len(used):
+                return more
+            used = more
+
     def drop(self, name: str, matched: Matched) -> None:
         """Take this source's entry from rows it no longer lists; drop those nobody needs."""
         table = TABLES[name]
+        rows, used = self._draft.manifest.table(table), _in_use(self._draft, table.id_column)
+        if name == "items":
+            used = self._with_parents(rows, used, matched.ids)
         gone, changed = _without_source(
             table,
-            self._draft.manifest.table(table),
+            rows,
             listed=np.union1d(matched.ids, self._referred.get(name, matched.ids)),
             dataset_id=self._dataset_id,
             activity_id=self._draft.activity_id,
-            used=_in_use(self._draft, table.id_column),
+            used=used,
         )
         edits = {(name, ""): Edits(changed, gone)}
         if name == "items":

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelstore.exchange.leftovers import without_order
 from labelstore.model.arrow import with_column
 from labelstore.model.tables import TABLES
 from labelstore.storage.compare import differing
@@ -71,9 +72,12 @@ def match_tracks(
     for name, value in constants.items():
         rows = with_column(rows, name, np.full(len(ids), value))
     changed = at < 0
-    pairs = own.take(pa.array(at[at >= 0])), rows.filter(pa.array(at >= 0))
+    before, after = own.take(pa.array(at[at >= 0])), rows.filter(pa.array(at >= 0))
+    if keep_origin:  # how an object is written stays
+        before, after = (with_column(r, "leftovers", without_order(r.column("leftovers")))
+                         for r in (before, after))  # fmt: skip
     columns = [*table.columns("content"), *([] if keep_origin else ["seq"])]
-    for flags in differing(*pairs, columns).values():
+    for flags in differing(before, after, columns).values():
         changed[np.flatnonzero(at >= 0)[flags]] = True
     return ids, rows.filter(pa.array(changed))
 

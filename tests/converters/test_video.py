@@ -138,3 +138,85 @@ def test_labels_of_whole_videos_are_told_to_go(store: Store, tmp_path: Path) -> 
     other.import_from("coco", tmp_path / "out.json", message="back", commit=True)
     (row,) = other.query("SELECT count(*) AS n FROM annotations WHERE kind = 'tag'").to_pylist()
     assert row["n"] == 1  # the sidecar has it
+
+
+def test_frames_of_one_name_stay_with_their_videos(store: Store, tmp_path: Path) -> None:
+    told = tao()
+    for n, image in enumerate(told["images"]):
+        image["file_name"] = f"{n % 3}.jpg"
+    taken(store, told, tmp_path / "a.json")
+    sql = """SELECT i.item_id, v.uri AS video, i.uri
+             FROM items i JOIN items v ON v.item_id = i.parent_id"""
+    before = {(r["video"], r["uri"]): r["item_id"] for r in store.query(sql).to_pylist()}
+    told["videos"], told["images"] = told["videos"][1:], told["images"][3:]
+    told["annotations"], told["tracks"] = told["annotations"][3:], told["tracks"][2:]
+    for n, (image, label) in enumerate(zip(told["images"], told["annotations"], strict=True), 1):
+        image["id"] = label["image_id"] = n
+    taken(store, told, tmp_path / "b.json", mode="update")
+    after = {(r["video"], r["uri"]): r["item_id"] for r in store.query(sql).to_pylist()}
+    assert after == {key: item for key, item in before.items() if key[0] == "train/3"}
+
+
+def test_what_others_need_of_a_video_that_is_gone_stays(store: Store, tmp_path: Path) -> None:
+    taken(store, tao(), tmp_path / "a.json")
+    with store.edit(message="by hand") as edit:
+        edit.add([{"uri": "train/0.jpg", "kind": "tag", "category": "car", "layer": "mine"}])
+        edit.add_tracks([{"category": "car", "uri": "train/7"}])
+    store.commit("by hand")
+    told = tao()
+    told["videos"], told["images"] = told["videos"][1:], told["images"][3:]
+    told["annotations"], told["tracks"] = told["annotations"][3:], told["tracks"][2:]
+    taken(store, told, tmp_path / "b.json", mode="update")
+    assert not [f for f in store.check() if f.severity == "error"]
+    left = store.query(
+        "SELECT uri FROM items WHERE uri IN ('train/7', 'train/0.jpg', 'train/1.jpg')"
+    )
+    assert sorted(left.column(0).to_pylist()) == ["train/0.jpg", "train/7"]
+
+
+def test_videos_and_tracks_made_by_hand_are_told_apart(store: Store, tmp_path: Path) -> None:
+    told = tao()
+    for n, (image, label) in enumerate(zip(told["images"], told["annotations"], strict=True), 1):
+        image["id"] = label["image_id"] = n
+    taken(store, told, tmp_path / "a.json")
+    with store.edit(message="by hand") as edit:
+        edit.add([{"uri": "newvid", "kind": "tag", "category": "car"}],
+                 items=[{"uri": "newvid", "modality": "video"}])  # fmt: skip
+        edit.add_tracks([{"category": "car", "uri": "train/7", "attributes": {"colour": "red"}}])
+    store.commit("by hand")
+    lost = ["coco-on-videos", "coco-drops-tracks.attributes"]
+    report = store.export_to("coco", tmp_path / "out.json", allow_loss=lost)
+    assert set(lost) <= report.notices.keys()
+    found = json.loads((tmp_path / "out.json").read_text())
+    for key, count in (("videos", 3), ("tracks", 5)):
+        assert len({o["id"] for o in found[key]}) == len(found[key]) == count
+
+
+@pytest.mark.parametrize("name", ["coco", "coco-panoptic"])
+def test_a_file_without_any_label_is_read(store: Store, tmp_path: Path, name: str) -> None:
+    record = {"image_id": 1, "file_name": "a.png", "segments_info": []}
+    told = {"images": [{"id": 1, "file_name": "a.jpg", "width": 4, "height": 4}],
+            "annotations": [record if name == "coco-panoptic" else {"id": 1, "category_id": 1}],
+            "categories": [{"id": 1, "name": "c", "isthing": 1}]}  # fmt: skip
+    (tmp_path / "in.json").write_text(json.dumps(told))
+    how: dict[str, Any] = {"on_error": "skip"} if name == "coco" else {}
+    assert store.import_from(name, tmp_path / "in.json", message="in", **how).annotations == 0
+
+
+def test_a_video_without_a_name_stays_without(store: Store, tmp_path: Path) -> None:
+    told = tao()
+    told["videos"][0]["coco_url"] = "http://there/7"
+    del told["videos"][0]["name"]
+    taken(store, told, tmp_path / "a.json")
+    store.export_to("coco", tmp_path / "out.json")
+    assert (tmp_path / "out.json").read_bytes() == (tmp_path / "a.json").read_bytes()
+
+
+def test_what_is_not_listed_is_counted(store: Store, tmp_path: Path) -> None:
+    told = tao()
+    told["annotations"][0]["track_id"] = 999
+    told["images"][1]["video_id"] = 998
+    told["images"][2]["video_id"] = None
+    (tmp_path / "a.json").write_text(json.dumps(told))
+    notices = store.import_from("coco", tmp_path / "a.json", message="in").notices
+    assert notices["coco-track-unlisted"] == notices["coco-video-unlisted"] == 1

@@ -65,6 +65,8 @@ BROKEN: dict[str, dict[str, list[dict[str, Any]]]] = {
         "relations": [{"relation_id": 1, "from_id": 1, "to_id": 99}],
     },
     "parent-missing": {"annotations": [{"parent_annotation_id": 99}]},
+    "item-parent-missing": {"items": [{"item_id": 8, "uri": "f.jpg", "parent_id": 99}]},
+    "track-item-missing": {"tracks": [{"track_id": 8, "item_id": 99}]},
     "track-unlisted": {"annotations": [{"track_id": 99}]},
     "track-class-differs": {
         "annotations": [
@@ -126,6 +128,8 @@ VALUES = {
     "relation-end-missing": 99,
     "track-twice-on-item": 7,
     "parent-missing": 99,
+    "item-parent-missing": 99,
+    "track-item-missing": 99,
     "track-unlisted": 99,
     "track-class-differs": 5,
     "tag-with-shape": "tag",

@@ -106,6 +106,7 @@ class Coco(Format):
     def losses(self, data: Writing) -> Lost:
         """Return how many items and labels have what COCO cannot say."""
         from labelstore_converters.coco.foreign import (
+            classes_of_tracks,
             foreign_items,
             foreign_shapes,
             labels_of_videos,
@@ -113,6 +114,7 @@ class Coco(Format):
 
         found = Lost(foreign_items(data.items))
         found["on-videos"] = labels_of_videos(data)
+        found["drops-tracks.category_id"] = classes_of_tracks(data)
         for labels, geometries in data.annotations:
             found.update(foreign_shapes(labels, geometries))
         return found.begun(self.name)

@@ -90,7 +90,7 @@ class AnnotationRows:
 
     def _columns(self, table: str) -> dict[str, Any]:
         names = TABLES[table].schema.names
-        used = {name for row in self._rows for name in row} & set(names)
+        used = {name for row in self._rows for name in row} & set(names) or set(names)
         columns: dict[str, Any] = {n: [row.get(n) for row in self._rows] for n in used}
         columns["layer"] = [""] * len(self._rows)
         columns["annotation_id"] = [row["seq"] for row in self._rows]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelstore.plugins import Writing
 from labelstore_converters.coco.annotation_objects import ENCODINGS
-from labelstore_converters.coco.names import videos_of
+from labelstore_converters.coco.names import tracks_stand_alone, videos_of
 
 KNOWN = pa.array(["image", "frame", "video"])
 HELD = ("box", "polygons", "mask", "keypoints", "text")
@@ -24,6 +26,14 @@ def foreign_items(items: pa.Table) -> dict[str, int]:
     alone = pc.and_(part, pc.or_(pc.invert(inside), pc.equal(modality, "video")))
     still = pc.and_(inside, pc.equal(modality, "image"))  # reads back as a frame
     return _counted({"no-images": others, "no-video": pc.or_(alone, still)})
+
+
+def classes_of_tracks(data: Writing) -> int:
+    """Return how many tracks have a class where the file lists no tracks, only their numbers."""
+    described = json.loads(data.dataset["leftovers"] or "{}")
+    if data.tracks is None or not tracks_stand_alone(described):
+        return 0
+    return int(pc.count(data.tracks.column("category_id")).as_py())
 
 
 def labels_of_videos(data: Writing) -> int:

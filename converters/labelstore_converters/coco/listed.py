@@ -69,7 +69,7 @@ def image_rows(
     rows = {
         **columns,
         "item_id": range(first, first + len(images)),
-        "sources": _sources(images, carried, order, "items", first),
+        "sources": _sources(images, carried, order, "items", first, name),
     }
     return pa.Table.from_batches([batch(TABLES["items"], rows)])
 
@@ -122,6 +122,7 @@ def _sources(
     order: Sequence[str],
     table: str,
     first: int = 0,
+    name: str = "name",
 ) -> pa.Array:
     """Return the `sources` column: one entry per object of the list."""
     kind = TABLES[table].schema.field("sources").type
@@ -129,7 +130,7 @@ def _sources(
     kept = [leftovers(o, keys, order) for o, keys in zip(objects, carried, strict=True)]
     for i, keys in enumerate(carried):
         if NO_FILE_NAME in keys:
-            kept[i] = {"without": ["file_name"], **kept[i]}
+            kept[i] = {"without": [name], **kept[i]}
     pairs = list(zip(objects, whole, strict=True))
     columns = {
         "dataset_id": np.zeros(len(objects), np.int64),

@@ -41,7 +41,8 @@ class Names:
         """
         return cls(
             _keys(data.items, "item_id"), _keys(data.categories, "category_id"),
-            _track_keys(data.tracks), videos_of(data.items), described.get("video", WORDS),
+            _track_keys(data, alone=tracks_stand_alone(described)),
+            videos_of(data.items), described.get("video", WORDS),
         )  # fmt: skip
 
     def as_json(self, *, ascii_only: bool) -> list[dict[int, str]]:
@@ -78,12 +79,24 @@ def _keys(rows: pa.Table, column: str) -> dict[int, Any]:
     return {row[column]: source_key(row) for row in rows.select([column, "sources"]).to_pylist()}
 
 
-def _track_keys(tracks: pa.Table | None) -> dict[int, Any]:
-    """Return the id of each track; those without one come after the highest."""
-    if tracks is None:
+def tracks_stand_alone(described: Mapping[str, Any]) -> bool:
+    """Say whether tracks stand in labels alone, where each video may have numbers of its own."""
+    return "video" in described and "tracks" not in described.get("top", ())
+
+
+def _track_keys(data: Writing, *, alone: bool) -> dict[int, Any]:
+    """Return the id of each track; those without one of their own get one after the highest."""
+    if data.tracks is None:
         return {}
-    rows = tracks.select(["track_id", "source_id", "source_key"]).to_pylist()
-    found = {row["track_id"]: entry_key(row) for row in rows}
+    own = data.dataset.get("dataset_id", 0)
+    names = ["track_id", "dataset_id", "source_id", "source_key"]
+    rows = sorted(data.tracks.select(names).to_pylist(), key=lambda row: row["dataset_id"] != own)
+    found: dict[int, Any] = {}
+    taken = set()
+    for row in rows:
+        key = entry_key(row)
+        found[row["track_id"]] = key if alone or key not in taken else None
+        taken.add(key)
     last = max((key for key in found.values() if type(key) is int), default=0)
     for track, key in found.items():
         if key is None:

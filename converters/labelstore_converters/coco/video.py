@@ -82,7 +82,8 @@ class Videos:
     @property
     def strays(self) -> int:
         """Return how many images are of a video that is not listed."""
-        return sum("video_id" in image and not self.place(image) for image in self._images if self)
+        named = (i for i in self._images if self and i.get("video_id") is not None)
+        return sum(not self.place(image) for image in named)
 
     def is_of_track(self, found: dict[str, Any]) -> bool:
         """Say whether a label names a track, in a file that lists them."""

@@ -24,7 +24,7 @@ from labelstore_converters.coco.listed_objects import (
     track_object,
     video_object,
 )
-from labelstore_converters.coco.names import Names
+from labelstore_converters.coco.names import Names, tracks_stand_alone
 
 ALWAYS = ["images", "annotations", "categories"]
 DEFAULT_TOP = ["info", "licenses", *ALWAYS]
@@ -205,7 +205,7 @@ def _lists(
 
 def _is_needed(key: str, top: Sequence[str], described: dict[str, Any]) -> bool:
     """Say whether a list goes beside those that a source has; tracks may stand in labels alone."""
-    return key not in top and not (key == "tracks" and "video" in described)
+    return key not in top and not (key == "tracks" and tracks_stand_alone(described))
 
 
 def on_images(batches: Iterable[Pair], videos: Sequence[int]) -> Iterator[Pair]:

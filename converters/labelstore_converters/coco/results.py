@@ -29,6 +29,11 @@ from labelstore_converters.coco.writing import DEFAULT_STYLE, JsonText
 NAMELESS = "coco-annotation-without-id"
 
 
+def renamed(code: str) -> str:
+    """Return a code of COCO as results have it."""
+    return code.replace("coco", "coco-results", 1)
+
+
 class ResultsReading(CocoReading):
     """A file of results, opened; see `labelstore.plugins.Reading`."""
 
@@ -37,7 +42,8 @@ class ResultsReading(CocoReading):
     def annotations(self, piece: int) -> Piece:
         """Return one piece of the results, none of which has an id."""
         found = super().annotations(piece)
-        return replace(found, notices={c: n for c, n in found.notices.items() if c != NAMELESS})
+        told = {renamed(c): n for c, n in found.notices.items() if c != NAMELESS}
+        return replace(found, notices=told)
 
 
 class CocoResults(Coco):
@@ -48,8 +54,8 @@ class CocoResults(Coco):
     has_ids = False
     has_tags = False
     says = frozenset()
-    notices = NOTICES | {
-        **{code.replace("coco", "coco-results", 1): said for code, said in NOTICES.items()},
+    notices = {
+        **{renamed(code): said for code, said in NOTICES.items() if code != NAMELESS},
         "coco-results-without-score": "labels without a score, which COCOeval needs",
     }
     lists: Mapping[str, frozenset[str]] = {"items": frozenset(), "categories": frozenset()}

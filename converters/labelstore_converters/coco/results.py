@@ -54,7 +54,7 @@ class CocoResults(Coco):
     has_ids = False
     has_tags = False
     says = frozenset()
-    notices = {
+    notices: Mapping[str, str] = {
         **{renamed(code): said for code, said in NOTICES.items() if code != NAMELESS},
         "coco-results-without-score": "labels without a score, which COCOeval needs",
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from labelstore.errors import SHOWN_FAULTS, NotFound
+from labelstore.errors import SHOWN_FAULTS, InvalidInput, NotFound
 from labelstore.training.pin import Pin, check_pin, make_pin, write_pin
 from labelstore.versions.collect import collect
 from labelstore.versions.dvc.pointer import POINTER
@@ -211,13 +211,43 @@ class Store:
 
     def diff(
         self, before: str, after: str | None = None, *, shapes: bool = True,
+        match: Literal["identity", "geometry"] = "identity", least: float | None = None,
         progress: Progress | None = None,
     ) -> Diff:  # fmt: skip
-        """Compare two versions; without `after` with the stage, else with HEAD."""
-        from labelstore.changes.diff import diff
+        """Compare two versions, or two layers.
 
-        sides = self.workspace.manifest(before), self.manifest(after)
-        return diff(*sides, shapes=shapes, progress=progress)
+        Args:
+            before: the older version; `REV:LAYER` for one layer of it.
+            after: the newer, or a layer of it; else the stage, or HEAD. Labels of layers are
+                paired by geometry.
+            shapes: name the columns in which shapes differ.
+            match: `geometry` also pairs labels that went with labels that came, so what was
+                renumbered is one change.
+            least: agreement from 0 to 1 below which no two are one; else what suits their kind.
+            progress: told how far things are.
+
+        Raises:
+            InvalidInput: one side is a layer and the other is none.
+        """
+        from labelstore.changes.diff import diff
+        from labelstore.changes.pairing import Side, across, paired
+
+        (old, layer), (new, other) = self.side(before), self.side(after)
+        if (layer is None) != (other is None):
+            raise InvalidInput("one side is a layer (REV:LAYER) and the other is a version; "
+                               "name layers on both", code="diff-sides")  # fmt: skip
+        if layer is not None and other is not None:
+            sides = Side.whole(old, old.layer(layer)), Side.whole(new, new.layer(other))
+            return across(sides[0], sides[1], least=least, progress=progress)
+        found = diff(old, new, shapes=shapes, progress=progress)
+        if match == "identity":
+            return found
+        return paired(found, old, new, least=least, progress=progress)
+
+    def side(self, text: str | None) -> tuple[Manifest, str | None]:
+        """Return what `REV` or `REV:LAYER` names; without a version the stage, else HEAD."""
+        rev, colon, layer = (text or "").partition(":")
+        return self.manifest(rev or None), layer if colon else None
 
     def drift(self, before: str, after: str | None = None, *, layer: str | None = None) -> Drift:
         """Return how class shares moved between two versions."""

@@ -43,10 +43,19 @@ class Drift:
     classes: Sequence[ClassDrift]
 
 
-def class_drift(before: Manifest, after: Manifest, layer: str | None = None) -> Drift | None:
-    """Return how class shares moved, or None where a side has no labels."""
+def class_drift(
+    before: Manifest, after: Manifest, layer: str | None = None, other: str | None = None
+) -> Drift | None:
+    """Return how class shares moved, or None where a side has no labels.
+
+    Args:
+        before: the older version.
+        after: the newer.
+        layer: the layer to look at; all where there is none.
+        other: the layer of the newer version, where it is another.
+    """
     names = class_names(before, after)
-    counts = [class_counts(m, layer) for m in (before, after)]
+    counts = [class_counts(before, layer), class_counts(after, other or layer)]
     if not all(sum(c.values()) for c in counts):
         return None
     ids = sorted({*counts[0], *counts[1]}, key=lambda c: (c is None, c))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from labelstore.changes.meaning import as_lists, counts, meanings, plain
 from labelstore.changes.rows import DERIVED
 from labelstore.changes.said import NUMBERS, digests
 from labelstore.geometry.assignment import assigned
+from labelstore.model.arrow import with_column
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.storage.compare import differing
 from labelstore.versions.manifest import Manifest
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 BLOCK = 50_000
 """Labels of a side that are matched together; an item is never cut."""
 KEYS = frozenset({"layer", *NUMBERS})
+KEY_COLUMNS = ["item_id", "annotation_id"]
 COMPARED = {
     name: [c for c in TABLES[name].columns("content") if c not in KEYS | DERIVED | {"track_id"}]
     for name in FAMILY
@@ -44,17 +46,21 @@ class Side:
 
     Attributes:
         keys: `item_id` and `annotation_id` of each.
+        classes: other class that stands for one, such as the first of its name.
     """
 
     manifest: Manifest
     layer: str
     keys: pa.Table
+    classes: Mapping[int, int] = field(default_factory=dict)
 
     @classmethod
-    def whole(cls, manifest: Manifest, layer: str) -> Side:
+    def whole(
+        cls, manifest: Manifest, layer: str, classes: Mapping[int, int] | None = None
+    ) -> Side:
         """Return all labels of a layer."""
-        columns = ["item_id", "annotation_id"]
-        return cls(manifest, layer, manifest.table(TABLES["annotations"], columns, layer))
+        keys = manifest.table(TABLES["annotations"], KEY_COLUMNS, layer)
+        return cls(manifest, layer, keys, classes or {})
 
     def rows(self, items: Ids) -> dict[str, pa.Table]:
         """Return the labels of some items, of both families, in the order of their keys."""
@@ -71,7 +77,15 @@ class Side:
                 rows = rows.filter(pc.is_in(rows.column("item_id"), value_set=pa.array(items)))
                 found.append(rows.filter(pc.is_in(rows.column("annotation_id"), value_set=ids)))
         keys = [("item_id", "ascending"), ("annotation_id", "ascending")]
-        return pa.concat_tables(found).sort_by(keys).combine_chunks()
+        rows = pa.concat_tables(found).sort_by(keys).combine_chunks()
+        return self.with_classes(rows) if name == "annotations" else rows
+
+    def with_classes(self, rows: pa.Table) -> pa.Table:
+        """Return rows with the classes that stand for theirs."""
+        column = rows.column("category_id")
+        for own, other in self.classes.items():
+            column = pc.if_else(pc.equal(column, own).fill_null(False), other, column)
+        return with_column(rows, "category_id", column)
 
 
 class Compared:
@@ -135,9 +149,6 @@ def paired(
     return found
 
 
-KEY_COLUMNS = ["item_id", "annotation_id"]
-
-
 def across(
     before: Side,
     after: Side,
@@ -160,6 +171,7 @@ def _listed(side: Side, change: str) -> pa.Table:
     """Return all labels of a side as rows of a difference."""
     names = [*KEY_COLUMNS, "category_id"]
     rows = side.manifest.table(TABLES["annotations"], names, side.layer)
+    rows = side.with_classes(rows)
     count = rows.num_rows
     classes = {"removed": "category_before", "added": "category_after"}
     columns: dict[str, Any] = {

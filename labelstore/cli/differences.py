@@ -62,6 +62,11 @@ def _show_meanings(found: Diff) -> None:
     if found.meanings:
         typer.echo()
         table(["what changed", "labels"], list(found.meanings.items()))
+    paired = found.labels.column("agreement").drop_null()
+    if len(paired):
+        typer.echo(f"\n{len(paired):,} labels paired by geometry, agreement "
+                   f"{pc.mean(paired).as_py():.3f} on average, {pc.min(paired).as_py():.3f} at "
+                   "least")  # fmt: skip
 
 
 def _show_items(found: Diff, sides: Sides, *, every: bool) -> None:
@@ -154,6 +159,11 @@ def _label_list(found: Diff, names: dict[int | None, str]) -> list[dict[str, Any
             "meanings": r["meanings"],
             "class_before": names.get(r["category_before"]) if r["change"] != "added" else None,
             "class_after": names.get(r["category_after"]) if r["change"] != "removed" else None,
+            **(
+                {"annotation_after": str(r["annotation_after"]), "agreement": r["agreement"]}
+                if r["annotation_after"] is not None
+                else {}
+            ),
         }
         for r in labels.slice(0, LISTED).to_pylist()
     ]

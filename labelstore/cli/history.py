@@ -1,4 +1,4 @@
-"""Commands about versions: status, commit, log, show, tag, diff, trace, pin."""
+"""Commands about versions: status, commit, log, show, tag, trace, pin; and diff."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from typing import Annotated
 
 import typer
 
-from labelstore.cli.options import HERE, Json, Layer, Quiet, Revision, StoreDir, Tag, opened
-from labelstore.cli.output import emit_json, notice, progress, table
+from labelstore.cli.comparing import diff
+from labelstore.cli.options import HERE, Json, Layer, Revision, StoreDir, Tag, opened
+from labelstore.cli.output import emit_json, notice, table
 
 Rev = Annotated[str, Revision(metavar="[REV]", help="Tag, branch or commit.")]
-
-SUBJECT = {"annotations", "items", "categories", "tracks", "relations", "splits"}
-"""Tables that say what labels are; the others say who wrote them."""
 
 
 def register(app: typer.Typer) -> None:
@@ -119,56 +117,6 @@ def tag(
     """Give a version a name; the tag's message carries its root."""
     opened(store).tag(name, rev, message=message)
     typer.echo(f"tagged {name}")
-
-
-def diff(
-    before: Annotated[str, Revision(metavar="A", help="Older version.")],
-    after: Annotated[
-        str | None, Revision(metavar="[B]", help="Newer version; else the stage, or HEAD.")
-    ] = None,
-    stat: Annotated[bool, typer.Option("--stat", help="Counts only.")] = False,
-    items: Annotated[bool, typer.Option("--items", help="List the items concerned.")] = False,
-    drift: Annotated[bool, typer.Option("--drift", help="Add how class shares moved.")] = False,
-    exit_code: Annotated[
-        bool,
-        typer.Option(
-            "--exit-code",
-            help="Exit with 1 where the labels or what they refer to differ.",
-        ),
-    ] = False,
-    store: StoreDir = HERE,
-    json: Json = False,
-    quiet: Quiet = False,
-) -> None:
-    """Show what differs between two versions, by class and by item.
-
-    \b
-    Examples:
-      labelstore diff v3 v4
-      labelstore diff v3 --stat
-      labelstore diff v3 v4 --drift --json
-    """
-    from labelstore.analysis.drift import as_json, class_drift
-    from labelstore.cli.differences import diff_json, show_diff, show_drift
-
-    opened_store = opened(store)
-    sides = opened_store.manifest(before), opened_store.manifest(after)
-    with progress(quiet=quiet) as advance:
-        found = opened_store.diff(before, after, shapes=not stat, progress=advance)
-    moved = class_drift(*sides) if drift else None
-    named = after or ("stage" if opened_store.staged() else "HEAD")
-    if json:
-        content = diff_json(found, sides, (before, named), details=not stat)
-        if moved:
-            content["drift"] = as_json(moved)
-        emit_json("diff", content)
-    else:
-        typer.echo(f"{before} → {named}")
-        show_diff(found, sides, stat=stat, items=items)
-        if moved:
-            show_drift(moved)
-    if exit_code and any(found.tables[name].content for name in found.tables.keys() & SUBJECT):
-        raise typer.Exit(1)
 
 
 def trace(

@@ -86,7 +86,7 @@ def diff(
       labelstore diff v3 --stat
       labelstore diff v3 v4 --drift --json
       labelstore diff v3 v4 --match geometry
-      labelstore diff v3:labels v3:model-a
+      labelstore diff v3:ground_truth v3:model-a
       labelstore diff old.json new.json --as coco
     """
     from labelstore.analysis.drift import as_json, class_drift

@@ -20,6 +20,7 @@ from labelstore.exchange.bulk import write_layer
 from labelstore.exchange.collector import without_collector
 from labelstore.exchange.datasets import MODES, Mode, is_known, known_dataset, reference
 from labelstore.exchange.listing import Listing
+from labelstore.exchange.notices import MATCHED_ANEW
 from labelstore.exchange.opening import Opened, opened
 from labelstore.exchange.reconcile import added, reconciled
 from labelstore.exchange.spill import Numbering, Spill, spill
@@ -109,16 +110,13 @@ def import_from(
     found = opened(source, format_name, task, beside, sidecar=sidecar)
     refers = found.converter.refers
     name = found.name if dataset is None else dataset
+    parameters = {"format": format_name, "layer": layer or workspace.default_layer,
+                  "mode": mode, "dataset": name}  # fmt: skip
     with drafting(
         workspace,
         "import",
         by=by,
-        parameters={
-            "format": format_name,
-            "layer": layer or workspace.default_layer,
-            "mode": mode,
-            "dataset": name,
-        },
+        parameters=parameters,
         inputs=_inputs(source, found.files),
     ) as draft:
         known = reference(draft.manifest, refers, of) if refers else None
@@ -132,6 +130,9 @@ def import_from(
         run = _Import(draft, found, layer, name, mode, progress, known)
         rows = run.run()
         draft.inputs[0]["rows"] = rows
+        anew = run.notices[MATCHED_ANEW]
+        if anew:
+            draft.describe({**parameters, "matched_by_shape": anew})
         before, after = draft.before, draft.manifest
         changed = draft.stage(message) if stage else draft.changed()
         difference = verdict(diff(before, after, shapes=False)) if mode in MODES[1:] else None
@@ -242,8 +243,14 @@ class _Import:
                 dataset_id=self.dataset_id,
                 carries=self._source.converter.carries,
                 keep_origin=self.mode == "update",
+                notice=self._notice,
             )
             self.draft.apply(edits)
+
+    def _notice(self, code: str, count: int) -> None:
+        """Count what is unusual."""
+        if count:
+            self.notices[code] += count
 
     def _counting(self, phase: str, total: int) -> Callable[[int], None]:
         count = 0

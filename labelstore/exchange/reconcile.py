@@ -1,14 +1,16 @@
 """A new delivery against what is there: the same labels keep their ids, equal ones stay.
 
-Labels of one data set match by item and source id (the k-th of an id with the k-th). Columns that
+Labels of one data set match by item and source id (the k-th of an id with the k-th), then by what
+they are; where source ids lead to other labels than before, by what they are alone. Columns that
 the format cannot hold (a review state, say) are left as the store has them; shapes are compared
 whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +19,8 @@ import pyarrow.compute as pc
 
 from labelstore.exchange.completing import completed, edit_activities
 from labelstore.exchange.leftovers import without_order
+from labelstore.exchange.notices import MATCHED_ANEW
+from labelstore.exchange.rematching import LOOKED_AT, are_renumbered, rematched
 from labelstore.exchange.spill import Spill
 from labelstore.exchange.unsourced import given_ids, is_alone
 from labelstore.model.arrow import with_column
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 
     Ids = NDArray[np.int64]
 
+Notices = Callable[[str, int], None]
 PLACE = ("item_id", "annotation_id", "seq", "source_id", "source_key")
 ORIGIN = ("seq", "source_id", "source_key", "dataset_id")
 FOLLOWING = frozenset(
@@ -58,6 +63,7 @@ def reconciled(
     dataset_id: int,
     carries: frozenset[str],
     keep_origin: bool,
+    notice: Notices,
 ) -> dict[tuple[str, str], Edits]:
     """Return edits that make one data set of a layer equal to its new delivery.
 
@@ -68,11 +74,21 @@ def reconciled(
         dataset_id: the data set.
         carries: content columns that the format can hold; others are left as the store has them.
         keep_origin: leave order and source ids of matched rows as they are.
+        notice: told by code how many labels matched by what they are.
     """
     before = _places(draft, layer, dataset_id)
     keys, seqs, _ = source.order()
-    old_of_new = _matches(before, _incoming_places(source))
+    after = _incoming_places(source)
+    old_of_new = _matches(before, after)
+    numbered = not are_renumbered(before, after, old_of_new)
+    if not numbered:
+        old_of_new[:] = -1
+    stated = carries | FOLLOWING
+    known = int((old_of_new >= 0).sum())
+    blocks_of = partial(_old_rows, draft, layer, dataset_id, carries)
+    old_of_new = rematched(old_of_new, before, source, blocks_of, stated)
     fresh = old_of_new < 0
+    notice(MATCHED_ANEW, int((~fresh).sum()) - known)
     ids = np.empty(len(keys), np.int64)
     ids[fresh] = draft.ids.take(int(fresh.sum()))
     before_ids = np.asarray(before.column("annotation_id").combine_chunks())
@@ -81,8 +97,10 @@ def reconciled(
         after = 1 + max(pc.max(before.column("seq")).as_py() or 0, 0)
         seqs = seqs.copy()
         seqs[fresh] = after + np.argsort(np.argsort(seqs[fresh]))
-    stated = carries | FOLLOWING
-    delivery = _Delivery(source, keys, seqs, ids, fresh, stated, keep_origin)
+    numbers = None
+    if keep_origin and not numbered:
+        numbers = 1 + max(pc.max(before.column("source_id")).as_py() or 0, 0) + np.cumsum(fresh)
+    delivery = _Delivery(source, keys, seqs, ids, fresh, stated, keep_origin, numbers)
     gone = np.asarray(before.column("dataset_id").is_valid().combine_chunks()).copy()
     gone[old_of_new[~fresh]] = False
     dropped = before.filter(pa.array(gone)).select(["item_id", "annotation_id"])
@@ -104,6 +122,8 @@ class _Delivery:
     fresh: NDArray[np.bool_]
     stated: frozenset[str]
     keep_origin: bool
+    numbers: Ids | None
+    """Source ids of new rows, where those of the delivery are of another counting."""
 
     def changed(self, first: int, last: int, old: dict[str, pa.Table]) -> dict[str, pa.Table]:
         """Return the rows of a range of items that are new or differ, of both families."""
@@ -112,7 +132,9 @@ class _Delivery:
         if a == b:
             return {}
         fresh, ids = self.fresh[a:b], self.ids[a:b]
-        columns = {"annotation_id": ids, "seq": self.seqs[a:b]}
+        columns: dict[str, Any] = {"annotation_id": ids, "seq": self.seqs[a:b]}
+        if self.numbers is not None:
+            columns |= {"source_id": self.numbers[a:b], "source_key": pa.nulls(b - a, pa.string())}
         new = {
             name: _replaced(self.source.rows_of_items(name, first, last), columns)
             for name in FAMILY
@@ -162,7 +184,8 @@ def _places(draft: Draft, layer: str, dataset_id: int) -> pa.Table:
     These are the data set's, and those without a source under the ids that an export gives them.
     """
     parts = draft.manifest.parts_of("annotations", layer)
-    tables = [draft.manifest.read(p, [*PLACE, "dataset_id"]) for p in parts]
+    columns = list(dict.fromkeys([*PLACE, *LOOKED_AT, "dataset_id"]))
+    tables = [draft.manifest.read(p, columns) for p in parts]
     rows = pa.concat_tables(tables).combine_chunks()
     alone = is_alone(draft.manifest, layer)
     rows = rows.filter(_own(rows, dataset_id, alone=alone)).combine_chunks()
@@ -185,8 +208,10 @@ def _incoming_places(source: Spill) -> pa.Table:
     """Return item, seq and source ids of the new rows, in the order (item, seq)."""
     keys, seqs, _ = source.order()
     if not source.pieces:
-        return TABLES["annotations"].schema.empty_table().select(list(PLACE))
-    tables = [source.columns(p, ["source_id", "source_key"]) for p in range(len(source.pieces))]
+        columns = list(dict.fromkeys([*PLACE, *LOOKED_AT]))
+        return TABLES["annotations"].schema.empty_table().select(columns)
+    names = ["source_id", "source_key", *(c for c in LOOKED_AT if c != "item_id")]
+    tables = [source.columns(p, names) for p in range(len(source.pieces))]
     found = pa.concat_tables(tables)
     order = np.lexsort(
         (
@@ -238,21 +263,28 @@ def _ranked(codes: Ids, seqs: Ids) -> Ids:
 
 
 def _old_rows(
-    draft: Draft, layer: str, dataset_id: int, carries: Collection[str]
-) -> Iterator[tuple[int, int, dict[str, pa.Table]]]:
-    """Yield ranges of items that cover all ids, with the data set's rows as an export has them."""
+    draft: Draft, layer: str, dataset_id: int, carries: Collection[str],
+    wanted: Ids | None = None,
+) -> Iterator[tuple[int, int, dict[str, pa.Table]]]:  # fmt: skip
+    """Yield ranges of items that cover all ids, with the data set's rows as an export has them.
+
+    Ranges without any of the items that are wanted are left out, where some are.
+    """
     manifest = draft.manifest
     alone, edits = is_alone(manifest, layer), edit_activities(manifest)
     grouped = {name: blocks(manifest.parts_of(name, layer)) for name in FAMILY}
     first = np.iinfo(np.int64).min
     count = len(grouped["annotations"])
     for i, parts in enumerate(zip(*grouped.values(), strict=True)):
+        last = parts[0][-1].last_key if i < count - 1 else np.iinfo(np.int64).max
+        if wanted is not None and not ((wanted >= first) & (wanted <= last)).any():
+            first = last + 1 if i < count - 1 else last
+            continue
         tables = {
             name: pa.concat_tables([manifest.read(p) for p in own])
             for name, own in zip(FAMILY, parts, strict=True)
         }
         own = _own(tables["annotations"], dataset_id, alone=alone)
-        last = parts[0][-1].last_key if i < count - 1 else np.iinfo(np.int64).max
         rows, shapes, _ = completed(
             tables["annotations"].filter(own), tables["geometries"].filter(own), edits, carries
         )

@@ -7,7 +7,7 @@ kind.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ import pyarrow as pa
 from labelstore.geometry.agreement import WHOLE, agreement, places, reaches
 from labelstore.geometry.assignment import assigned
 from labelstore.geometry.candidates import candidates
+from labelstore.geometry.covering import covering_boxes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,12 +87,14 @@ def matched(before: Labels, after: Labels, *, least: float | None = None) -> Pai
 
 class _Matching:
     def __init__(self, before: Labels, after: Labels, least: float | None) -> None:
-        self._sides, self._least = (before, after), least
+        self._sides, self._least = (_filled(before), _filled(after)), least
         self._free = [np.ones(len(side.items), bool) for side in self._sides]
-        self._places = [places(side.kinds, side.shapes) for side in self._sides]
+        boxes = [covering_boxes(side.shapes) for side in self._sides]
+        self._places = [places(side.kinds, side.shapes, own)
+                        for side, own in zip(self._sides, boxes, strict=True)]  # fmt: skip
         self._reaches = [
-            reaches(side.kinds, place, side.shapes)
-            for side, place in zip(self._sides, self._places, strict=True)
+            reaches(side.kinds, place, side.shapes, own)
+            for side, place, own in zip(self._sides, self._places, boxes, strict=True)
         ]
         self._found: list[tuple[Ints, Ints, Floats]] = []
 
@@ -155,6 +158,13 @@ class _Matching:
         a, b, score = (np.concatenate(each) for each in zip(*self._found, strict=True))
         order = np.argsort(a)
         return Pairs(a[order], b[order], score[order])
+
+
+def _filled(side: Labels) -> Labels:
+    """Return labels without columns of shapes that none of them has."""
+    rows = side.shapes
+    names = [n for n in rows.schema.names if rows.column(n).null_count < rows.num_rows]
+    return replace(side, shapes=rows.select(names))
 
 
 def _keys(*columns: Ints) -> Ints:

@@ -44,25 +44,24 @@ even where people see one object.
 USUAL = 0.5
 
 
-def places(kinds: Words, shapes: Rows) -> Ints:
+def places(kinds: Words, shapes: Rows, boxes: Floats) -> Ints:
     """Return where labels are, shape (n,).
 
     Args:
         kinds: shape (n,).
         shapes: n rows of `geometries`.
+        boxes: shape (n, 4), their covering boxes.
     """
     found = np.array([PLACES.get(k, PLANE if k in COLUMN_OF else WHOLE) for k in kinds], np.int64)
-    boxes = covering_boxes(shapes)
     found[(found == PLANE) & np.isnan(boxes[:, 0])] = WHOLE
     unit = np.asarray(pc.equal(column(shapes, "frame"), "unit").fill_null(False))
     return np.where((found == PLANE) & unit, -1, found)
 
 
-def reaches(kinds: Words, place: Ints, shapes: Rows) -> Floats:
-    """Return boxes that meet where labels may be one, shape (n, 4)."""
-    found = np.zeros((len(kinds), 4))
+def reaches(kinds: Words, place: Ints, shapes: Rows, boxes: Floats) -> Floats:
+    """Return boxes that meet where labels may be one, shape (n, 4); see `places`."""
     plane = (place == PLANE) | (place < 0)
-    found[plane] = covering_boxes(shapes.filter(pa.array(plane)))
+    found = np.where(plane[:, None], boxes, 0.0)
     margins = np.hypot(*(found[:, 2:] - found[:, :2]).T) / 2
     margins = np.where(place < 0, margins, np.maximum(margins, NEAR / 2))
     thin = plane & np.isin(kinds, THIN)

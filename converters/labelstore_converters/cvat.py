@@ -29,6 +29,7 @@ class Cvat(PageFormat):
     """CVAT's own XML, version 1.1."""
 
     name = "cvat"
+    lists_classes = True
     pattern = "*.xml"
     sign = r"<annotations[\s>]"
     one_file = True

@@ -18,7 +18,6 @@ class Dota(PageFormat):
     """Folders of DOTA's label files, `labelTxt`, with `images` beside them."""
 
     name = "dota"
-    lists_classes = False
     pattern = f"{LABELS}/**/*.txt"
     sign = r"(?m)^(-?\d[\d.]* ){8}\S+( \d)?\s*$"
     columns = frozenset({"corners", "difficult", "attributes"})

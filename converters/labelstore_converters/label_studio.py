@@ -28,7 +28,6 @@ class LabelStudio(PageFormat):
     """Exports of Label Studio, as JSON."""
 
     name = "label-studio"
-    lists_classes = False
     pattern = "*.json"
     sign = r'^\s*\[\s*\{[\s\S]*"(annotations|data)"\s*:'
     one_file = True

@@ -28,7 +28,6 @@ class Labelme(PageFormat):
     """Files of LabelMe (wkentaro), of one image each."""
 
     name = "labelme"
-    lists_classes = False
     pattern = "*.json"
     sign = r'"shapes"\s*:'
     keeps_words = True

@@ -34,6 +34,7 @@ class Mot(PageFormat):
     """Sequences of MOTChallenge, their ground truth."""
 
     name = "mot"
+    lists_classes = True
     pattern = "gt/gt.txt"
     sign = r"(?m)^\d+\s*,\s*-?\d+\s*,"
     of_sequences = True

@@ -24,7 +24,6 @@ class Mots(PageFormat):
     """Sequences of KITTI MOTS and MOTSChallenge, as text."""
 
     name = "mots"
-    lists_classes = False
     pattern = "*.txt"
     sign = r"(?m)^\d+ \d+ \d+ \d+ \d+ \S+$"
     of_sequences = True

@@ -25,7 +25,6 @@ class OpenImages(PageFormat):
     """Files of boxes of Open Images; decimal commas are read too, and kept."""
 
     name = "open-images"
-    lists_classes = False
     has_parts = True
     pattern = "*b*ox*.csv"
     sign = r"^ImageID,"

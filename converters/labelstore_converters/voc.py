@@ -24,7 +24,6 @@ class Voc(PageFormat):
     """Folders of Pascal VOC's annotation files."""
 
     name = "voc"
-    lists_classes = False
     pattern = "*.xml"
     sign = r"<annotation[\s>]"
     keeps_words = True

@@ -110,18 +110,20 @@ def _short(value: Any) -> str:
 
 
 def _saying(name: str, rows: pa.Table) -> pa.ChunkedArray:
-    """Return which rows say something in a column.
+    """Return which rows say something in a column; where pixels are says nothing beside them."""
+    found = saying(name, rows.column(name))
+    return pc.and_(found, rows.column("mask").is_null()) if name == "raster" else found
 
-    That a label is no crowd, or not out of sight, says nothing, nor does an empty list; where its
-    pixels are also says nothing beside them.
+
+def saying(name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return which values of a column say something.
+
+    That a label is no crowd, or not out of sight, says nothing, nor does an empty list.
     """
-    values = rows.column(name)
     if name in PLAIN:
         return pc.fill_null(values, False)
     if pa.types.is_list(values.type):
         return pc.fill_null(pc.greater(pc.list_value_length(values), 0), False)
-    if name == "raster":
-        return pc.and_(values.is_valid(), rows.column("mask").is_null())
     return values.is_valid()
 
 

@@ -137,7 +137,9 @@ def lost(export: Export, target: Path) -> Losses:
     for name, row in before.classes:
         found.add(row, classes.get(name, {}), "categories.")
     used = {label.get("class") for own in before.labels.values() for label in own}
-    found.classes = sum(name not in used and name not in classes for name, _ in before.classes)
+    found.classes = sum(
+        bool(name) and name not in used and name not in classes for name, _ in before.classes
+    )
     _labels(before, after, [places.get(name, -1) for name in names], _told(export), found)
     return found
 

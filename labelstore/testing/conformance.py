@@ -13,14 +13,14 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
 from labelstore.errors import InvalidInput, LossRefused
 from labelstore.exchange.export import Export
+from labelstore.exchange.tally import saying
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.plugins import find_format
 from labelstore.store import Store, init_store
@@ -161,21 +161,16 @@ def texts(source: Path) -> dict[str, bytes]:
 
 
 def filled(store: Store) -> dict[str, int]:
-    """Return how many labels say something in each content column; no crowd says nothing."""
+    """Return how many labels say something in each content column; see `saying`."""
     found: dict[str, int] = {}
     manifest = store.manifest()
     for name in FAMILY:
         for part in manifest.parts_of(name):
             rows = manifest.read(part)
             for column in TABLES[name].columns("content"):
-                found[column] = found.get(column, 0) + _said(rows.column(column), column)
+                said = pc.sum(saying(column, rows.column(column))).as_py() or 0
+                found[column] = found.get(column, 0) + said
     return found
-
-
-def _said(values: Any, column: str) -> int:
-    if column == "is_crowd":
-        values = pc.if_else(values, values, pa.scalar(None, pa.bool_()))
-    return int(len(values) - values.null_count)
 
 
 def _read(folder: Path, name: str, source: Path) -> Store:

@@ -43,7 +43,6 @@ class Tracklets(PageFormat):
     """Files of tracklets of KITTI's raw data."""
 
     name = "kitti-tracklets"
-    lists_classes = False
     pattern = "tracklet_labels.xml"
     sign = r"<boost_serialization"
     one_file = True

@@ -57,6 +57,8 @@ class PageFormat(Format):
     """Paths of further files, from the folder of a page's own, that `parse` is to be given."""
     columns: frozenset[str]
     """Content columns of `annotations` and `geometries` that it can hold."""
+    lists_classes = False
+    """Whether its files name classes that no label has, see `Page.classes`."""
     has_ids = False
     has_tags = False
     keeps_words = False

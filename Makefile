@@ -53,6 +53,7 @@ bench: $(READY)
 	$(BIN)/python tests/bench/shapes.py --rows $(ROWS)
 	$(BIN)/python tests/bench/peers.py
 	$(BIN)/python tests/bench/formats.py
+	$(BIN)/python tests/bench/pairing.py
 
 schemas: $(READY)
 	$(BIN)/labelstore schema export schemas/v1

@@ -106,6 +106,8 @@ def joined(shapes: Shapes, groups: Ints, count: int) -> Shapes:
     Returns:
         Shape (count,); None where a group has none.
     """
+    if len(shapes) == count and (groups == np.arange(count)).all():
+        return shapes  # each is alone
     parts, at = shapely.get_parts(shapes, return_index=True)
     order = np.argsort(groups[at], kind="stable")
     parts, groups = parts[order], groups[at][order]

@@ -8,7 +8,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from labelstore.exchange.notices import meanings
 from labelstore.model.published import arrow_description
 from labelstore.model.tables import TABLES
 
@@ -73,7 +72,7 @@ def formats_page() -> str:
         for table, columns in own.lists.items():
             lines.append(f"Of `{table}`: {', '.join(f'`{c}`' for c in columns)}.")
         lines += ["", "| code | counts |", "| --- | --- |"]
-        lines += [f"| `{code}` | {words} |" for code, words in meanings(own).items()]
+        lines += [f"| `{code}` | {words} |" for code, words in own.notices.items()]
     return "\n".join([*lines, ""])
 
 

@@ -232,7 +232,7 @@ class Store:
         from labelstore.changes.diff import diff
         from labelstore.changes.pairing import Side, across, paired
 
-        (old, layer), (new, other) = self.side(before), self.side(after)
+        (old, layer), (new, other) = side(self, before), side(self, after)
         if (layer is None) != (other is None):
             raise InvalidInput("one side is a layer (REV:LAYER) and the other is a version; "
                                "name layers on both", code="diff-sides")  # fmt: skip
@@ -243,11 +243,6 @@ class Store:
         if match == "identity":
             return found
         return paired(found, old, new, least=least, progress=progress)
-
-    def side(self, text: str | None) -> tuple[Manifest, str | None]:
-        """Return what `REV` or `REV:LAYER` names; without a version the stage, else HEAD."""
-        rev, colon, layer = (text or "").partition(":")
-        return self.manifest(rev or None), layer if colon else None
 
     def drift(self, before: str, after: str | None = None, *, layer: str | None = None) -> Drift:
         """Return how class shares moved between two versions."""
@@ -376,3 +371,9 @@ def open_store(folder: str | Path = ".") -> Store:
     workspace = Workspace.find(Path(folder))
     exclude_private(workspace)
     return Store(workspace)
+
+
+def side(store: Store, text: str | None) -> tuple[Manifest, str | None]:
+    """Return what `REV` or `REV:LAYER` names; without a version the stage, else HEAD."""
+    rev, colon, layer = (text or "").partition(":")
+    return store.manifest(rev or None), layer if colon else None

@@ -100,13 +100,13 @@ def diff(
     with way as (found, sides, layers, names):
         moved = class_drift(*sides, *layers) if drift else None
         if json:
-            content = diff_json(found, sides, names, details=not stat)
+            content = diff_json(found, sides, names, layers, details=not stat)
             if moved:
                 content["drift"] = as_json(moved)
             emit_json("diff", content)
         else:
             typer.echo(f"{names[0]} → {names[1]}")
-            show_diff(found, sides, stat=stat, items=items)
+            show_diff(found, sides, layers, stat=stat, items=items)
             if moved:
                 show_drift(moved)
     if exit_code and any(found.tables[name].content for name in found.tables.keys() & SUBJECT):
@@ -118,8 +118,10 @@ def _of_versions(
     folder: Path, before: str, after: str | None, match: Match, least: float | None, *,
     shapes: bool, quiet: bool,
 ) -> Iterator[Compared]:  # fmt: skip
+    from labelstore.store import side
+
     store = opened(folder)
-    (old, layer), (new, other) = store.side(before), store.side(after)
+    (old, layer), (new, other) = side(store, before), side(store, after)
     with progress(quiet=quiet) as advance:
         found = store.diff(before, after, shapes=shapes, match=match.value, least=least,
                            progress=advance)  # fmt: skip

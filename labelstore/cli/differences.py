@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import typer
 
 from labelstore.analysis.drift import Drift
 from labelstore.changes.diff import Counts, Diff
+from labelstore.changes.measures import MEASURES, measured
 from labelstore.changes.summary import (
     by_class,
     by_item,
@@ -21,12 +23,16 @@ from labelstore.cli.output import table
 from labelstore.versions.manifest import Manifest
 
 Sides = tuple[Manifest, Manifest]
+Layers = tuple[str | None, str | None]
 SHOWN = 12
 LISTED = 10_000
 
 
-def show_diff(found: Diff, sides: Sides, *, stat: bool = False, items: bool = False) -> None:
-    """Print a difference: tables, classes, what changed, items, verdict."""
+def show_diff(
+    found: Diff, sides: Sides, layers: Layers = (None, None), *, stat: bool = False,
+    items: bool = False,
+) -> None:  # fmt: skip
+    """Print a difference: tables, classes, what changed and by how much, items, verdict."""
     rows = [
         (name, c.added, c.removed, c.changed, c.provenance)
         for name, c in found.tables.items()
@@ -37,6 +43,7 @@ def show_diff(found: Diff, sides: Sides, *, stat: bool = False, items: bool = Fa
     if not stat:
         _show_classes(found, sides)
         _show_meanings(found)
+        _show_worst(found, sides, layers)
         _show_items(found, sides, every=items)
     typer.echo(f"verdict: {verdict(found)}")
 
@@ -67,6 +74,36 @@ def _show_meanings(found: Diff) -> None:
         typer.echo(f"\n{len(paired):,} labels paired by geometry, agreement "
                    f"{pc.mean(paired).as_py():.3f} on average, {pc.min(paired).as_py():.3f} at "
                    "least")  # fmt: skip
+
+
+def _show_worst(found: Diff, sides: Sides, layers: Layers) -> None:
+    """Print the labels that agree least with what they were."""
+    worst = measured(_changed(found), sides, layers)
+    if not worst.num_rows:
+        return
+    went = [pc.greater(worst.column(n), 0).fill_null(False) for n in ("distance", "turn")]
+    low = pc.or_(pc.less(worst.column("agreement"), 1.0).fill_null(False), pc.or_(*went))
+    worst = worst.filter(low)
+    low = worst.slice(0, SHOWN)
+    uris = item_names(low.column("item_id").combine_chunks(), *sides)
+    names = class_names(*sides)
+    rows = [
+        (uris[r["item_id"]], names.get(r["category_after"]), ", ".join(r["meanings"]),
+         "" if r["agreement"] is None else f"{r['agreement']:.3f}",
+         "" if r["distance"] is None else f"{r['distance']:.4g} {r['unit']}",
+         "" if r["turn"] is None else f"{r['turn']:.3g}°")
+        for r in low.to_pylist()
+    ]  # fmt: skip
+    if rows:
+        typer.echo()
+        table(["item", "class", "what changed", "agreement", "went", "turned"], rows)
+        _rest(worst.num_rows, "labels that went; --json gives all")
+
+
+def _changed(found: Diff) -> pa.Table:
+    """Return the labels that are there before and after, as many as are listed."""
+    changed = pc.equal(found.labels.column("change"), "changed")
+    return found.labels.filter(changed).slice(0, LISTED)
 
 
 def _show_items(found: Diff, sides: Sides, *, every: bool) -> None:
@@ -103,7 +140,12 @@ def show_drift(drift: Drift) -> None:
 
 
 def diff_json(
-    found: Diff, sides: Sides, named: tuple[str, str], *, details: bool = True
+    found: Diff,
+    sides: Sides,
+    named: tuple[str, str],
+    layers: Layers = (None, None),
+    *,
+    details: bool = True,
 ) -> dict[str, Any]:
     """Return a difference as JSON values; lists are cut at ten thousand entries and say so."""
     names = class_names(*sides)
@@ -126,6 +168,7 @@ def diff_json(
         ]
         content["items"] = _item_list(found, sides)
         content["labels"] = _label_list(found, names)
+        content["measures"] = _measure_list(found, sides, layers)
         content["cut_at"] = LISTED
     return content
 
@@ -146,6 +189,18 @@ def _item_list(found: Diff, sides: Sides) -> list[dict[str, Any]]:
         {**row, "item_id": str(row["item_id"]), "uri": names[row["item_id"]]}
         for row in ranked.to_pylist()
     ]
+
+
+def _measure_list(found: Diff, sides: Sides, layers: Layers) -> list[dict[str, Any]]:
+    """Return by how much labels changed, those that agree least first."""
+    rows = measured(_changed(found), sides, layers)
+    if not rows.num_rows:
+        return []
+    return [
+        {"annotation_id": str(r["annotation_id"]),
+         **{name: r[name] for name in MEASURES if r[name] is not None}}
+        for r in rows.to_pylist()
+    ]  # fmt: skip
 
 
 def _label_list(found: Diff, names: dict[int | None, str]) -> list[dict[str, Any]]:

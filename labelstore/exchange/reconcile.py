@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 Notices = Callable[[str, int], None]
 PLACE = ("item_id", "annotation_id", "seq", "source_id", "source_key")
+NUMBERS = ("source_id", "source_key")
 ORIGIN = ("seq", "source_id", "source_key", "dataset_id")
 FOLLOWING = frozenset(
     {"layer", "item_id", "annotation_id", "kind", "xmin", "ymin", "xmax", "ymax"}
@@ -84,11 +85,12 @@ def reconciled(
     if not numbered:
         old_of_new[:] = -1
     stated = carries | FOLLOWING
-    known = int((old_of_new >= 0).sum())
+    known = old_of_new >= 0
     blocks_of = partial(_old_rows, draft, layer, dataset_id, carries)
     old_of_new = rematched(old_of_new, before, source, blocks_of, stated)
     fresh = old_of_new < 0
-    notice(MATCHED_ANEW, int((~fresh).sum()) - known)
+    anew = ~fresh & ~known
+    notice(MATCHED_ANEW, int(anew.sum()))
     ids = np.empty(len(keys), np.int64)
     ids[fresh] = draft.ids.take(int(fresh.sum()))
     before_ids = np.asarray(before.column("annotation_id").combine_chunks())
@@ -97,10 +99,7 @@ def reconciled(
         after = 1 + max(pc.max(before.column("seq")).as_py() or 0, 0)
         seqs = seqs.copy()
         seqs[fresh] = after + np.argsort(np.argsort(seqs[fresh]))
-    numbers = None
-    if keep_origin and not numbered:
-        numbers = 1 + max(pc.max(before.column("source_id")).as_py() or 0, 0) + np.cumsum(fresh)
-    delivery = _Delivery(source, keys, seqs, ids, fresh, stated, keep_origin, numbers)
+    delivery = _Delivery(source, keys, seqs, ids, fresh, anew, stated, keep_origin)
     gone = np.asarray(before.column("dataset_id").is_valid().combine_chunks()).copy()
     gone[old_of_new[~fresh]] = False
     dropped = before.filter(pa.array(gone)).select(["item_id", "annotation_id"])
@@ -120,10 +119,10 @@ class _Delivery:
     seqs: Ids
     ids: Ids
     fresh: NDArray[np.bool_]
+    anew: NDArray[np.bool_]
+    """Which were found by what they are: they take the delivery's source ids."""
     stated: frozenset[str]
     keep_origin: bool
-    numbers: Ids | None
-    """Source ids of new rows, where those of the delivery are of another counting."""
 
     def changed(self, first: int, last: int, old: dict[str, pa.Table]) -> dict[str, pa.Table]:
         """Return the rows of a range of items that are new or differ, of both families."""
@@ -133,8 +132,6 @@ class _Delivery:
             return {}
         fresh, ids = self.fresh[a:b], self.ids[a:b]
         columns: dict[str, Any] = {"annotation_id": ids, "seq": self.seqs[a:b]}
-        if self.numbers is not None:
-            columns |= {"source_id": self.numbers[a:b], "source_key": pa.nulls(b - a, pa.string())}
         new = {
             name: _replaced(self.source.rows_of_items(name, first, last), columns)
             for name in FAMILY
@@ -148,9 +145,12 @@ class _Delivery:
         shape_differs = _differs(*pairs["geometries"], TABLES["geometries"].columns("content"))
         before, after = (self._unordered(t) for t in pairs["annotations"])
         row_differs = _differs(before, after, self._compared())
-        touched = pa.array(row_differs | shape_differs)
+        anew = self.anew[a:b][~fresh] & np.asarray(before.column("dataset_id").is_valid())
+        anew &= _differs(before, after, list(NUMBERS))
+        touched = pa.array(row_differs | shape_differs | anew)
         result["geometries"].append(pairs["geometries"][1].filter(pa.array(shape_differs)))
-        merged = self._kept(*(t.filter(touched) for t in pairs["annotations"]))
+        sides = [t.filter(touched) for t in pairs["annotations"]]
+        merged = self._kept(sides[0], sides[1], pa.array(anew).filter(touched))
         result["annotations"].append(merged)
         return {name: pa.concat_tables(tables) for name, tables in result.items()}
 
@@ -168,14 +168,17 @@ class _Delivery:
             return rows
         return with_column(rows, "leftovers", without_order(rows.column("leftovers")))
 
-    def _kept(self, old: pa.Table, new: pa.Table) -> pa.Table:
+    def _kept(self, old: pa.Table, new: pa.Table, anew: pa.BooleanArray) -> pa.Table:
         """Return the new rows with what only the store knows, and where they first came from."""
         content = TABLES["annotations"].columns("content")
         kept = [c for c in content if c not in self.stated and c != "leftovers"]
         kept += CREATION
         if self.keep_origin:
             kept += ORIGIN
-        return _replaced(new, {name: old.column(name) for name in kept})
+        columns = {name: old.column(name) for name in kept}
+        for name in columns.keys() & set(NUMBERS):
+            columns[name] = pc.if_else(anew, new.column(name), columns[name])
+        return _replaced(new, columns)
 
 
 def _places(draft: Draft, layer: str, dataset_id: int) -> pa.Table:

@@ -239,6 +239,9 @@ class Store:
         if layer is not None and other is not None:
             sides = Side.whole(old, old.layer(layer)), Side.whole(new, new.layer(other))
             return across(sides[0], sides[1], least=least, progress=progress)
+        if match == "identity" and least is not None:
+            raise InvalidInput("a least agreement is for --match geometry; ids need none",
+                               code="diff-agreement")  # fmt: skip
         found = diff(old, new, shapes=shapes, progress=progress)
         if match == "identity":
             return found

@@ -1,4 +1,4 @@
-"""Deliveries of COCO that were counted anew, with edits that are known."""
+"""Deliveries of COCO: counted anew, with edits that are known, and of videos."""
 
 from __future__ import annotations
 
@@ -61,3 +61,21 @@ def written(document: dict[str, Any], path: Path) -> Path:
     """Write a document, and return where."""
     path.write_text(json.dumps(document))
     return path
+
+
+def tao(tracks: int = 4) -> dict[str, Any]:
+    """Return videos of three frames, with tracks of which each second has no label."""
+    return {
+        "videos": [{"id": v, "name": f"train/{v}", "width": 64, "height": 48, "metadata": {"v": v}}
+                   for v in (7, 3)],
+        "annotations": [
+            {"id": 10 + n, "image_id": 100 + n, "category_id": 2, "bbox": [1.5, 2.0, n + 1.0, 4.0],
+             "area": 4.0 * (n + 1), "track_id": 2 * (n // 3), "video_id": 7 if n < 3 else 3}
+            for n in range(6)
+        ],
+        "tracks": [{"id": t, "category_id": 2, "video_id": 7 if t < 2 else 3}
+                   for t in range(tracks)],
+        "images": [{"id": 100 + n, "video_id": 7 if n < 3 else 3, "frame_index": 30 * (n % 3),
+                    "file_name": f"train/{n}.jpg", "width": 64, "height": 48} for n in range(6)],
+        "categories": [{"id": 2, "name": "car"}],
+    }  # fmt: skip

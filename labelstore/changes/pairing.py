@@ -63,7 +63,11 @@ class Side:
         return cls(manifest, layer, keys, classes or {})
 
     def rows(self, items: Ids) -> dict[str, pa.Table]:
-        """Return the labels of some items, of both families, in the order of their keys."""
+        """Return the labels of some items, of both families, in the order of their keys.
+
+        Args:
+            items: rising; only parts that hold some of them are opened.
+        """
         own = self.keys.filter(pc.is_in(self.keys.column("item_id"), value_set=pa.array(items)))
         ids = own.column("annotation_id").combine_chunks()
         return {name: self._rows(name, items, ids) for name in FAMILY}
@@ -72,7 +76,8 @@ class Side:
         table = TABLES[name]
         found = [table.schema.empty_table()]
         for part in self.manifest.parts_of(name, self.layer):
-            if len(items) and part.first_key <= items[-1] and items[0] <= part.last_key:
+            at = np.searchsorted(items, part.first_key)
+            if at < len(items) and items[at] <= part.last_key:
                 rows = self.manifest.read(part)
                 rows = rows.filter(pc.is_in(rows.column("item_id"), value_set=pa.array(items)))
                 found.append(rows.filter(pc.is_in(rows.column("annotation_id"), value_set=ids)))

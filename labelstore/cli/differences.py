@@ -98,6 +98,8 @@ def _show_worst(found: Diff, sides: Sides, layers: Layers) -> None:
         typer.echo()
         table(["item", "class", "what changed", "agreement", "went", "turned"], rows)
         _rest(worst.num_rows, "labels that went; --json gives all")
+        if _changed(found).num_rows == LISTED:
+            typer.echo(f"  of the first {LISTED:,} that changed")
 
 
 def _changed(found: Diff) -> pa.Table:

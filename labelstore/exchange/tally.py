@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from labelstore.exchange.foreign import EXAMPLES
 from labelstore.model.tables import FAMILY, TABLES
+from labelstore.plugins.pages.comparing import SILENT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -99,10 +100,6 @@ class Tally:
                 for label, item, value in self._examples[column]]  # fmt: skip
 
 
-PLAIN = ("is_crowd", "outside")
-"""Columns that say something where they are true."""
-
-
 def _short(value: Any) -> str:
     """Return a value as text, not more than a few words of it."""
     text = str(value)
@@ -120,7 +117,7 @@ def saying(name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
 
     That a label is no crowd, or not out of sight, says nothing, nor does an empty list.
     """
-    if name in PLAIN:
+    if name in SILENT:
         return pc.fill_null(values, False)
     if pa.types.is_list(values.type):
         return pc.fill_null(pc.greater(pc.list_value_length(values), 0), False)

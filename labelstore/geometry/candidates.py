@@ -78,6 +78,8 @@ def _meet(a: Floats, b: Floats) -> NDArray[np.bool_]:
 
 def _by_tree(own: Ints, other: Ints, reach: tuple[Floats, Floats]) -> Ints:
     """Return the pairs of rows of two sides whose boxes meet, shape (k, 2)."""
+    own, other = (rows[~np.isnan(reach[s][rows]).any(axis=1)]
+                  for s, rows in enumerate((own, other)))  # fmt: skip
     boxes = [shapely.box(*reach[s][rows].T) for s, rows in enumerate((own, other))]
     at = shapely.STRtree(boxes[1]).query(boxes[0])
     return np.stack([own[at[0]], other[at[1]]], axis=1)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
 from labelstore.changes.measures import measured
 from labelstore.cli.app import app
+from labelstore.errors import InvalidInput
 from labelstore.model import labels as l
+from labelstore.storage.index import Part
 from labelstore.store import Store, init_store
+from labelstore.versions.manifest import Manifest
 
 ON = {"item": "a", "category": "c"}
 SQUARE = [(0.0, 0.0), (40.0, 0.0), (40.0, 40.0), (0.0, 40.0)]
@@ -99,3 +104,42 @@ def test_nothing_is_measured_where_nothing_changed(tmp_path: Path) -> None:
     found = store.diff("v1", "v2", match="geometry")
     assert not found.tables["annotations"].content
     assert not measured(found.labels, (store.manifest("v1"), store.manifest("v2"))).num_rows
+
+
+def test_measuring_opens_the_parts_of_changed_labels_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cost follows the change: two labels far apart, and none of the many between."""
+    store = init_store(tmp_path / "s", target=64)
+    items = [{"uri": f"{n}.jpg", "width": 100, "height": 100} for n in range(1000)]
+    labels = [l.Box(item=i["uri"], category="c", x=1, y=1, width=9, height=9) for i in items]
+    with store.edit(message="in") as edit:
+        edit.add(labels, items=items, categories=[{"name": "c"}])
+    store.commit("in", tag="v1")
+    keys = store.query("SELECT item_id, annotation_id FROM annotations ORDER BY 1").to_pylist()
+    ends = ", ".join(str(keys[at]["annotation_id"]) for at in (0, -1))
+    with store.edit(message="move") as edit:
+        edit.update(where=f"annotation_id IN ({ends})", set={"score": 0.5})
+    store.commit("move", tag="v2")
+    sides = store.manifest("v1"), store.manifest("v2")
+    parts = len(sides[0].parts_of("annotations"))
+    assert parts > 2, "too few parts to tell"
+    found = store.diff("v1", "v2")
+    opened: list[str] = []
+    read = Manifest.read
+
+    def counted(self: Manifest, part: Part, columns: Sequence[str] | None = None) -> pa.Table:
+        opened.append(part.table)
+        return read(self, part, columns)
+
+    monkeypatch.setattr(Manifest, "read", counted)
+    assert measured(found.labels, sides).num_rows == 2
+    assert opened.count("annotations") == opened.count("geometries") == 4
+
+
+def test_an_agreement_is_asked_of_pairs_by_geometry_alone(tmp_path: Path) -> None:
+    before, after, _ = EDITS["box"]
+    store = store_of(tmp_path / "s", before, after)
+    with pytest.raises(InvalidInput, match="--match geometry") as refused:
+        store.diff("v1", "v2", least=0.5)
+    assert refused.value.code == "diff-agreement"

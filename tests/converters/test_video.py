@@ -8,35 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deliveries import tao
 from told import DATA
 
 from labelstore.errors import LossRefused
 from labelstore.store import Store, init_store
 
+HOWTO = Path(__file__).parents[2] / "docs/howto.md"
 ON_FRAMES = """
     SELECT v.uri AS video, i.uri AS frame, i.frame_index, i.modality, t.source_id AS track,
            c.name AS class
     FROM annotations a JOIN items i USING (item_id) LEFT JOIN items v ON v.item_id = i.parent_id
     LEFT JOIN tracks t USING (track_id) LEFT JOIN categories c ON c.category_id = t.category_id
     ORDER BY a.source_id"""
-
-
-def tao(tracks: int = 4) -> dict[str, Any]:
-    """Return videos of three frames, with tracks of which each second has no label."""
-    return {
-        "videos": [{"id": v, "name": f"train/{v}", "width": 64, "height": 48, "metadata": {"v": v}}
-                   for v in (7, 3)],
-        "annotations": [
-            {"id": 10 + n, "image_id": 100 + n, "category_id": 2, "bbox": [1.5, 2.0, n + 1.0, 4.0],
-             "area": 4.0 * (n + 1), "track_id": 2 * (n // 3), "video_id": 7 if n < 3 else 3}
-            for n in range(6)
-        ],
-        "tracks": [{"id": t, "category_id": 2, "video_id": 7 if t < 2 else 3}
-                   for t in range(tracks)],
-        "images": [{"id": 100 + n, "video_id": 7 if n < 3 else 3, "frame_index": 30 * (n % 3),
-                    "file_name": f"train/{n}.jpg", "width": 64, "height": 48} for n in range(6)],
-        "categories": [{"id": 2, "name": "car"}],
-    }  # fmt: skip
 
 
 @pytest.fixture
@@ -103,6 +87,16 @@ def test_what_no_row_can_hold_stays_as_it_is(store: Store, tmp_path: Path) -> No
         taken(other, told, tmp_path / "a.json")
         other.export_to("coco", tmp_path / "out.json")
         assert (tmp_path / "out.json").read_bytes() == (tmp_path / "a.json").read_bytes()
+
+
+def test_the_guides_question_about_tracks_is_answered(store: Store, tmp_path: Path) -> None:
+    taken(store, tao(), tmp_path / "a.json")
+    section = HOWTO.read_text().partition("## Read COCO files of videos")[2]
+    sql = section.partition("```sql\n")[2].partition("```")[0]
+    rows = store.query(sql).to_pylist()
+    assert [(r["video"], r["track"], r["frame_index"]) for r in rows] == [
+        (f"train/{v}", t, f) for v, t in ((3, 2), (7, 0)) for f in (0, 30, 60)
+    ]
 
 
 def test_sequences_of_another_format_come_back_from_coco(store: Store, tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ class Coco(Format):
 
         from labelstore_converters.coco.names import videos_of
 
-        videos = videos_of(data.items)
+        videos = sorted(videos_of(data.items))
         for rows, _ in data.annotations:
             yield Told(rows, (~np.isin(rows.column("item_id"), videos)).astype(np.int64))
 

@@ -20,7 +20,7 @@ def foreign_items(items: pa.Table) -> dict[str, int]:
     """Return how many items are no images, or are parts of what is no video, by code."""
     modality, parents = items.column("modality"), items.column("parent_id")
     others = pc.invert(pc.is_in(modality, value_set=KNOWN))
-    inside = pc.is_in(parents, value_set=pa.array(videos_of(items), pa.int64()))
+    inside = pc.is_in(parents, value_set=pa.array(sorted(videos_of(items)), pa.int64()))
     part = pc.or_(parents.is_valid(), items.column("frame_index").is_valid())
     part = pc.or_(part, pc.equal(modality, "frame"))
     alone = pc.and_(part, pc.or_(pc.invert(inside), pc.equal(modality, "video")))
@@ -38,7 +38,7 @@ def classes_of_tracks(data: Writing) -> int:
 
 def labels_of_videos(data: Writing) -> int:
     """Return how many labels are of whole videos."""
-    videos = pa.array(videos_of(data.items), pa.int64())
+    videos = pa.array(sorted(videos_of(data.items)), pa.int64())
     found = (pc.is_in(rows.column("item_id"), value_set=videos) for rows, _ in data.annotations)
     return sum(pc.sum(own).as_py() or 0 for own in found) if len(videos) else 0
 

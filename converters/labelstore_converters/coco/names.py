@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +28,7 @@ class Names:
     items: Mapping[int, Any] = field(default_factory=dict)
     classes: Mapping[int, Any] = field(default_factory=dict)
     tracks: Mapping[int, Any] = field(default_factory=dict)
-    videos: Sequence[int] = ()
+    videos: frozenset[int] = frozenset()
     words: Mapping[str, str] = field(default_factory=lambda: WORDS)
 
     @classmethod
@@ -69,10 +69,10 @@ def entry_key(source: Mapping[str, Any]) -> Any:
     return found[VIDEO] if isinstance(found, dict) and VIDEO in found else found
 
 
-def videos_of(items: pa.Table) -> list[int]:
+def videos_of(items: pa.Table) -> frozenset[int]:
     """Return the ids of the items that are videos."""
     pairs = zip(*(items.column(n).to_pylist() for n in ("item_id", "modality")), strict=True)
-    return [i for i, modality in pairs if modality == "video"]
+    return frozenset(i for i, modality in pairs if modality == "video")
 
 
 def _keys(rows: pa.Table, column: str) -> dict[int, Any]:

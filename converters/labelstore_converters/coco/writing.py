@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -208,10 +208,10 @@ def _is_needed(key: str, top: Sequence[str], described: dict[str, Any]) -> bool:
     return key not in top and not (key == "tracks" and tracks_stand_alone(described))
 
 
-def on_images(batches: Iterable[Pair], videos: Sequence[int]) -> Iterator[Pair]:
+def on_images(batches: Iterable[Pair], videos: Collection[int]) -> Iterator[Pair]:
     """Yield labels but for those of whole videos."""
     for rows, shapes in batches:
-        own = pc.is_in(rows.column("item_id"), value_set=pa.array(videos, pa.int64()))
+        own = pc.is_in(rows.column("item_id"), value_set=pa.array(sorted(videos), pa.int64()))
         if videos and pc.any(own).as_py():
             rows, shapes = rows.filter(pc.invert(own)), shapes.filter(pc.invert(own))
         yield rows, shapes

@@ -13,7 +13,9 @@ import pyarrow as pa
 
 from labelstore.exchange.completing import completed
 from labelstore.exchange.sidecar.records import CALLED, PLAIN
+from labelstore.geometry.assignment import assigned
 from labelstore.geometry.boxes import iou
+from labelstore.geometry.candidates import candidates
 from labelstore.geometry.covering import COLUMNS
 from labelstore.model.arrow import with_column
 from labelstore.model.tables import TABLES
@@ -40,20 +42,14 @@ def same_labels(before: pa.Table, after: pa.Table) -> list[tuple[int, int]]:
         before: annotations of the sidecar that the source no longer has, with local numbers.
         after: annotations of the source that are not as they were, with the same numbers.
     """
-    from scipy.optimize import linear_sum_assignment
-
     items = [np.asarray(rows.column("item_id")) for rows in (before, after)]
     boxes = [_boxes(before), _boxes(after)]
-    found: list[tuple[int, int]] = []
-    for item in np.intersect1d(items[0], items[1]).tolist():
-        own, other = (np.flatnonzero(column == item) for column in items)
-        a, b = np.repeat(own, len(other)), np.tile(other, len(own))
-        score = np.nan_to_num(iou(boxes[0][a], boxes[1][b])).reshape(len(own), len(other))
-        score[score < SAME] = 0
-        for i, j in zip(*linear_sum_assignment(score, maximize=True), strict=True):
-            if score[i, j]:
-                found.append((int(own[i]), int(other[j])))
-    return found
+    a, b = candidates((items[0], items[1]), (boxes[0], boxes[1]))
+    score = iou(boxes[0][a], boxes[1][b])
+    enough = score >= SAME
+    a, b = a[enough], b[enough]
+    chosen = assigned(a, b, score[enough])
+    return list(zip(a[chosen].tolist(), b[chosen].tolist(), strict=True))
 
 
 def _boxes(rows: pa.Table) -> Boxes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from labelstore.errors import SHOWN_FAULTS, InvalidInput, NotFound
 from labelstore.training.pin import Pin, check_pin, make_pin, write_pin
+from labelstore.versions.branches import Branch, branches, create_branch, switch
 from labelstore.versions.collect import collect
 from labelstore.versions.dvc.pointer import POINTER
 from labelstore.versions.exchange import pull, push, remote_add
@@ -30,6 +31,8 @@ if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses
     from labelstore.analysis.splits import SplitReport
     from labelstore.changes.diff import Diff
     from labelstore.changes.editing import Edit
+    from labelstore.changes.merging.branching import MergeReport
+    from labelstore.changes.merging.policies import Decide, Policy
     from labelstore.changes.ontology.plan import OntologyChange
     from labelstore.exchange.datasets import Mode
     from labelstore.exchange.exporting import ExportReport
@@ -208,6 +211,43 @@ class Store:
     def tag(self, name: str, at: str = "HEAD", *, message: str | None = None) -> None:
         """Give a version a name."""
         tag_version(self.workspace, name, at, message or name)
+
+    def branch(self, name: str | None = None, at: str = "HEAD") -> list[Branch]:
+        """Make a branch at a version, if a name is given, and return all branches."""
+        if name is not None:
+            create_branch(self.workspace, name, at)
+        return branches(self.workspace)
+
+    def switch(self, name: str, *, create: bool = False) -> None:
+        """Go to a branch, made here if it is to be created; `labels/` follows."""
+        if create:
+            create_branch(self.workspace, name, "HEAD")
+        switch(self.workspace, name)
+
+    def merge(
+        self, branch: str, *, policy: Policy | Decide = "ask",
+        decisions: Sequence[Mapping[str, Any]] = (), by: str | None = None,
+        message: str | None = None, dry_run: bool = False,
+    ) -> MergeReport:  # fmt: skip
+        """Merge another branch's labels into the current one, and publish the result.
+
+        Args:
+            branch: a branch, tag or commit.
+            policy: who wins where both sides changed a cell otherwise: `ours`, `theirs`, the
+                `newest`, the `reviewer`, or `ask` (nobody: the conflicts are returned, and
+                nothing is changed); or a function that is given the table of conflicts.
+            decisions: what was decided of single conflicts; they go before the policy.
+            by: who merges.
+            message: of the commit.
+            dry_run: only say what would come of it.
+        """
+        from labelstore.changes.merging.branching import merge_branch
+        from labelstore.changes.merging.policies import by_policy
+
+        decide = policy if callable(policy) else by_policy(policy, decisions)
+        return merge_branch(
+            self.workspace, branch, decide=decide, by=by, message=message, dry_run=dry_run
+        )
 
     def diff(
         self, before: str, after: str | None = None, *, shapes: bool = True,

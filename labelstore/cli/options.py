@@ -15,12 +15,21 @@ if TYPE_CHECKING:
 
 def _revisions(incomplete: str) -> list[str]:
     """Return tags and branches that begin so, for the shell's completion."""
+    return _refs(incomplete, "refs/tags", "refs/heads")
+
+
+def _refs(incomplete: str, *kinds: str) -> list[str]:
     done = subprocess.run(
-        ["git", "for-each-ref", "--format=%(refname:short)", "refs/tags", "refs/heads"],
+        ["git", "for-each-ref", "--format=%(refname:short)", *kinds],
         capture_output=True,
         text=True,
     )
     return [name for name in done.stdout.split() if name.startswith(incomplete)]
+
+
+def branch_names(incomplete: str) -> list[str]:
+    """Return the branches that begin so, for the shell's completion."""
+    return _refs(incomplete, "refs/heads")
 
 
 def format_names(incomplete: str) -> list[str]:

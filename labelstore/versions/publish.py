@@ -98,7 +98,7 @@ def publish(
             check_tag_free(git, tag)
         check_place(workspace, manifest)
         directory = place_objects(workspace, manifest)
-        files = {**(extra or {}), git.prefix + POINTER: _pointer(workspace, manifest, directory)}
+        files = {**(extra or {}), git.prefix + POINTER: pointer(workspace, manifest, directory)}
         record = _write_commit(workspace, branch, parent, files, manifest, message, tag, directory)
         write_json(workspace.private / JOURNAL, asdict(record))
         try:
@@ -233,7 +233,8 @@ def _staged(workspace: Workspace) -> set[str]:
     return {path.parent.name + path.name for path in workspace.objects.glob("[0-9a-f][0-9a-f]/*")}
 
 
-def _pointer(workspace: Workspace, manifest: Manifest, directory: str) -> bytes:
+def pointer(workspace: Workspace, manifest: Manifest, directory: str) -> bytes:
+    """Return the text of `labels.dvc` for a manifest whose objects are in the cache."""
     folders = (workspace.layout.cache,)
     sizes = [find(folders, md5).stat().st_size for md5 in manifest.files.values()]
     return pointer_text(directory, sum(sizes), len(sizes)).encode()
@@ -264,12 +265,17 @@ def _write_commit(
         tree = git.run("write-tree", env=env, durable=True)
     finally:
         index.unlink(missing_ok=True)
-    trailers = f"{ROOT_TRAILER}: {manifest.root}\n{FORMAT_TRAILER}: 1"
-    text = f"{message.strip()}\n\n{trailers}\n"
+    text = commit_text(message, manifest)
     parents = ["-p", parent] if parent else []
     commit = git.run("commit-tree", tree, *parents, input=text, durable=True)
     tagged = _tag_object(git, commit, tag, message, manifest.root) if tag else ""
     return Publication(branch, parent or ZERO, commit, tag or "", tagged, blobs, directory)
+
+
+def commit_text(message: str, manifest: Manifest) -> str:
+    """Return the message of a commit, with the root that it publishes."""
+    trailers = f"{ROOT_TRAILER}: {manifest.root}\n{FORMAT_TRAILER}: 1"
+    return f"{message.strip()}\n\n{trailers}\n"
 
 
 def _tag_object(git: Git, commit: str, tag: str, message: str, root: str) -> str:

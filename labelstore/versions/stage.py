@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,10 +21,10 @@ from labelstore.model.arrow import with_column
 from labelstore.model.rules import check_table, explain
 from labelstore.model.tables import TABLES, Table
 from labelstore.storage.index import Part
-from labelstore.storage.objects import put
-from labelstore.storage.rewriting import Edits, rewrite
+from labelstore.storage.rewriting import Edits
 from labelstore.versions.agents import AgentRow, agent
 from labelstore.versions.dvc.pointer import check_files
+from labelstore.versions.editing import Place, edited
 from labelstore.versions.files import read_json, write_json
 from labelstore.versions.ids import IdBlock, blocks_of, first_of
 from labelstore.versions.manifest import Manifest, assemble
@@ -105,6 +105,8 @@ class Draft:
         by: who acts; see `agents.agent`.
         parameters: what was asked, for the record and for the ids.
         inputs: files read: path, sha256, size, rows.
+        onto: versions to go by instead of the stage: the one that is changed, then others whose
+            ids are in use too.
     """
 
     def __init__(
@@ -115,13 +117,15 @@ class Draft:
         by: str | None = None,
         parameters: Mapping[str, Any] | None = None,
         inputs: list[dict[str, Any]] | None = None,
+        onto: Sequence[Manifest] = (),
     ) -> None:
         self.workspace = workspace
         self.started = datetime.now(UTC)
-        staged = open_stage(workspace)
+        staged = None if onto else open_stage(workspace)
         self.parent = staged.parent if staged else _head(workspace)
-        self.base = workspace.manifest(self.parent)
+        self.base = onto[0] if onto else workspace.manifest(self.parent)
         self.before = staged.manifest if staged else self.base
+        self._beside = onto[1:]
         self.manifest = self.before
         self._ordinal = staged.activities if staged else 0
         self._kind = kind
@@ -163,18 +167,20 @@ class Draft:
 
     @cached_property
     def _generation(self) -> int:
-        before = self.base.table(TABLES["activities"], ["generation"]).column(0).to_pylist()
-        return 1 + max(before, default=0)
+        found = [m.table(TABLES["activities"], ["generation"]).column(0).to_pylist()
+                 for m in (self.base, *self._beside)]  # fmt: skip
+        return 1 + max((number for own in found for number in own), default=0)
 
     @cached_property
     def _taken(self) -> set[int]:
         """Return the blocks of this generation that are in use, those of this draft too."""
         least, found = first_of(self._generation), set[int]()
-        for part in self.before.parts:
-            column = TABLES[part.table].id_column
-            if column in TABLES[part.table].schema.names and part.max_id >= least:
-                ids = np.asarray(self.before.read(part, [column]).column(0))
-                found |= blocks_of(ids[ids >= least])
+        for manifest in (self.before, *self._beside):
+            for part in manifest.parts:
+                column = TABLES[part.table].id_column
+                if column in TABLES[part.table].schema.names and part.max_id >= least:
+                    ids = np.asarray(manifest.read(part, [column]).column(0))
+                    found |= blocks_of(ids[ids >= least])
         return found
 
     @contextmanager
@@ -187,7 +193,7 @@ class Draft:
             self.manifest = before
             raise
 
-    def apply(self, edits: Mapping[tuple[str, str], Edits]) -> None:
+    def apply(self, edits: Mapping[Place, Edits]) -> None:
         """Change rows in the draft; nothing outside sees it before `stage`.
 
         Args:
@@ -201,18 +207,13 @@ class Draft:
                 "this edit has ended: what it changes must stand inside its `with` block",
                 code="edit-ended",
             )
-        parts = list(self.manifest.parts)
-        files: dict[str, str] = {}
+        checked = {}
         for (name, partition), change in edits.items():
-            if not change:
-                continue
             table = TABLES[name]
             change = Edits(_unhashed(table, change.rows), change.dropped)
             refuse_gates(table, change.rows)
-            own = [p for p in parts if (p.table, p.partition) == (name, partition)]
-            others = [p for p in parts if (p.table, p.partition) != (name, partition)]
-            parts = others + self._rewrite(table, partition, own, change, files)
-        self.adopt(parts, files)
+            checked[name, partition] = change
+        self.adopt(*edited(self.manifest, checked, self.workspace.objects))
 
     def adopt(self, parts: list[Part], files: Mapping[str, str]) -> None:
         """Take these parts as the draft's, with the MD5 of those that are new.
@@ -229,24 +230,6 @@ class Draft:
                 )
         self.manifest = assemble(parts, files, self.manifest, self.workspace.objects)
 
-    def _rewrite(
-        self, table: Table, partition: str, own: list[Part], change: Edits, files: dict[str, str]
-    ) -> list[Part]:
-        objects = self.workspace.objects
-
-        def keep(part: Part, data: pa.Buffer) -> None:
-            files[part.path] = put(objects, data)
-
-        return rewrite(
-            table,
-            partition,
-            own,
-            change,
-            target=self.manifest.target,
-            read=self.manifest.read_verified,
-            keep=keep,
-        )
-
     def changed(self) -> bool:
         """Say whether any row differs from what was staged before."""
         return dict(self.manifest.files) != dict(self.before.files)
@@ -255,7 +238,7 @@ class Draft:
         """Join the stage with an activity of its own; False, and nothing, without a change."""
         if not self.changed():
             return False
-        self._record(message)
+        self.record(message)
         content = {
             "parent": self.parent,
             "activities": self._ordinal + 1,
@@ -264,7 +247,8 @@ class Draft:
         write_json(self.workspace.private / STAGE, content)
         return True
 
-    def _record(self, message: str | None) -> None:
+    def record(self, message: str | None) -> None:
+        """Write down what was done, and by whom."""
         activity = {
             "activity_id": self.activity_id,
             "generation": self.ids.generation,

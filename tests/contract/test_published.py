@@ -27,7 +27,8 @@ SCHEMAS = Path(__file__).parents[2] / "schemas" / "v1"
 HEAVY = ("pyarrow", "duckdb", "dvc", "s3fs", "numpy", "pydantic", "fsspec", "botocore")
 PYTHON_NAMES = {"import": "import_from", "export": "export_to", "remote add": "remote_add",
                 "ontology show": "ontology", "ontology apply": "apply_ontology"}  # fmt: skip
-ONLY_COMMANDS = {"init", "demo", "schema export", "formats", "convert"}
+ONLY_COMMANDS = {"init", "demo", "schema export", "formats", "convert",
+                 "merge-driver"}  # fmt: skip
 ONLY_PYTHON = {"manifest", "staged", "edit", "check_pin"}
 
 

@@ -1,0 +1,57 @@
+"""Rows of one side that refer to what the other removed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from labelstore.errors import SHOWN_FAULTS, Conflict
+
+if TYPE_CHECKING:
+    from labelstore.changes.delta import Delta
+    from labelstore.versions.editing import Place
+
+REFERENCES = (
+    ("annotations", "item_id", "items"), ("annotations", "category_id", "categories"),
+    ("annotations", "track_id", "tracks"), ("annotations", "parent_annotation_id", "annotations"),
+    ("relations", "from_id", "annotations"), ("relations", "to_id", "annotations"),
+    ("tracks", "category_id", "categories"), ("tracks", "item_id", "items"),
+    ("splits", "item_id", "items"), ("items", "parent_id", "items"),
+    ("categories", "parent_id", "categories"),
+)  # fmt: skip
+"""Table and column that refer, and the table whose ids they name."""
+
+
+def refuse_dangling(changes: Mapping[Place, Delta]) -> None:
+    """Refuse a merge in which a row refers to one that is gone.
+
+    Args:
+        changes: from the base to the merged version.
+
+    Raises:
+        Conflict: with such rows.
+    """
+    gone: dict[str, pa.Array] = {}
+    for target in {target for *_, target in REFERENCES}:
+        ids = [own.removed for (name, _), own in changes.items() if name == target]
+        gone[target] = pa.array(np.concatenate([np.empty(0, np.int64), *ids]))
+    found = []
+    for name, column, target in REFERENCES:
+        for (table, _), own in changes.items():
+            if table == name and len(gone[target]):
+                is_gone = pc.is_in(own.after.column(column), value_set=gone[target])
+                own_id = own.table.id_column
+                rows = own.after.filter(is_gone).select([own_id, column]).to_pylist()
+                found += [f"{name} {r[own_id]}, {column}: {target} {r[column]}" for r in rows]
+    if found:
+        more = [f"and {len(found) - SHOWN_FAULTS:,} more"] if found[SHOWN_FAULTS:] else []
+        raise Conflict(
+            "one side refers to what the other removed:\n  "
+            + "\n  ".join([*found[:SHOWN_FAULTS], *more])
+            + "\nBring it back on one branch, or remove the reference on the other; then merge.",
+            code="merge-refers",
+        )

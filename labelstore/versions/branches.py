@@ -1,0 +1,172 @@
+"""Branches: Git's own, with labels that follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from labelstore.errors import AlreadyExists, Conflict, InvalidInput, NotFound, StorageFailed
+from labelstore.versions.checkout import check_place, follow
+from labelstore.versions.dvc.pointer import POINTER
+from labelstore.versions.files import write_whole
+from labelstore.versions.manifest import Manifest
+from labelstore.versions.publish import check_ready, commit_text, place_objects, pointer
+from labelstore.versions.stage import open_stage
+from labelstore.versions.workspace import Workspace
+
+HEADS = "refs/heads/"
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One branch: its name, its commit, whether it is the current one, its last message."""
+
+    name: str
+    sha: str
+    current: bool
+    subject: str
+
+
+def branches(workspace: Workspace) -> list[Branch]:
+    """Return the branches, by name."""
+    form = "%(objectname)%00%(refname)%00%(contents:subject)"
+    lines = workspace.git.run("for-each-ref", f"--format={form}", HEADS).splitlines()
+    current = workspace.git.branch()
+    found = (line.split("\0") for line in lines)
+    return [Branch(ref.removeprefix(HEADS), sha, ref == current, said) for sha, ref, said in found]
+
+
+def create_branch(workspace: Workspace, name: str, rev: str) -> None:
+    """Make a branch at a version; the current one stays.
+
+    Raises:
+        InvalidInput: no branch may have that name.
+        AlreadyExists: one has it.
+        NotFound: no such version.
+    """
+    git = workspace.git
+    if name.startswith("-") or not git.succeeds("check-ref-format", "--branch", name):
+        raise InvalidInput(f"{name!r} is no name for a branch", code="branch-name")
+    if git.succeeds("rev-parse", "-q", "--verify", HEADS + name):
+        raise AlreadyExists(f"branch {name!r} is there already", code="branch-exists")
+    git.run("branch", "--no-track", name, git.resolve(rev), durable=True)
+
+
+def switch(workspace: Workspace, name: str) -> None:
+    """Go to a branch, and let `labels/` show it.
+
+    Raises:
+        NotFound: no such branch, or its objects are not here.
+        Conflict: something is staged on other labels, or Git would lose changes of files.
+    """
+    git = workspace.git
+    with workspace.staging():
+        if not git.succeeds("rev-parse", "-q", "--verify", HEADS + name):
+            raise NotFound(
+                f"no branch {name!r}. `labelstore branch` lists them; `labelstore switch --create "
+                f"{name}` makes it.",
+                code="branch-unknown",
+            )
+        staged = open_stage(workspace)
+        labels = workspace.directory(git.resolve(HEADS + name))
+        if staged and labels != workspace.directory(staged.parent):
+            refuse_stage(workspace, f"switching to {name}")
+        _follow_git(workspace, HEADS + name, "switch", name)
+
+
+def refuse_stage(workspace: Workspace, what: str) -> None:
+    """Refuse to go on while something is staged.
+
+    Raises:
+        Conflict: something is.
+    """
+    if open_stage(workspace) is not None:
+        raise Conflict(
+            f"something is staged, and {what} would leave it behind. Publish it with `labelstore "
+            "commit`, or drop it with `labelstore restore`.",
+            code="staged",
+        )
+
+
+def fast_forward(workspace: Workspace, commit: str) -> None:
+    """Move the current branch on to a commit that follows it, and `labels/` with it."""
+    check_ready(workspace, workspace.git.head())
+    _follow_git(workspace, commit, "merge", "-q", "--ff-only", commit)
+
+
+def _follow_git(workspace: Workspace, rev: str, *words: str) -> None:
+    """Run a Git command that moves HEAD to a revision, with its labels ready before it does."""
+    git = workspace.git
+    shows = workspace.checkout and workspace.directory(git.resolve(rev)) is not None
+    if shows:
+        check_place(workspace, workspace.manifest(rev))
+    try:
+        git.run(*words, durable=True)
+    except StorageFailed as error:
+        raise Conflict(str(error), code="git-refused") from error
+    if shows:
+        follow(workspace, workspace.manifest(rev))
+
+
+def merge_base(workspace: Workspace, one: str, other: str) -> str:
+    """Return the commit that two began from.
+
+    Raises:
+        Conflict: there is none.
+    """
+    git = workspace.git
+    if not git.succeeds("merge-base", one, other):
+        raise Conflict(
+            f"{one[:12]} and {other[:12]} have no common beginning, so nobody can say what "
+            "changed. Import one side's labels into the other instead.",
+            code="merge-unrelated",
+        )
+    return git.run("merge-base", one, other)
+
+
+def publish_merge(workspace: Workspace, manifest: Manifest, other: str, message: str) -> str:
+    """Commit a manifest as the merge of HEAD and another commit, and return it.
+
+    Git merges the other files; its own merge of `labels.dvc` is set aside.
+
+    Raises:
+        Conflict: Git cannot merge another file, or files here are in its way.
+    """
+    git = workspace.git
+    with workspace.layout.locked():
+        check_ready(workspace, git.head())
+        check_place(workspace, manifest)
+        directory = place_objects(workspace, manifest)
+        text = commit_text(message, manifest)
+        try:
+            git.run("-c", "merge.labelstore.driver=false", "merge", "-q", "--no-ff", "--no-commit",
+                    other, durable=True)  # fmt: skip
+            said = ""
+        except StorageFailed as error:
+            said = str(error)
+        if not git.git_path("MERGE_HEAD").exists():
+            raise Conflict(f"Git did not begin to merge: {said}", code="git-refused")
+        path = git.prefix + POINTER
+        write_whole(git.root / path, pointer(workspace, manifest, directory), workspace.private)
+        git.run("add", "--", path, durable=True)
+        if workspace.checkout:
+            follow(workspace, manifest)
+        _refuse_unmerged(workspace, text)
+        git.run("commit", "-q", "-m", text, durable=True)
+    return git.resolve("HEAD")
+
+
+def _refuse_unmerged(workspace: Workspace, text: str) -> None:
+    """Refuse to commit while other files are in conflict; Git keeps the merge and its message.
+
+    Raises:
+        Conflict: with the files.
+    """
+    git = workspace.git
+    files = git.run("diff", "--name-only", "--diff-filter=U").splitlines()
+    if files:
+        write_whole(git.git_path("MERGE_MSG"), text)
+        raise Conflict(
+            f"the labels are merged; these files are not: {', '.join(files)}. Mend them, run "
+            "`git add` and `git commit`; or go back by `git merge --abort` and `labelstore pull`.",
+            code="merge-files",
+        )

@@ -41,8 +41,9 @@ CONFLICTS = pa.schema(
         ("take", pa.string()),
     ]
 )  # fmt: skip
-"""A row for each: where it is (`item` is the URI of the item), the three values as JSON, who wrote each side's and when, whether
-a reviewer did, and which side is taken (`ours`, `theirs`, or null while nobody has said)."""
+"""A row for each: where it is (`item` is the URI of the item), the three values as JSON, who
+wrote each side's and when, whether a reviewer did, and which side is taken (`ours`, `theirs`, or
+null while nobody has said)."""
 
 
 @dataclass(frozen=True)

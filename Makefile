@@ -7,7 +7,7 @@ ORACLES := .venv-oracles
 TORCH := torch==2.13.0
 ROWS ?= 1M
 
-.PHONY: venv demo test oracles lint format docs bench schemas schemas-check wheel check lock clean
+.PHONY: venv demo test oracles browser lint format docs bench schemas schemas-check wheel check lock clean
 
 venv: $(READY)
 
@@ -33,6 +33,11 @@ $(ORACLES)/.ready: requirements/oracles.txt
 
 oracles: $(READY) $(ORACLES)/.ready
 	$(BIN)/pytest -q -n 2 tests/oracles
+
+# Debian's Chromium, for the page of a difference.
+browser: $(READY)
+	command -v chromium >/dev/null || (apt-get -qq update && apt-get -qq -y install --no-install-recommends chromium >/dev/null)
+	$(BIN)/pytest -q tests/browser
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -69,7 +74,7 @@ wheel: $(READY)
 	$(BIN)/check-wheel-contents --toplevel labelstore,labelstore_converters dist/*.whl
 	$(BIN)/python tests/wheel.py dist/*.whl
 
-check: lint test oracles schemas-check docs wheel
+check: lint test oracles browser schemas-check docs wheel
 
 lock:
 	cd requirements && for name in uv runtime dev; do \

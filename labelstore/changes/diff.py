@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from labelstore.changes.classes import (
+    MERGED,
+    RECLASSIFIED,
+    ClassEdit,
+    class_edits,
+    merged_classes,
+    with_merges,
+)
 from labelstore.changes.meaning import SHAPE, as_lists, bit, counts, meanings, plain
 from labelstore.changes.rows import Range, differences
 from labelstore.model.tables import FAMILY, TABLES
@@ -54,9 +63,15 @@ class Diff:
         columns: how many labels differ in each column.
         meanings: how many labels changed in what way, such as `moved`; see `meaning.WORDS`.
         labels: one row per label that differs: layer, item_id, annotation_id, change,
-            category_before, category_after (null for none), meanings (of a changed one); of one
-            that was found again under another number that number, and by which agreement.
+            category_before, category_after (null for none), meanings (of a changed one),
+            activity_id (that last wrote it, of one that is there after); of one that was found
+            again under another number that number, and by which agreement.
         items: one row per item that differs: item_id, change.
+        moves: one row per item whose place in a split differs: scheme, item_id, the subsets
+            before and after (null for none).
+        classes: what happened to classes.
+        merged: classes that became others as a whole; their labels count as such, and not as
+            reclassified.
     """
 
     tables: dict[str, Counts]
@@ -64,10 +79,23 @@ class Diff:
     meanings: Mapping[str, int]
     labels: pa.Table
     items: pa.Table
+    moves: pa.Table
+    classes: Sequence[ClassEdit] = ()
+    merged: Mapping[int, int] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Say whether anything differs but provenance tables."""
         return any(counts for counts in self.tables.values())
+
+    def of(self, labels: pa.Table) -> Diff:
+        """Return the difference of some of its labels alone; columns are not known of them."""
+        change = np.asarray(labels.column("change"))
+        tally = Counts(**{name: int(np.sum(change == name)) for name in CHANGES})
+        said = pc.value_counts(pc.list_flatten(labels.column("meanings"))).to_pylist()
+        words = sorted(((c["values"], c["counts"]) for c in said), key=lambda entry: -entry[1])
+        return replace(self, tables={"annotations": tally}, columns={}, meanings=dict(words),
+                       labels=labels, items=self.items.slice(0, 0), moves=self.moves.slice(0, 0),
+                       classes=())  # fmt: skip
 
 
 LABELS = pa.schema(
@@ -79,11 +107,16 @@ LABELS = pa.schema(
         ("category_before", pa.int64()),
         ("category_after", pa.int64()),
         ("meanings", pa.list_(pa.string())),
+        ("activity_id", pa.int64()),
         ("annotation_after", pa.int64()),
         ("agreement", pa.float64()),
     ]
 )
 ITEMS = pa.schema([("item_id", pa.int64()), ("change", pa.string())])
+MOVES = pa.schema(
+    [("scheme", pa.string()), ("item_id", pa.int64()), ("before", pa.string()),
+     ("after", pa.string())]
+)  # fmt: skip
 
 
 def diff(
@@ -109,10 +142,39 @@ def diff(
         for partition in sorted({*before.partitions(name), *after.partitions(name)}):
             for area in differences(table, before, after, partition):
                 found.plain(name, area)
+                if name == "splits":
+                    found.moves.append(_moves(partition, area))
     layers = sorted({*before.partitions("annotations"), *after.partitions("annotations")})
     for layer in layers:
         found.layer(layer, before, after)
-    return found.result()
+    return _with_classes(found.result(), before, after)
+
+
+def _with_classes(found: Diff, before: Manifest, after: Manifest) -> Diff:
+    """Return a difference in which merged classes are such, and no thousands of labels."""
+    merged = merged_classes(before, after, found.labels)
+    edits = class_edits(before, after, found.labels, merged)
+    labels, count = with_merges(found.labels, merged)
+    words = dict(found.meanings)
+    if count:
+        words = {**words, RECLASSIFIED: words.get(RECLASSIFIED, 0) - count, MERGED: count}
+    told = sorted(((w, n) for w, n in words.items() if n), key=lambda entry: -entry[1])
+    return replace(found, labels=labels, meanings=dict(told), classes=edits, merged=merged)
+
+
+def _moves(scheme: str, area: Range) -> pa.Table:
+    """Return the items whose subset differs."""
+    blocks = []
+    old, new = (area.rows(0, area.removed), area.rows(1, area.added))
+    was, now = (area.rows(side, area.changed[:, side]) for side in (0, 1))
+    for rows, before, after in ((old, old, None), (new, None, new), (was, was, now)):
+        sides = [pa.nulls(rows.num_rows, pa.string()) if side is None else side.column("subset")
+                 for side in (before, after)]  # fmt: skip
+        columns = [pa.repeat(scheme, rows.num_rows), rows.column("item_id"), *sides]
+        blocks.append(pa.table(columns, schema=MOVES))
+    found = pa.concat_tables(blocks)
+    other = pc.not_equal(found.column("before"), found.column("after")).fill_null(True)
+    return found.filter(other)
 
 
 @dataclass
@@ -124,6 +186,7 @@ class _Found:
     meanings: Counter[str] = field(default_factory=Counter)
     labels: list[pa.Table] = field(default_factory=list)
     items: list[pa.Table] = field(default_factory=list)
+    moves: list[pa.Table] = field(default_factory=list)
 
     def plain(self, name: str, area: Range) -> None:
         """Take a range of a table that stands alone."""
@@ -148,7 +211,7 @@ class _Found:
         shapes = self._shape_changes(layer, before, after)
         table = TABLES["annotations"]
         tally = self.tables.setdefault("annotations", Counts())
-        columns = ["category_id"]
+        columns = ["category_id", "changed_in"]
         for done, area in enumerate(differences(table, before, after, layer, columns), 1):
             words = _words(area, shapes)
             rows = _label_rows(layer, area, words)
@@ -185,7 +248,8 @@ class _Found:
         labels = pa.concat_tables([LABELS.empty_table(), *self.labels])
         items = pa.concat_tables([ITEMS.empty_table(), *self.items])
         columns, words = (dict(c.most_common()) for c in (self.columns, self.meanings))
-        return Diff(self.tables, columns, words, labels, items)
+        moves = pa.concat_tables([MOVES.empty_table(), *self.moves])
+        return Diff(self.tables, columns, words, labels, items, moves)
 
 
 def _content(area: Range) -> NDArray[np.bool_]:
@@ -226,8 +290,10 @@ def _label_rows(layer: str, area: Range, words: Words) -> pa.Table:
         nothing = pa.nulls(len(at), pa.int64())
         old = nothing if change == "added" else _plain(rows.column("category_id"))
         new = _plain(rows.column("category_id")) if change == "added" else nothing
+        last = _plain(rows.column("changed_in")) if change == "added" else nothing
         if change in after:
-            new = _plain(area.new.column("category_id").take(pa.array(after[change])))
+            others = area.new.take(pa.array(after[change]))
+            new, last = (_plain(others.column(n)) for n in ("category_id", "changed_in"))
         columns = [
             pa.repeat(layer, len(at)),
             _plain(rows.column("item_id")),
@@ -236,6 +302,7 @@ def _label_rows(layer: str, area: Range, words: Words) -> pa.Table:
             old,
             new,
             as_lists(words[content] if change == "changed" else np.zeros(len(at), np.uint32)),
+            last,
             nothing,
             pa.nulls(len(at), pa.float64()),
         ]

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelstore.changes.classes import MERGED
 from labelstore.geometry.motion import NEEDED, POINTS, motions
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ RESTATED = "restated"
 WORDS = tuple(
     dict.fromkeys(
         ("moved", "resized", "rotated", "reshaped", "shape added", "shape dropped",
-         *WORD_OF.values(), SHAPE, RESTATED)
+         *WORD_OF.values(), SHAPE, MERGED, RESTATED)
     )
 )  # fmt: skip
 """Every word; `restated` is what the source says beside the shape (area, order of keys) alone."""

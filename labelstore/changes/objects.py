@@ -38,7 +38,6 @@ REGROUPED = pa.schema(
 INSIDE, COVERED = 0.8, 0.7
 """Least share of a piece that lies in the whole, and of the whole that its pieces cover."""
 AREAL = ("box", "rotated_box", "corners", "polygon", "mask", "segment", "ellipse")
-MOVING = frozenset({"moved", "resized", "reshaped", "kind changed"})
 
 
 def regrouped(labels: pa.Table, before: Manifest, after: Manifest) -> pa.Table:
@@ -68,7 +67,8 @@ def _splits(
     change = labels.column("change")
     pieces = labels.filter(pc.equal(change, words[1]))
     wholes = labels.filter(pc.or_(pc.equal(change, words[0]), pc.equal(change, "changed")))
-    items = np.intersect1d(*(np.asarray(rows.column("item_id")) for rows in (wholes, pieces)))
+    own, other = (np.asarray(rows.column("item_id")) for rows in (wholes, pieces))
+    items = np.intersect1d(own, other)
     wholes, pieces = (
         rows.filter(pc.is_in(rows.column("item_id"), value_set=pa.array(items)))
         for rows in (wholes, pieces)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelstore.changes.diff import CHANGES, LABELS, Counts, Diff
+from labelstore.changes.diff import CHANGES, ITEMS, LABELS, MOVES, Counts, Diff
 from labelstore.changes.matching import Labels, Pairs, matched
 from labelstore.changes.meaning import as_lists, counts, meanings, plain
 from labelstore.changes.rows import DERIVED
@@ -165,16 +165,14 @@ def across(
     rows = [_listed(side, change)
             for side, change in ((before, "removed"), (after, "added"))]  # fmt: skip
     tally = Counts(added=rows[1].num_rows, removed=rows[0].num_rows)
-    found = Diff({"annotations": tally}, {}, {}, pa.concat_tables(rows), NO_ITEMS)
+    found = Diff({"annotations": tally}, {}, {}, pa.concat_tables(rows), ITEMS.empty_table(),
+                 MOVES.empty_table())  # fmt: skip
     return _with_pairs(found, (before, after), list(_pairs(before, after, least, progress)))
-
-
-NO_ITEMS = pa.table({"item_id": pa.array([], pa.int64()), "change": pa.array([], pa.string())})
 
 
 def _listed(side: Side, change: str) -> pa.Table:
     """Return all labels of a side as rows of a difference."""
-    names = [*KEY_COLUMNS, "category_id"]
+    names = [*KEY_COLUMNS, "category_id", "changed_in"]
     rows = side.manifest.table(TABLES["annotations"], names, side.layer)
     rows = side.with_classes(rows)
     count = rows.num_rows
@@ -184,6 +182,8 @@ def _listed(side: Side, change: str) -> pa.Table:
         "item_id": rows.column("item_id"), "annotation_id": rows.column("annotation_id"),
         "meanings": as_lists(np.zeros(count, np.uint32)),
         classes[change]: rows.column("category_id"),
+        "activity_id": pa.nulls(count, pa.int64()) if change == "removed"
+        else rows.column("changed_in"),
     }  # fmt: skip
     return pa.table(
         [columns.get(f.name, pa.nulls(count, f.type)) for f in LABELS], schema=LABELS
@@ -261,6 +261,7 @@ def _compared(
         "category_before": notes[0].column("category_id"),
         "category_after": notes[1].column("category_id"),
         "meanings": as_lists(words),
+        "activity_id": notes[1].column("changed_in"),
         "annotation_after": notes[1].column("annotation_id"),
         "agreement": pa.array(pairs.agreement),
     }
@@ -300,7 +301,7 @@ def _with_pairs(found: Diff, sides: tuple[Side, Side], blocks: Sequence[_Block])
     for block in blocks:
         columns.update(block.columns)
         words.update(block.words)
-    return Diff(
-        {**found.tables, "annotations": tally}, dict(columns.most_common()),
-        dict(words.most_common()), labels, found.items,
+    return replace(
+        found, tables={**found.tables, "annotations": tally}, labels=labels,
+        columns=dict(columns.most_common()), meanings=dict(words.most_common()),
     )  # fmt: skip

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelstore.changes.classes import MERGED
 from labelstore.changes.diff import Diff
 from labelstore.model.tables import TABLES
 from labelstore.versions.manifest import Manifest
@@ -66,6 +68,8 @@ def by_class(found: Diff, names: dict[int | None, str]) -> list[ClassChange]:
         [([], "count_all")]
     )
     for row in grouped.to_pylist():
+        if _is_merged(found, row):
+            continue
         old, new = names.get(row["category_before"]), names.get(row["category_after"])
         for name, field in _fields(row["change"], old or NO_CLASS, new or NO_CLASS):
             own = counts.setdefault(name, dict.fromkeys(FIELDS, 0))
@@ -94,9 +98,30 @@ def reclassified(found: Diff, names: dict[int | None, str]) -> list[tuple[str, s
     moves = [
         (names.get(r["category_before"], "?"), names.get(r["category_after"], "?"), r["count_all"])
         for r in grouped.to_pylist()
-        if r["category_before"] != r["category_after"]
+        if r["category_before"] != r["category_after"] and not _is_merged(found, r)
     ]
     return sorted(moves, key=lambda m: (-m[2], m))
+
+
+def _merged_alone(found: Diff) -> int:
+    """Return how many labels changed in nothing but that their class became another."""
+    if not found.merged:
+        return 0
+    words = pc.binary_join(found.labels.column("meanings"), "|")
+    return int(pc.sum(pc.equal(words, MERGED)).as_py() or 0)
+
+
+def _is_merged(found: Diff, row: Mapping[str, Any]) -> bool:
+    """Say whether labels changed class because their class became the other as a whole."""
+    target = found.merged.get(row["category_before"])
+    return target is not None and target == row["category_after"]
+
+
+def moves_of(found: Diff) -> list[tuple[str, str | None, str | None, int]]:
+    """Return (scheme, subset before, subset after, items), those out of test sets first."""
+    grouped = found.moves.group_by(["scheme", "before", "after"]).aggregate([([], "count_all")])
+    moves = [tuple(row.values()) for row in grouped.to_pylist()]
+    return sorted(moves, key=lambda m: ("test" not in str(m[1]), m[1] is None, -m[3], str(m)))
 
 
 def by_item(found: Diff) -> pa.Table:
@@ -133,11 +158,17 @@ def verdict(found: Diff) -> str:
     """Return the difference in one line."""
     labels, items = found.tables.get("annotations"), found.tables.get("items")
     words = []
+    gone = sum(e.labels for e in found.classes if e.what == "merged")
     for name, one, many in NOUNS:
         for change in ("added", "removed", "changed"):
             count = getattr(found.tables.get(name), change, 0)
+            if (name, change) == ("annotations", "changed"):
+                count -= _merged_alone(found)
             if count:
                 words.append(f"{count:,} {one if count == 1 else many} {change}")
+    if found.merged:
+        count = len(found.merged)
+        words.append(f"{count:,} class{'es' if count > 1 else ''} merged ({gone:,} labels)")
     if words:
         return ", ".join(words)
     if labels or items:

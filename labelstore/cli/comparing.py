@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from labelstore.cli.options import HERE, Json, Quiet, Revision, StoreDir, format_names, opened
-from labelstore.cli.output import emit_json, progress
+from labelstore.cli.output import emit_json, notice, progress, table
 from labelstore.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from labelstore.changes.diff import Diff
-    from labelstore.versions.manifest import Manifest
+    from labelstore.analysis.drift import Drift
+    from labelstore.analysis.reporting.policy import Broken, Policy
+    from labelstore.changes.report import Report
 
 SUBJECT = {"annotations", "items", "categories", "tracks", "relations", "splits"}
 """Tables that say what labels are; the others say who wrote them."""
@@ -27,15 +30,6 @@ class Match(StrEnum):
 
     identity = "identity"
     geometry = "geometry"
-
-
-class Compared(NamedTuple):
-    """What was compared, and how it differs; layers where sides are such."""
-
-    found: Diff
-    sides: tuple[Manifest, Manifest]
-    layers: tuple[str | None, str | None]
-    names: tuple[str, str]
 
 
 def diff(
@@ -66,7 +60,25 @@ def diff(
     ] = None,
     stat: Annotated[bool, typer.Option("--stat", help="Counts only.")] = False,
     items: Annotated[bool, typer.Option("--items", help="List the items concerned.")] = False,
+    category: Annotated[
+        str | None, typer.Option("--class", metavar="NAME", help="Labels of one class alone.")
+    ] = None,
     drift: Annotated[bool, typer.Option("--drift", help="Add how class shares moved.")] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a page with pictures of what changed most."),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where the images are, for the page; else the store."),
+    ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")
+    ] = False,
+    policy: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="TOML of rules; exit with 1 where one is broken."),
+    ] = None,
     exit_code: Annotated[
         bool,
         typer.Option(
@@ -88,37 +100,108 @@ def diff(
       labelstore diff v3 v4 --match geometry
       labelstore diff v3:ground_truth v3:model-a
       labelstore diff old.json new.json --as coco
+      labelstore diff v3 v4 --html diff.html
+      labelstore diff main --policy labels.toml --markdown
     """
-    from labelstore.analysis.drift import as_json, class_drift
-    from labelstore.cli.differences import diff_json, show_diff, show_drift
-
+    rules = _policy(policy)
     way = (
         _of_versions(store, before, after, match, min_agreement, shapes=not stat, quiet=quiet)
         if as_format is None
         else _of_files(before, after, as_format, min_agreement, quiet=quiet)
     )
-    with way as (found, sides, layers, names):
-        moved = class_drift(*sides, *layers) if drift else None
+    with way as whole:
+        report = _of_class(whole, category)
+        moved, broken = _drift(report) if drift or html else None, None
+        if rules is not None:
+            from labelstore.analysis.reporting.policy import broken_rules
+
+            broken = broken_rules(rules, report)
+        if html is not None:
+            from labelstore.analysis.reporting.page import write_page
+
+            write_page(report, html, images or store, drift=moved, broken=broken)
+        told = moved if drift else None
         if json:
-            content = diff_json(found, sides, names, layers, details=not stat)
-            if moved:
-                content["drift"] = as_json(moved)
-            emit_json("diff", content)
+            _emit(report, told, broken, details=not stat)
+        elif markdown:
+            from labelstore.analysis.reporting.markdown import markdown as as_markdown
+
+            typer.echo(as_markdown(report, told, broken), nl=False)
         else:
-            typer.echo(f"{names[0]} → {names[1]}")
-            show_diff(found, sides, layers, stat=stat, items=items)
-            if moved:
-                show_drift(moved)
-    if exit_code and any(found.tables[name].content for name in found.tables.keys() & SUBJECT):
+            _show(report, told, broken, stat=stat, items=items)
+        if html is not None:
+            notice(f"wrote {html}")
+        tables = report.found.tables
+        differs = any(tables[name].content for name in tables.keys() & SUBJECT)
+    if broken or (exit_code and differs):
         raise typer.Exit(1)
+
+
+def _policy(file: Path | None) -> Policy | None:
+    if file is None:
+        return None
+    from labelstore.analysis.reporting.policy import read_policy
+
+    return read_policy(file)
+
+
+def _drift(report: Report) -> Drift | None:
+    from labelstore.analysis.drift import class_drift
+
+    return class_drift(*report.sides, *report.layers)
+
+
+def _of_class(report: Report, name: str | None) -> Report:
+    """Return the part of a report that is about one class."""
+    from labelstore.changes.report import of_class
+
+    if name is None:
+        return report
+    if name not in report.names.values():
+        close = get_close_matches(name, [n for n in report.names.values() if n], 1)
+        hint = f"; is it {close[0]}?" if close else ""
+        raise InvalidInput(f"--class {name}: neither version has it{hint}", code="class-unknown")
+    return replace(report, found=of_class(report.found, report.names, name))
+
+
+def _emit(
+    report: Report, drift: Drift | None, broken: Sequence[Broken] | None, *, details: bool
+) -> None:
+    from labelstore.analysis.drift import as_json
+
+    content = report.as_json(details=details)
+    if drift is not None:
+        content["drift"] = as_json(drift)
+    if broken is not None:
+        content["policy"] = [b.__dict__ for b in broken]
+    emit_json("diff", content)
+
+
+def _show(
+    report: Report, drift: Drift | None, broken: Sequence[Broken] | None, *, stat: bool,
+    items: bool,
+) -> None:  # fmt: skip
+    from labelstore.cli.differences import show_diff, show_drift
+
+    typer.echo(" → ".join(report.named))
+    show_diff(report, stat=stat, items=items)
+    if drift is not None:
+        show_drift(drift)
+    if broken:
+        typer.echo("\nbroken rules:")
+        table(["rule", "allowed", "found"], [(b.rule, b.allowed, b.found) for b in broken])
+    elif broken is not None:
+        typer.echo("policy: every rule holds")
 
 
 @contextmanager
 def _of_versions(
     folder: Path, before: str, after: str | None, match: Match, least: float | None, *,
     shapes: bool, quiet: bool,
-) -> Iterator[Compared]:  # fmt: skip
+) -> Iterator[Report]:  # fmt: skip
+    from labelstore.changes.report import Report
     from labelstore.store import side
+    from labelstore.versions.agents import names
 
     store = opened(folder)
     (old, layer), (new, other) = side(store, before), side(store, after)
@@ -126,13 +209,15 @@ def _of_versions(
         found = store.diff(before, after, shapes=shapes, match=match.value, least=least,
                            progress=advance)  # fmt: skip
     named = after or ("stage" if store.staged() else "HEAD")
-    yield Compared(found, (old, new), (layer, other), (before, named))
+    known = names(store.workspace)
+    yield Report(found, (old, new), (before, named), (layer, other), known)
 
 
 @contextmanager
 def _of_files(
     before: str, after: str | None, format_name: str, least: float | None, *, quiet: bool
-) -> Iterator[Compared]:
+) -> Iterator[Report]:
+    from labelstore.changes.report import Report
     from labelstore.exchange.comparing import LAYERS, compared
 
     if after is None:
@@ -141,4 +226,4 @@ def _of_files(
         with progress(quiet=quiet) as advance:
             way = compared(Path(before), Path(after), format_name, least=least, progress=advance)
             found, manifest = stack.enter_context(way)
-        yield Compared(found, (manifest, manifest), LAYERS, (before, after))
+        yield Report(found, (manifest, manifest), (before, after), LAYERS)

@@ -22,7 +22,8 @@ def register(app: typer.Typer) -> None:
 
 def status(store: StoreDir = HERE, json: Json = False) -> None:
     """Show what is staged: the difference between HEAD and the stage."""
-    from labelstore.cli.differences import diff_json, show_diff
+    from labelstore.changes.report import Report
+    from labelstore.cli.differences import show_diff
     from labelstore.versions.publish import onto
 
     opened_store = opened(store)
@@ -32,7 +33,7 @@ def status(store: StoreDir = HERE, json: Json = False) -> None:
         content = None
         if staged and found:
             sides = opened_store.manifest(staged.parent), staged.manifest
-            content = diff_json(found, sides, (staged.parent, "stage"))
+            content = Report(found, sides, (staged.parent, "stage")).as_json()
         emit_json("status", {"staged": staged is not None, "diff": content})
         return
     if staged is None or found is None:
@@ -41,7 +42,7 @@ def status(store: StoreDir = HERE, json: Json = False) -> None:
     sides = opened_store.manifest(staged.parent), staged.manifest
     activities = "activity" if staged.activities == 1 else "activities"
     typer.echo(f"staged on {staged.parent[:12]}: {staged.activities} {activities}")
-    show_diff(found, sides, stat=True)
+    show_diff(Report(found, sides, (staged.parent, "stage")), stat=True)
     workspace = opened_store.workspace
     if onto(workspace, staged.parent) == workspace.git.head():
         typer.echo("publish with: labelstore commit -m MESSAGE [--tag TAG]")

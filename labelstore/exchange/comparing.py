@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,7 @@ def _with_listed(found: Diff, manifest: Manifest, classes: Mapping[int, int]) ->
                              removed=len(np.setdiff1d(own[0], own[1]))),
         **found.tables,
     }  # fmt: skip
-    return Diff(tables, found.columns, found.meanings, found.labels, pa.concat_tables(rows))
+    return replace(found, tables=tables, items=pa.concat_tables(rows))
 
 
 def _listed(

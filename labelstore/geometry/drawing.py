@@ -25,7 +25,7 @@ COLOURS = ("#999999", "#d1495b", "#00798c", "#edae49", "#66a182", "#8d6a9f")
 STYLE = (
     "<style>.s{fill:#00798c;fill-opacity:.2;stroke:#00798c;stroke-width:1.5}.l{fill:none;stroke:#00798c;"
     "stroke-width:1.5}.d{fill:#d1495b}.h{fill:none;stroke:#d1495b;stroke-width:1.5}"
-    ".t{font:12px sans-serif;fill:#333}</style>"
+    ".m{fill:#00798c;fill-opacity:.5}.t{font:12px sans-serif;fill:#333}</style>"
 )
 
 
@@ -164,7 +164,7 @@ def _mask(row: Row) -> list[str]:
     x0, y0 = own["x0"] or 0, own["y0"] or 0
     runs = zip(rows.tolist(), begins.tolist(), ends.tolist(), strict=True)
     data = "".join(f"M{a + x0} {y + y0}h{b - a}v1h{a - b}z" for y, a, b in runs)
-    return [f'<path fill="#00798c" fill-opacity=".5" d="{data}"/>']
+    return [f'<path class="m" d="{data}"/>']
 
 
 def _wire(points: Floats) -> list[str]:

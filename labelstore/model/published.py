@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from labelstore.model.canonical import HASH_DEFINITION, leaves, row_bytes
 from labelstore.model.columns import Json
+from labelstore.model.documents import DiffDocument
 from labelstore.model.examples import LABELS, family_rows
 from labelstore.model.ontology import Ontology
 from labelstore.model.shape import Shape, shapes
@@ -23,6 +24,7 @@ def published_files() -> dict[str, str]:
         files[f"{table.name}.schema.json"] = _text(table.model.model_json_schema())
         files[f"{table.name}.arrow.json"] = _text(arrow_description(table))
     files["ontology.schema.json"] = _text(Ontology.model_json_schema())
+    files["diff.schema.json"] = _text(DiffDocument.model_json_schema())
     files["examples.json"] = _text({kind: family_rows(kind) for kind in LABELS})
     files["hash_vectors.json"] = _text([hash_vector(t) for t in TABLES.values()])
     return dict(sorted(files.items()))

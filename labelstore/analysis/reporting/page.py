@@ -1,0 +1,155 @@
+"""A difference as one page: no script, nothing loaded from elsewhere, every text escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labelstore.analysis.reporting.bars import confusion, drift_bars
+from labelstore.analysis.reporting.overlays import overlays
+from labelstore.changes.summary import by_class, by_item, moves_of, reclassified, verdict
+
+if TYPE_CHECKING:
+    from labelstore.analysis.drift import Drift
+    from labelstore.analysis.reporting.policy import Broken
+    from labelstore.changes.report import Report
+
+SHOWN, PICTURES = 50, 12
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+STYLE = """
+:root{color-scheme:light dark;--line:#8884;--was:#d1495b;--now:#00798c}
+body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}
+table{border-collapse:collapse;margin:.5rem 0}
+td,th{padding:.2rem .8rem;border-bottom:1px solid var(--line);text-align:left}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
+.verdict{font-size:1.1rem;border-left:4px solid var(--now);padding:.3rem .8rem}
+.broken{border-color:var(--was)}
+.pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(20rem,1fr));gap:1rem}
+figure{margin:0}figcaption{font-size:.85rem;overflow-wrap:anywhere}
+svg{max-width:100%;height:auto;background:#8881}svg text{fill:currentColor;font-size:12px}
+.s,.l,.h{fill:none;vector-effect:non-scaling-stroke;stroke-width:2}
+.was *{stroke:var(--was);stroke-dasharray:5 3}.now *{stroke:var(--now)}
+.was .d,.was .m{fill:var(--was)}.now .d,.now .m{fill:var(--now)}
+.m{fill-opacity:.4;stroke:none}.was .t,.now .t{stroke:none}
+.key span{padding:0 .5rem}.key .a{color:var(--was)}.key .b{color:var(--now)}
+"""
+
+
+def write_page(
+    report: Report, file: Path, images: Path, *, drift: Drift | None = None,
+    broken: Sequence[Broken] | None = None,
+) -> None:  # fmt: skip
+    """Write a difference as a page that stands alone.
+
+    Args:
+        report: the difference.
+        file: the page.
+        images: folder below which the images of items are, where there are some.
+        drift: how class shares moved.
+        broken: rules of a policy that are broken, where there is one.
+    """
+    file.write_text(page(report, images, drift=drift, broken=broken), encoding="utf-8")
+
+
+def page(
+    report: Report, images: Path, *, drift: Drift | None = None,
+    broken: Sequence[Broken] | None = None,
+) -> str:  # fmt: skip
+    """Return the page; see `write_page`."""
+    title = escape(f"{report.named[0]} → {report.named[1]}")
+    body = "".join(_body(report, images, drift, broken))
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>labelstore diff {title}</title><style>{STYLE}</style></head>"
+        f"<body><h1>{title}</h1>{body}</body></html>\n"
+    )
+
+
+def _body(
+    report: Report, images: Path, drift: Drift | None, broken: Sequence[Broken] | None
+) -> Iterator[str]:
+    found = report.found
+    yield f'<p class="verdict">{escape(verdict(found))}</p>'
+    if broken is not None:
+        said = "Rules that are broken" if broken else "Policy: every rule holds"
+        yield f'<p class="verdict{" broken" if broken else ""}">{said}</p>'
+        yield table(["rule", "allowed", "found"], [(b.rule, b.allowed, b.found) for b in broken])
+    for head, columns, rows in _tables(report):
+        if rows:
+            yield f"<h2>{head}</h2>{table(columns, rows)}"
+    moves = reclassified(found, report.names)
+    if moves:
+        yield f"<h2>Classes that labels went from and to</h2>{confusion(moves)}"
+    if drift is not None:
+        yield (
+            "<h2>Class shares</h2><p>Jensen-Shannon distance "
+            f"{drift.jensen_shannon:.4f}, PSI {drift.psi:.4f}</p>{drift_bars(drift)}"
+        )
+    pictures = "".join(overlays(report, images, PICTURES))
+    if pictures:
+        yield (
+            '<h2>Items that changed most</h2><p class="key"><span class="a">before</span>'
+            f'<span class="b">after</span></p><div class="pictures">{pictures}</div>'
+        )
+    yield from _items(report)
+
+
+def _tables(report: Report) -> Iterator[tuple[str, list[str], Sequence[Sequence[Any]]]]:
+    found = report.found
+    yield "Splits", ["split", "before", "after", "items"], moves_of(found)
+    yield ("Ontology", ["what", "class", "how", "labels"],
+           [(e.what, e.category, e.detail, e.labels or None) for e in found.classes])  # fmt: skip
+    yield ("Tables", ["table", "added", "removed", "changed", "provenance only"],
+           [(n, c.added, c.removed, c.changed, c.provenance)
+            for n, c in found.tables.items() if c])  # fmt: skip
+    yield ("Classes", ["class", "added", "removed", "changed", "reclassified from", "to"],
+           [(c.category, c.added, c.removed, c.changed, c.went, c.came)
+            for c in by_class(found, report.names)])  # fmt: skip
+    objects = [r["change"] for r in report.objects.to_pylist()]
+    split = [(f"object {word}", objects.count(word)) for word in ("split", "merged")]
+    yield ("What changed", ["what", "labels"],
+           [*found.meanings.items(), *((w, n) for w, n in split if n)])  # fmt: skip
+    yield ("Activities", ["by", "activity", "added", "changed"],
+           [(w.by, w.what, w.added, w.changed) for w in report.activities])  # fmt: skip
+
+
+def _items(report: Report) -> Iterator[str]:
+    ranked = by_item(report.found)
+    if ranked.num_rows:
+        shown = ranked.slice(0, SHOWN)
+        uris = report.uris(shown.column("item_id").combine_chunks())
+        rows = [(uris[r["item_id"]], r["added"], r["removed"], r["changed"])
+                for r in shown.to_pylist()]  # fmt: skip
+        yield f"<h2>Items</h2>{table(['item', 'added', 'removed', 'changed'], rows)}"
+        if ranked.num_rows > SHOWN:
+            yield f"<p>… {ranked.num_rows - SHOWN:,} more</p>"
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Return a table; at most fifty rows, and how many more there are."""
+    if not rows:
+        return ""
+    numbers = [all(isinstance(row[i], int | float | None) for row in rows)
+               for i in range(len(columns))]  # fmt: skip
+    marks = [' class="n"' if n else "" for n in numbers]
+    head = "".join(f"<th{m}>{escape(c)}</th>" for m, c in zip(marks, columns, strict=True))
+    lines = "".join(f"<tr>{_cells(row, marks)}</tr>" for row in rows[:SHOWN])
+    more = f"<p>… {len(rows) - SHOWN:,} more</p>" if len(rows) > SHOWN else ""
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>{more}"
+
+
+def _cells(row: Sequence[Any], marks: Sequence[str]) -> str:
+    return "".join(f"<td{m}>{_cell(v)}</td>" for m, v in zip(marks, row, strict=True))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))

@@ -105,7 +105,15 @@ def diff(
     """
     rules = _policy(policy)
     way = (
-        _of_versions(store, before, after, match, min_agreement, shapes=not stat, quiet=quiet)
+        _of_versions(
+            store,
+            before,
+            after,
+            match,
+            min_agreement,
+            shapes=not stat or html is not None,
+            quiet=quiet,
+        )
         if as_format is None
         else _of_files(before, after, as_format, min_agreement, quiet=quiet)
     )

@@ -173,7 +173,7 @@ def test_activities_that_met_by_chance_are_refused(v1: Store) -> None:
     (row, *_) = base.table(table).to_pylist()
     sides = []
     for message in ("ours", "theirs"):
-        own = pa.Table.from_pylist([{**row, "activity_id": 5, "message": message}],
+        own = pa.Table.from_pylist([{**row, "activity_id": 5, "parameters": f'["{message}"]'}],
                                    schema=table.schema)  # fmt: skip
         change = Edits(own, own.slice(0, 0).select(["activity_id"]))
         sides.append(assemble(*edited(base, {("activities", ""): change}, objects), base, objects))

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Run
+from conftest import TINY, Run
 
 from labelstore.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from labelstore.store import Store, open_store
@@ -130,6 +130,36 @@ def test_open_conflicts_change_nothing_and_can_be_decided_in_a_file(
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["outcome"] == "merged"
     assert score(open_store(folder), 3) == 0.5
+
+
+def test_one_person_may_work_on_both_branches(v1: Store) -> None:
+    """The person is one row that both sides added."""
+    v1.switch("side", create=True)
+    scored(v1, 1, 0.25, by="zoe")
+    v1.switch("main")
+    scored(v1, 2, 0.75, by="zoe")
+    assert v1.merge("side", by="zoe").outcome == "merged"
+    assert [score(v1, n) for n in (1, 2)] == [0.25, 0.75]
+
+
+def test_both_branches_may_take_the_same_delivery(v1: Store, tmp_path: Path) -> None:
+    """Items, classes, labels and the activity are the same rows on both sides."""
+    told = json.loads(TINY.read_text())
+    gone = told["annotations"].pop()["id"]
+    (tmp_path / "instances_val2017.json").write_text(json.dumps(told))
+    for branch in ("side", "main"):
+        if branch == "side":
+            v1.switch(branch, create=True)
+        v1.import_from("coco", tmp_path / "instances_val2017.json", mode="update", by="ada")
+        v1.commit("update")
+        scored(v1, 1 if branch == "side" else 2, 0.5)
+        v1.switch("main")
+    report = v1.merge("side")
+    assert report.outcome == "merged", report.conflicts.to_pylist()
+    count = v1.query(f"SELECT count(*) AS n FROM annotations WHERE source_id = {gone}")
+    assert count.to_pylist() == [{"n": 0}]
+    assert [score(v1, n) for n in (1, 2)] == [0.5, 0.5]
+    assert not [f for f in v1.check() if f.severity == "error"]
 
 
 def test_a_dry_run_changes_nothing(forked: Store, cli: Run) -> None:

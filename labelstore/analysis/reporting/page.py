@@ -79,6 +79,12 @@ def _body(
         said = "Rules that are broken" if broken else "Policy: every rule holds"
         yield f'<p class="verdict{" broken" if broken else ""}">{said}</p>'
         yield table(["rule", "allowed", "found"], [(b.rule, b.allowed, b.found) for b in broken])
+    pictures = "".join(overlays(report, images, PICTURES))
+    if pictures:
+        yield (
+            '<h2>Items that changed most</h2><p class="key"><span class="a">before</span>'
+            f'<span class="b">after</span></p><div class="pictures">{pictures}</div>'
+        )
     for head, columns, rows in _tables(report):
         if rows:
             yield f"<h2>{head}</h2>{table(columns, rows)}"
@@ -89,12 +95,6 @@ def _body(
         yield (
             "<h2>Class shares</h2><p>Jensen-Shannon distance "
             f"{drift.jensen_shannon:.4f}, PSI {drift.psi:.4f}</p>{drift_bars(drift)}"
-        )
-    pictures = "".join(overlays(report, images, PICTURES))
-    if pictures:
-        yield (
-            '<h2>Items that changed most</h2><p class="key"><span class="a">before</span>'
-            f'<span class="b">after</span></p><div class="pictures">{pictures}</div>'
         )
     yield from _items(report)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,9 +18,12 @@ from labelstore.changes.merging.references import refuse_dangling
 from labelstore.changes.merging.units import ids_of, three_sides, units
 from labelstore.errors import Conflict
 from labelstore.model.arrow import with_column
+from labelstore.model.tables import TABLES
+from labelstore.storage.parquet import conform
 from labelstore.storage.rewriting import Edits
 from labelstore.versions.editing import Place, edited
 from labelstore.versions.manifest import Manifest, assemble
+from labelstore.versions.stage import additions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,7 +113,11 @@ def _plan(base: Manifest, ours: Manifest, theirs: Manifest) -> _Plan:
             plan.edits[place] = [changes[1][place[0]].without(shared).edits]
         if len(shared):
             rows = three_sides(unit, (base, ours, theirs), changes, shared)
-            plan.shared.append(_without_chance(Cells(unit, *rows)))
+            cells = Cells(unit, *rows)
+            if places == [("activities", "")]:
+                plan.edits[places[0]].append(_earlier(cells))
+            else:
+                plan.shared.append(cells)
     return plan
 
 
@@ -120,22 +127,37 @@ def _same(one: Manifest, other: Manifest, places: Sequence[Place]) -> bool:
     return next(digests) == next(digests)
 
 
-def _without_chance(cells: Cells) -> Cells:
-    """Refuse activities of two sides that have one id and are two.
+def _earlier(cells: Cells) -> Edits:
+    """Return the activities that both sides have, as the one that began first has them.
+
+    Both may have read one delivery, or made one edit: its id is the same, its time is not.
 
     Raises:
-        Conflict: with the id.
+        Conflict: two activities have one id, and are not of one doing.
     """
-    if cells.unit.tables[0].name == "activities":
-        met = ~cells.in_base & cells.in_ours & cells.in_theirs & cells.any_of("apart")
-        if met.any():
-            ids = cells.ours.column("activity_id").filter(pa.array(met)).to_pylist()
+    sides = [rows.select(ACTIVITY).to_pylist() for rows in (cells.ours, cells.theirs)]
+    times = [[(str(r["started_at"]), str(r)) for r in rows.to_pylist()]
+             for rows in (cells.ours, cells.theirs)]  # fmt: skip
+    for one, other in zip(*sides, strict=True):
+        if _doing(one) != _doing(other):
             raise Conflict(
-                f"activities of both sides have the same id {ids[0]} by chance, and so may their "
-                "rows. Repeat the edit of one side on the other branch.",
+                f"activities of both sides have the same id {one['activity_id']} by chance, and "
+                "so may their rows. Repeat the edit of one side on the other branch.",
                 code="merge-ids",
             )
-    return cells
+    later = pa.array([theirs < ours for ours, theirs in zip(*times, strict=True)], pa.bool_())
+    return additions(
+        TABLES["activities"], conform(cells.theirs, TABLES["activities"]).filter(later)
+    )
+
+
+ACTIVITY = ("activity_id", "kind", "parameters", "inputs")
+
+
+def _doing(activity: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what tells an activity from others: what it did, and with which bytes."""
+    digests = sorted(i["sha256"] for i in activity["inputs"] or [])
+    return activity["kind"], activity["parameters"], digests
 
 
 def _compose(
@@ -164,7 +186,7 @@ def _ids(cells: Cells) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
 def _built(plan: _Plan, ours: Manifest, theirs: Manifest, objects: Path) -> Manifest:
     edits = {
         place: Edits(pa.concat_tables([e.rows for e in own]),
-                     pa.concat_tables([e.dropped for e in own]))
+                     pa.concat_tables([e.dropped for e in own], promote_options="default"))
         for place, own in plan.edits.items()
     }  # fmt: skip
     parts, files = edited(ours, edits, objects)

@@ -123,6 +123,8 @@ def _rows(unit: Unit, manifest: Manifest, known: Sequence[pa.Table], ids: Ids) -
 
 
 def _aligned(unit: Unit, rows: pa.Table, ids: Ids) -> pa.Table:
+    """Return rows in the order of ids; every column may be null, for a row may not be there."""
     known = rows.column(unit.id_column).combine_chunks()
     at = pc.index_in(pa.array(ids), value_set=known)
-    return rows.combine_chunks().take(at).combine_chunks()
+    taken = rows.combine_chunks().take(at).combine_chunks()
+    return pa.table({name: taken.column(name) for name in taken.column_names})

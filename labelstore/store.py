@@ -99,9 +99,13 @@ class Store:
         sidecar: bool = True,
         on_error: Literal["stop", "skip"] = "stop",
         of: str | None = None,
+        look: Callable[[Manifest, Manifest], None] | None = None,
         progress: Progress | None = None,
     ) -> ImportReport:
-        """Read a file or folder of some format into the stage; with `commit` publish that."""
+        """Read a file or folder of some format into the stage; with `commit` publish that.
+
+        With `dry_run` nothing is staged; `look` is given what is there and what would be.
+        """
         from labelstore.exchange.importing import import_from
         from labelstore.exchange.sizes import beside
 
@@ -124,6 +128,7 @@ class Store:
             beside=known,
             sidecar=sidecar,
             of=of,
+            look=look,
         )
 
     @contextmanager

@@ -137,7 +137,7 @@ class _Matching:
         pairs = tuple(zip(self._sides, (a, b), strict=True))
         kinds = tuple(side.kinds[own] for side, own in pairs)
         shapes = tuple(side.shapes.take(pa.array(own)) for side, own in pairs)
-        return agreement((kinds[0], kinds[1]), (shapes[0], shapes[1]))
+        return agreement((kinds[0], kinds[1]), (shapes[0], shapes[1]), asked=self._least)
 
     def _by_rank(self, chosen: list[Flags], keys: list[Ints]) -> None:
         """Pair chosen rows of equal keys, the k-th with the k-th."""

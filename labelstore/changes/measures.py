@@ -64,7 +64,7 @@ def _of_layer(
     kinds, shapes = zip(*rows, strict=True)
     a, b = shapes
     boxes = [corners(column(r, "box"), column(r, "box_form")) for r in shapes]
-    own = np.fmin(agreement(kinds, shapes)[0], iou(boxes[0], boxes[1]))
+    own = np.fmin(agreement(kinds, shapes, asked=0)[0], iou(boxes[0], boxes[1]))
     values: dict[str, Any] = {"agreement": np.where(own > SAME, 1.0, own)}
     values["distance"], values["unit"] = distances(a, b)
     values["turn"] = turns(a, b)

@@ -141,6 +141,6 @@ def _told(one: _Labels, many: _Labels, word: str, layer: str, kept: Ints) -> pa.
 def _overlap(one: _Labels, many: _Labels, a: Ints, b: Ints) -> Floats:
     """Return the area that pairs of labels share, by how far they agree."""
     rows = one.shapes.take(pa.array(a)), many.shapes.take(pa.array(b))
-    agree = np.nan_to_num(agreement((one.kinds[a], many.kinds[b]), rows)[0])
+    agree = np.nan_to_num(agreement((one.kinds[a], many.kinds[b]), rows, asked=0)[0])
     shared: Floats = agree * (one.sizes[a] + many.sizes[b]) / (1 + agree)
     return shared

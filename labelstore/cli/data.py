@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -29,6 +30,9 @@ from labelstore.cli.options import (
 )
 from labelstore.cli.output import counted, emit_json, notice, progress, written
 from labelstore.errors import LossRefused
+
+if TYPE_CHECKING:
+    from labelstore.versions.manifest import Manifest
 
 Target = Annotated[
     int, typer.Option("--part-rows", help="Rows a part should have; fixed for the store's life.")
@@ -93,7 +97,7 @@ def import_(
                      "how much, and exit with 1."),
     ] = "stop",
     of: Of = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and compare only.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change.")] = False,
     store: StoreDir = HERE,
     json: Json = False,
     quiet: Quiet = False,
@@ -116,16 +120,19 @@ def import_(
         raise typer.BadParameter("-m needs a text that says what this is")
     if message is not None and not dry_run:
         check_publishable(opened_store.workspace, tag)
+    told: list[dict[str, Any]] = []
     with progress(quiet=quiet) as advance:
         report = opened_store.import_from(
             format, source, layer=layer, mode=mode, by=by, dataset=dataset, message=message,
             dry_run=dry_run, commit=message is not None, tag=tag, task=task, images=images,
             sizes=sizes, sidecar=sidecar, on_error=on_error, of=of, progress=advance,
+            look=partial(_look, told if json else None) if dry_run else None,
         )  # fmt: skip
     warn(format, report.notices, quiet)
     commit = report.commit
     if json:
-        emit_json("import", {**report.__dict__, "tag": tag if commit else None})
+        content = {**report.__dict__, "tag": tag if commit else None}
+        emit_json("import", {**content, "diff": told[0]} if told else content)
         raise typer.Exit(1 if report.skipped else 0)
     verb = "would change" if dry_run else "staged"
     if not report.changed:
@@ -144,6 +151,19 @@ def import_(
         raise typer.Exit(1)
     if report.skipped:
         raise typer.Exit(1)
+
+
+def _look(told: list[dict[str, Any]] | None, before: Manifest, after: Manifest) -> None:
+    """Show the difference that an import would make, or keep it as JSON values."""
+    from labelstore.changes.diff import diff
+    from labelstore.changes.report import Report
+    from labelstore.cli.differences import show_diff
+
+    found = Report(diff(before, after), (before, after), ("now", "import"))
+    if told is not None:
+        told.append(found.as_json())
+    elif found.found:
+        show_diff(found)
 
 
 def split(

@@ -26,6 +26,7 @@ from labelstore.exchange.reconcile import added, reconciled
 from labelstore.exchange.spill import Numbering, Spill, spill
 from labelstore.model.tables import TABLES
 from labelstore.plugins import NOTHING, SKIPPED, Beside
+from labelstore.versions.manifest import Manifest
 from labelstore.versions.publish import publish_stage
 from labelstore.versions.stage import Draft, additions, drafting
 from labelstore.versions.workspace import Workspace
@@ -80,6 +81,7 @@ def import_from(
     beside: Beside = NOTHING,
     sidecar: bool = True,
     of: str | None = None,
+    look: Callable[[Manifest, Manifest], None] | None = None,
 ) -> ImportReport:
     """Read a source into the stage.
 
@@ -102,6 +104,7 @@ def import_from(
         beside: what is known of the media and does not stand in the source.
         sidecar: whether to restore what an export left out, where it left a sidecar.
         of: name of the data set that a source without items, such as results, is of.
+        look: given what was there and what came of it, while both can be read.
 
     Raises:
         FormatError: the source breaks its format.
@@ -134,6 +137,8 @@ def import_from(
         if anew:
             draft.describe({**parameters, "matched_by_shape": anew})
         before, after = draft.before, draft.manifest
+        if look is not None:
+            look(before, after)
         changed = draft.stage(message) if stage else draft.changed()
         difference = verdict(diff(before, after, shapes=False)) if mode in MODES[1:] else None
         made = publish_stage(workspace, message or name, tag) if commit and changed else None

@@ -98,7 +98,9 @@ def _stretch(first: Floats, last: Floats) -> Floats:
     return np.stack([first, np.zeros(len(first)), last, np.ones(len(first))], axis=1)
 
 
-def agreement(kinds: tuple[Words, Words], shapes: tuple[Rows, Rows]) -> tuple[Floats, Floats]:
+def agreement(
+    kinds: tuple[Words, Words], shapes: tuple[Rows, Rows], *, asked: float | None = None
+) -> tuple[Floats, Floats]:
     """Return how far pairs of labels agree, and the least by which they are one.
 
     Those of one kind by its own measure, see `similarity`; texts by the letters that are the same;
@@ -107,6 +109,8 @@ def agreement(kinds: tuple[Words, Words], shapes: tuple[Rows, Rows]) -> tuple[Fl
     Args:
         kinds: shape (n,) each.
         shapes: n rows of `geometries` each; the second is the reference.
+        asked: least agreement that matters, 0 for all; else that by which they are one. Of pairs
+            clearly below it 0 may be said.
 
     Returns:
         Shapes (n,); agreement from 0 to 1, NaN where they cannot be compared.
@@ -120,7 +124,8 @@ def agreement(kinds: tuple[Words, Words], shapes: tuple[Rows, Rows]) -> tuple[Fl
         if name == "text":
             found[own] = text_similarity(column(a, "text"), column(b, "text"))
         else:
-            found[own] = similarity(name, a, b)
+            matters = LEAST.get(name, USUAL) if asked is None else asked
+            found[own] = similarity(name, a, b, matters)
         least[own] = LEAST.get(name, USUAL)
     rest = np.flatnonzero(np.isnan(found) & (columns[0] != "cuboid3d"))
     if len(rest):

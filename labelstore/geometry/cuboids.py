@@ -101,7 +101,8 @@ def iou_from_above(a: pa.Array, b: pa.Array, frame: pa.Array) -> Floats:
         Shape (n,), 0 to 1; NaN where one is null.
     """
     plane = _plane(frame)
-    return iou(*(outlines(_footprints(corners(c), plane)) for c in (a, b)))
+    one, other = (outlines(_footprints(corners(c), plane)) for c in (a, b))
+    return iou(one, other)
 
 
 def iou_in_space(a: pa.Array, b: pa.Array, frame: pa.Array) -> Floats:

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 Rows: TypeAlias = "pa.Table | pa.RecordBatch"
-Measure = Callable[[Rows, Rows], "Floats"]
+Measure = Callable[[Rows, Rows, float], "Floats"]
 
 
-def similarity(shape: str, a: Rows, b: Rows) -> Floats:
+def similarity(shape: str, a: Rows, b: Rows, least: float = 0.0) -> Floats:
     """Return how far pairs of rows agree in one of their shapes.
 
     Intersection over union for what has an inside, object keypoint similarity for keypoints, the
@@ -35,6 +35,7 @@ def similarity(shape: str, a: Rows, b: Rows) -> Floats:
         shape: a column of `geometries` that holds a shape, see `MEASURES`.
         a: n rows of `geometries`.
         b: n rows of `geometries`; for keypoints the reference.
+        least: what matters; of pairs that are clearly below it 0 may be said.
 
     Returns:
         Shape (n,), 0 to 1; NaN where one has no such shape, or they cannot be compared.
@@ -47,20 +48,20 @@ def similarity(shape: str, a: Rows, b: Rows) -> Floats:
             f"{shape!r} has no similarity; these have: {', '.join(MEASURES)}",
             code="measure-unknown",
         )
-    return MEASURES[shape](a, b)
+    return MEASURES[shape](a, b, least)
 
 
-def _boxes(a: Rows, b: Rows) -> Floats:
+def _boxes(a: Rows, b: Rows, _least: float) -> Floats:
     one, other = (corners(column(r, "box"), column(r, "box_form")) for r in (a, b))
     return iou(one, other)
 
 
-def _polygons(a: Rows, b: Rows) -> Floats:
-    return planar.iou(*(planar.polygons(column(r, "polygons"), column(r, "holes_of"))
-                        for r in (a, b)))  # fmt: skip
+def _polygons(a: Rows, b: Rows, least: float) -> Floats:
+    one, other = (planar.polygons(column(r, "polygons"), column(r, "holes_of")) for r in (a, b))
+    return planar.iou(one, other, least)
 
 
-def _keypoints(a: Rows, b: Rows) -> Floats:
+def _keypoints(a: Rows, b: Rows, _least: float) -> Floats:
     own = areas(b)
     boxes = covering_boxes(b)
     around = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
@@ -69,7 +70,7 @@ def _keypoints(a: Rows, b: Rows) -> Floats:
     return keypoints.similarity(*points, column(b, "visibility"), own)
 
 
-def _lines(a: Rows, b: Rows) -> Floats:
+def _lines(a: Rows, b: Rows, _least: float) -> Floats:
     drawn = [lines.shapes(column(r, "polylines"), column(r, "polylines_closed")) for r in (a, b)]
     one, other = covering_boxes(a), covering_boxes(b)
     spread = np.fmax(one[:, 2:], other[:, 2:]) - np.fmin(one[:, :2], other[:, :2])
@@ -79,7 +80,7 @@ def _lines(a: Rows, b: Rows) -> Floats:
     return np.where(np.isnan(distance), np.nan, np.maximum(1 - share, 0))
 
 
-def _cuboids(a: Rows, b: Rows) -> Floats:
+def _cuboids(a: Rows, b: Rows, _least: float) -> Floats:
     found = cuboids.iou_in_space(column(a, "cuboid3d"), column(b, "cuboid3d"), column(b, "frame"))
     same = np.asarray(column(a, "frame").fill_null("")) == np.asarray(
         column(b, "frame").fill_null("")
@@ -88,11 +89,11 @@ def _cuboids(a: Rows, b: Rows) -> Floats:
 
 
 def _of(name: str, measure: Callable[[pa.Array, pa.Array], Floats]) -> Measure:
-    return lambda a, b: measure(column(a, name), column(b, name))
+    return lambda a, b, _least: measure(column(a, name), column(b, name))
 
 
 def _as_polygons(name: str, drawn: Callable[[pa.Array], NDArray[np.object_]]) -> Measure:
-    return lambda a, b: planar.iou(drawn(column(a, name)), drawn(column(b, name)))
+    return lambda a, b, least: planar.iou(drawn(column(a, name)), drawn(column(b, name)), least)
 
 
 MEASURES: dict[str, Measure] = {

@@ -167,3 +167,18 @@ def test_the_command_compares_files(tmp_path: Path) -> None:
     assert shown.exit_code == 0
     lone = CliRunner().invoke(app, ["diff", str(paths[0]), "--as", "coco"])
     assert isinstance(lone.exception, InvalidInput)
+
+
+def test_a_dry_run_shows_what_the_import_would_change(store: Store, tmp_path: Path) -> None:
+    told, count = edited(tiny(), share=0.03)
+    path, folder = written(told, tmp_path / "b.json"), str(store.workspace.folder)
+    args = ["import", "coco", str(path), "--dataset", "d", "--mode", "update", "--dry-run",
+            "--store", folder]  # fmt: skip
+    shown = CliRunner().invoke(app, args)
+    assert shown.exit_code == 0, shown.output
+    assert f"{count['reclassified']} " in shown.output.partition("class before")[2]
+    assert f"would change d in layer ground_truth: {len(told['annotations'])}" in shown.output
+    found = json.loads(CliRunner().invoke(app, [*args, "--json"]).stdout)
+    assert found["diff"]["meanings"]["moved"] == count["moved"]
+    assert found["diff"]["summary"]["annotations"]["added"] == count["added"]
+    assert store.staged() is None

@@ -38,7 +38,9 @@ def fits(promised: list[str], said: list[str]) -> bool:
 def commands(block: str) -> list[tuple[str, list[str]]]:
     found: list[tuple[str, list[str]]] = []
     for line in block.splitlines():
-        if line.startswith("$ "):
+        if found and "<<END" in found[-1][0] and not found[-1][0].endswith("\nEND"):
+            found[-1] = (f"{found[-1][0]}\n{line}", [])
+        elif line.startswith("$ "):
             found.append((line[2:], []))
         else:
             found[-1][1].append(line)

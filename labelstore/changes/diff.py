@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from labelstore.changes.meaning import Words
 
-    Shapes = tuple[NDArray[np.int64], Words]
+    Ids = NDArray[np.int64]
 
 CHANGES = ("added", "removed", "changed", "provenance")
 
@@ -210,26 +210,36 @@ class _Found:
         """Take all of a layer: both families, each label once."""
         shapes = self._shape_changes(layer, before, after)
         table = TABLES["annotations"]
-        tally = self.tables.setdefault("annotations", Counts())
-        columns = ["category_id", "changed_in"]
-        for done, area in enumerate(differences(table, before, after, layer, columns), 1):
+        self.tables.setdefault("annotations", Counts())
+        for done, area in enumerate(differences(table, before, after, layer, NOTED), 1):
             words = _words(area, shapes)
             rows = _label_rows(layer, area, words)
             self._tally(area)
-            self.meanings.update(counts(words))
-            self.labels.append(rows)
+            self._take(rows, words)
+            shapes.told.append(_ids(area.old, area.changed[:, 0]))
             if self.progress:
                 self.progress("comparing", done, 0)
-            for change in CHANGES:
-                more = int(np.sum(np.asarray(rows.column("change")) == change))
-                setattr(tally, change, getattr(tally, change) + more)
+        left = shapes.left
+        if left.any():
+            rows = _shape_rows(layer, shapes, left, after)
+            self._take(rows, shapes.words[left])
 
-    def _shape_changes(self, layer: str, before: Manifest, after: Manifest) -> Shapes:
-        """Return the ids of labels whose shapes differ, rising, and what changed about each."""
+    def _take(self, rows: pa.Table, words: Words) -> None:
+        """Take labels that differ, and count them."""
+        tally = self.tables["annotations"]
+        self.meanings.update(counts(words))
+        self.labels.append(rows)
+        for change in CHANGES:
+            more = int(np.sum(np.asarray(rows.column("change")) == change))
+            setattr(tally, change, getattr(tally, change) + more)
+
+    def _shape_changes(self, layer: str, before: Manifest, after: Manifest) -> _Shapes:
+        """Return the labels whose shapes differ."""
         ids, words = [np.empty(0, np.int64)], [np.empty(0, np.uint32)]
+        items = [np.empty(0, np.int64)]
         for area in differences(TABLES["geometries"], before, after, layer):
-            own = np.asarray(area.old.column("annotation_id"))
-            ids.append(own[area.changed[:, 0]])
+            ids.append(_ids(area.old, area.changed[:, 0]))
+            items.append(_ids(area.old, area.changed[:, 0], "item_id"))
             if self.shapes:
                 self._tally(area)
                 words.append(meanings(area))
@@ -237,7 +247,7 @@ class _Found:
                 words.append(np.full(len(area.changed), bit(SHAPE)))
         found = np.concatenate(ids)
         order = np.argsort(found)
-        return found[order], np.concatenate(words)[order]
+        return _Shapes(found[order], np.concatenate(items)[order], np.concatenate(words)[order])
 
     def _tally(self, area: Range) -> None:
         for name, flags in area.changed_columns.items():
@@ -260,14 +270,64 @@ def _content(area: Range) -> NDArray[np.bool_]:
     return found
 
 
-def _words(area: Range, shapes: Shapes) -> Words:
+@dataclass
+class _Shapes:
+    """Labels whose shapes differ; each of shape (n,).
+
+    Attributes:
+        ids: of the labels, rising.
+        items: that they are on.
+        words: what changed about each.
+        told: ids of labels that were told with what else differs.
+    """
+
+    ids: Ids
+    items: Ids
+    words: Words
+    told: list[Ids] = field(default_factory=list)
+
+    @property
+    def left(self) -> NDArray[np.bool_]:
+        """Return those of which nothing else differs, not even who wrote them."""
+        return ~np.isin(self.ids, np.concatenate([np.empty(0, np.int64), *self.told]))
+
+
+NOTED = ("category_id", "changed_in")
+"""Columns that are told of every label that differs."""
+
+
+def _ids(rows: pa.Table, at: Ids, column: str = "annotation_id") -> Ids:
+    return np.asarray(rows.column(column))[at]
+
+
+def _shape_rows(layer: str, shapes: _Shapes, left: NDArray[np.bool_], after: Manifest) -> pa.Table:
+    """Return one row per label of which shapes alone differ."""
+    ids, items = pa.array(shapes.ids[left]), np.unique(shapes.items[left])
+    names = ["annotation_id", *NOTED]
+    found = [TABLES["annotations"].schema.empty_table().select(names)]
+    for part in after.parts_of("annotations", layer):
+        at = np.searchsorted(items, part.first_key)
+        if at < len(items) and items[at] <= part.last_key:
+            rows = after.read(part, names)
+            found.append(rows.filter(pc.is_in(rows.column("annotation_id"), value_set=ids)))
+    notes = pa.concat_tables(found).combine_chunks()
+    notes = notes.take(pc.index_in(ids, value_set=_plain(notes.column("annotation_id"))))
+    category, last = (_plain(notes.column(name)) for name in NOTED)
+    count = len(ids)
+    columns = [pa.repeat(layer, count), pa.array(shapes.items[left]), ids,
+               pa.repeat("changed", count), category, category, as_lists(shapes.words[left]), last,
+               pa.nulls(count, pa.int64()), pa.nulls(count, pa.float64())]  # fmt: skip
+    return pa.Table.from_arrays(columns, schema=LABELS)
+
+
+def _words(area: Range, shapes: _Shapes) -> Words:
     """Return what changed about each label of a range of `annotations`, shape (n,).
 
     None of it for those that differ only in who said it or in order.
     """
     ids = np.asarray(area.old.column("annotation_id"))[area.changed[:, 0]]
     found = meanings(area)
-    known, words = shapes
+    known, words = shapes.ids, shapes.words
     if len(known):
         at = np.minimum(np.searchsorted(known, ids), len(known) - 1)
         found |= np.where(known[at] == ids, words[at], np.uint32(0))

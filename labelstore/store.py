@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses
     from labelstore.analysis.drift import Drift
     from labelstore.analysis.faults import Finding
     from labelstore.analysis.splits import SplitReport
-    from labelstore.changes.diff import Diff
+    from labelstore.changes.difference import Diff
     from labelstore.changes.editing import Edit
     from labelstore.changes.merging.branching import MergeReport
     from labelstore.changes.merging.policies import Decide, Policy

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelstore.changes.diff import CHANGES, ITEMS, LABELS, MOVES, Counts, Diff
+from labelstore.changes.difference import CHANGES, ITEMS, LABELS, MOVES, Counts, Diff
 from labelstore.changes.matching import Labels, Pairs, matched
 from labelstore.changes.meaning import as_lists, counts, meanings, plain
 from labelstore.changes.rows import DERIVED

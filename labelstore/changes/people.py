@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from labelstore.model.tables import TABLES
 
 if TYPE_CHECKING:
-    from labelstore.changes.diff import Diff
+    from labelstore.changes.difference import Diff
     from labelstore.versions.manifest import Manifest
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelstore.changes.diff import Counts, Diff
+from labelstore.changes.difference import Counts, Diff
 from labelstore.changes.measures import MEASURES, measured
 from labelstore.changes.objects import regrouped
 from labelstore.changes.people import Written, by_activity, by_author

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelstore.changes.classes import MERGED
-from labelstore.changes.diff import Diff
+from labelstore.changes.difference import Diff
 from labelstore.model.tables import TABLES
 from labelstore.versions.manifest import Manifest
 

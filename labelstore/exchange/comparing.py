@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelstore.changes.diff import ITEMS, Counts, Diff
+from labelstore.changes.difference import ITEMS, Counts, Diff
 from labelstore.changes.pairing import Side, across
 from labelstore.exchange.importing import import_from
 from labelstore.model.tables import TABLES

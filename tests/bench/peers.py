@@ -21,7 +21,8 @@ from typing import Any
 import generate
 from measure import Watch, command, measured, report
 
-from labelstore.changes.diff import Counts, diff
+from labelstore.changes.diff import diff
+from labelstore.changes.difference import Counts
 from labelstore.store import open_store
 
 BIN = Path(sys.executable).parent

@@ -10,7 +10,7 @@ import pytest
 from deliveries import counted_anew, edited, tiny, written
 from typer.testing import CliRunner
 
-from labelstore.changes.diff import Diff
+from labelstore.changes.difference import Diff
 from labelstore.cli.app import app
 from labelstore.errors import InvalidInput
 from labelstore.exchange.comparing import compared

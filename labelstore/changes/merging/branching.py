@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow.compute as pc
 
-from labelstore.changes.diff import Diff, diff
+from labelstore.changes.diff import diff
+from labelstore.changes.difference import Diff
 from labelstore.changes.merging.conflicts import CONFLICTS
 from labelstore.changes.merging.merge import Merged, merge
 from labelstore.errors import Conflict, InvalidInput

@@ -223,10 +223,10 @@ class Store:
             create_branch(self.workspace, name, at)
         return branches(self.workspace)
 
-    def switch(self, name: str, *, create: bool = False) -> None:
-        """Go to a branch, made here if it is to be created; `labels/` follows."""
+    def switch(self, name: str, *, create: bool = False, at: str = "HEAD") -> None:
+        """Go to a branch, made at a version if it is to be created; `labels/` follows."""
         if create:
-            create_branch(self.workspace, name, "HEAD")
+            create_branch(self.workspace, name, at)
         switch(self.workspace, name)
 
     def merge(

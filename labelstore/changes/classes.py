@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MERGED = "class merged"
 """What changed about a label whose class became another one as a whole."""
 RECLASSIFIED = "reclassified"
+MOST = 0.9
+"""Least share of a class's labels that are of one other class now, if that took it over."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class ClassEdit:
 
 
 def merged_classes(before: Manifest, after: Manifest, labels: pa.Table) -> dict[int, int]:
-    """Return which classes became which: those that are gone, by where most of their labels are.
+    """Return which classes became which: those that are gone, by where nearly all labels are.
 
     Args:
         before: the older version.
@@ -55,7 +57,7 @@ def merged_classes(before: Manifest, after: Manifest, labels: pa.Table) -> dict[
             own = counts.setdefault(row["category_before"], Counter())
             own[row["category_after"]] += row["count_all"]
     found = {old: own.most_common(1)[0] for old, own in counts.items()}
-    return {old: new for old, (new, n) in found.items() if 2 * n > counts[old].total()}
+    return {old: new for old, (new, n) in found.items() if n >= MOST * counts[old].total()}
 
 
 def with_merges(labels: pa.Table, merged: Mapping[int, int]) -> tuple[pa.Table, int]:

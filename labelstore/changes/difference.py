@@ -77,7 +77,7 @@ class Diff:
         words = sorted(((c["values"], c["counts"]) for c in said), key=lambda entry: -entry[1])
         return replace(self, tables={"annotations": tally}, columns={}, meanings=dict(words),
                        labels=labels, items=self.items.slice(0, 0), moves=self.moves.slice(0, 0),
-                       classes=())  # fmt: skip
+                       classes=(), merged={})  # fmt: skip
 
 
 LABELS = pa.schema(

@@ -23,18 +23,20 @@ class Written:
     Attributes:
         by: name of the author, where it is known; else the pseudonym, else empty.
         what: kind of the activity, and its message; of an author how many activities.
-        added, changed: labels. Who removed labels is not recorded with them.
+        added, removed, changed: labels. Who removed one is not recorded with it: it is of the
+            activity that is new, or of all those that are.
     """
 
     by: str
     what: str
     added: int
+    removed: int
     changed: int
 
     @property
     def total(self) -> int:
         """Return how many labels are concerned."""
-        return self.added + self.changed
+        return self.added + self.removed + self.changed
 
 
 def by_activity(found: Diff, sides: Sequence[Manifest], known: Mapping[str, str]) -> list[Written]:
@@ -51,25 +53,44 @@ def by_activity(found: Diff, sides: Sequence[Manifest], known: Mapping[str, str]
     for row in grouped.to_pylist():
         own = counts.setdefault(row["activity_id"], dict.fromkeys(WRITTEN, 0))
         own[row["change"]] = row["count_all"]
-    activities = _activities(sides, known) if counts else {}
+    gone = int(pc.sum(pc.equal(found.labels.column("change"), "removed")).as_py() or 0)
+    activities = _activities(sides, known) if counts or gone else {}
+    one, makers = _removers(sides, activities) if gone else (None, None)
+    if one is not None:
+        counts.setdefault(one, dict.fromkeys(WRITTEN, 0))
     told = [
-        Written(*activities.get(number, ("", "unknown")), own["added"], own["changed"])
+        Written(*activities.get(number, ("", "unknown")), own["added"],
+                gone if number == one and gone else 0, own["changed"])
         for number, own in counts.items()
-    ]
+    ]  # fmt: skip
+    if gone and one is None:
+        told.append(Written(makers or "", "one of several", 0, gone, 0))
     return sorted(told, key=lambda w: (-w.total, w.by, w.what))
 
 
 WRITTEN = ("added", "changed")
 
 
+def _removers(
+    sides: Sequence[Manifest], activities: Mapping[Any, tuple[str, str]]
+) -> tuple[Any, str]:
+    """Return the activity that is new on the later side, if there is one; and who was there."""
+    ids = [set(m.table(TABLES["activities"], ["activity_id"]).column(0).to_pylist())
+           for m in (sides[0], sides[-1])]  # fmt: skip
+    new = sorted(ids[1] - ids[0])
+    names = sorted({activities[n][0] for n in new})
+    return (new[0] if len(new) == 1 else None), " or ".join(names)
+
+
 def by_author(activities: Sequence[Written]) -> list[Written]:
     """Return what each author wrote, the most first."""
     counts: dict[str, list[int]] = {}
     for one in activities:
-        own = counts.setdefault(one.by, [0, 0, 0])
-        counts[one.by] = [own[0] + 1, own[1] + one.added, own[2] + one.changed]
-    told = [Written(by, f"{n} activit{'y' if n == 1 else 'ies'}", added, changed)
-            for by, (n, added, changed) in counts.items()]  # fmt: skip
+        own = counts.setdefault(one.by, [0, 0, 0, 0])
+        more = (1, one.added, one.removed, one.changed)
+        counts[one.by] = [a + b for a, b in zip(own, more, strict=True)]
+    told = [Written(by, f"{n} activit{'y' if n == 1 else 'ies'}", *numbers)
+            for by, (n, *numbers) in counts.items()]  # fmt: skip
     return sorted(told, key=lambda w: (-w.total, w.by))
 
 
@@ -77,10 +98,21 @@ def _activities(sides: Sequence[Manifest], known: Mapping[str, str]) -> dict[Any
     """Return author and description of each activity."""
     found: dict[Any, tuple[str, str]] = {}
     for manifest in sides:
-        names = {r["agent_id"]: r["name"] for r in manifest.table(TABLES["agents"]).to_pylist()}
+        names = {
+            r["agent_id"]: _named(r, known) for r in manifest.table(TABLES["agents"]).to_pylist()
+        }
         columns = ["activity_id", "kind", "agent_id", "message"]
         for row in manifest.table(TABLES["activities"], columns).to_pylist():
             name = names.get(row["agent_id"], "")
             said = f"{row['kind']}: {row['message']}" if row["message"] else row["kind"]
-            found[row["activity_id"]] = known.get(name, name), said
+            found[row["activity_id"]] = name, said
     return found
+
+
+def _named(agent: Mapping[str, Any], known: Mapping[str, str]) -> str:
+    """Return an agent's name; of a model or tool as `--by` has it."""
+    if agent["kind"] == "human":
+        return known.get(agent["name"], agent["name"])
+    return f"{agent['kind']}:{agent['name']}" + (
+        f"@{agent['version']}" if agent["version"] else ""
+    )

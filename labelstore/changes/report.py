@@ -41,6 +41,7 @@ class Report:
         named: how the user named them.
         layers: where layers were compared.
         known: names of people by pseudonym.
+        files: whether files are compared, that are in no store.
     """
 
     found: Diff
@@ -48,6 +49,7 @@ class Report:
     named: tuple[str, str]
     layers: tuple[str | None, str | None] = (None, None)
     known: Mapping[str, str] = field(default_factory=dict)
+    files: bool = False
 
     @cached_property
     def names(self) -> dict[int | None, str]:
@@ -56,7 +58,9 @@ class Report:
 
     @cached_property
     def activities(self) -> list[Written]:
-        """Return what each activity wrote."""
+        """Return what each activity wrote; nothing of files, which nobody has brought in."""
+        if self.files:
+            return []
         return by_activity(self.found, self.sides, self.known)
 
     @cached_property

@@ -67,16 +67,22 @@ def branch(
 
 def switch(
     name: Annotated[str, typer.Argument(help="Branch to go to.", autocompletion=branch_names)],
-    create: Annotated[bool, typer.Option("-c", "--create", help="Make it here first.")] = False,
+    rev: Annotated[
+        str | None, Revision(metavar="[REV]", help="Version that a new branch begins from.")
+    ] = None,
+    create: Annotated[bool, typer.Option("-c", "--create", help="Make it first.")] = False,
     store: StoreDir = HERE,
 ) -> None:
-    """Go to a branch; labels/ follows.
+    """Go to a branch; labels/ follows. One that only a remote has is made from there.
 
     \b
-    Example:
+    Examples:
       labelstore switch --create vendor-fixes
+      labelstore switch --create fixes-of-v3 v3
     """
-    opened(store).switch(name, create=create)
+    if rev is not None and not create:
+        raise typer.BadParameter("a version is for a new branch: pass --create")
+    opened(store).switch(name, create=create, at=rev or "HEAD")
     typer.echo(f"on branch {name}")
 
 
@@ -89,7 +95,7 @@ def merge(
     ] = Policy.ask,
     conflicts: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write the open conflicts as JSON, to be decided."),
+        typer.Option(metavar="FILE", help="Write the conflicts as JSON, to be decided."),
     ] = None,
     take: Annotated[
         Path | None,
@@ -124,7 +130,7 @@ def merge(
         dry_run=dry_run,
     )  # fmt: skip
     if conflicts is not None:
-        conflicts.write_text(text.dumps(listed(report.open), indent=1) + "\n")
+        conflicts.write_text(text.dumps(listed(report.conflicts), indent=1) + "\n")
     if json:
         emit_json("merge", merge_json(report))
     else:
@@ -152,7 +158,8 @@ def merge_driver(
 
     workspace = opened(store).workspace
     merge_pointers(workspace, base, ours, theirs, by_policy(policy.value))
-    notice("labels are merged; after the commit `labelstore pull` lets labels/ follow")
+    here = (workspace.git.branch() or "BRANCH").removeprefix("refs/heads/")
+    notice(f"labels are merged; after the commit `labelstore switch {here}` lets labels/ follow")
 
 
 def _decisions(file: Path) -> list[Mapping[str, Any]]:
@@ -160,6 +167,8 @@ def _decisions(file: Path) -> list[Mapping[str, Any]]:
         found = text.loads(file.read_text())
         if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
             raise ValueError("is no list of objects")
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise InvalidInput(f"{file}: {error.strerror}", code="merge-decision") from error
+    except ValueError as error:
         raise InvalidInput(f"{file}: {error}", code="merge-decision") from error
     return found

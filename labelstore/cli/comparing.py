@@ -119,7 +119,7 @@ def diff(
     )
     with way as whole:
         report = _of_class(whole, category)
-        moved, broken = _drift(report) if drift or html else None, None
+        moved, broken = _drift(report) if drift else None, None
         if rules is not None:
             from labelstore.analysis.reporting.policy import broken_rules
 
@@ -127,16 +127,17 @@ def diff(
         if html is not None:
             from labelstore.analysis.reporting.page import write_page
 
+            if images is not None and not images.is_dir():
+                raise InvalidInput(f"{images}: is no folder", code="images")
             write_page(report, html, images or store, drift=moved, broken=broken)
-        told = moved if drift else None
         if json:
-            _emit(report, told, broken, details=not stat)
+            _emit(report, moved, broken, details=not stat)
         elif markdown:
             from labelstore.analysis.reporting.markdown import markdown as as_markdown
 
-            typer.echo(as_markdown(report, told, broken), nl=False)
+            typer.echo(as_markdown(report, moved, broken), nl=False)
         else:
-            _show(report, told, broken, stat=stat, items=items)
+            _show(report, moved, broken, stat=stat, items=items)
         if html is not None:
             notice(f"wrote {html}")
         tables = report.found.tables
@@ -234,4 +235,4 @@ def _of_files(
         with progress(quiet=quiet) as advance:
             way = compared(Path(before), Path(after), format_name, least=least, progress=advance)
             found, manifest = stack.enter_context(way)
-        yield Report(found, (manifest, manifest), (before, after), LAYERS)
+        yield Report(found, (manifest, manifest), (before, after), LAYERS, files=True)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from labelstore.changes.merging.policies import Decide, Take
 
 SHOWN = 12
-ANSWERS: Mapping[str, Take] = {"o": "ours", "t": "theirs"}
+QUESTION = "take (o)urs, (t)heirs; (O)urs or (T)heirs of all that are left; or (s)top"
+SIDES: Mapping[str, Take] = {"o": "ours", "t": "theirs"}
 
 
 def asked(decide: Decide) -> Decide:
@@ -26,22 +27,30 @@ def asked(decide: Decide) -> Decide:
 
     def ask(conflicts: pa.Table) -> Sequence[Take]:
         takes = list(decide(conflicts))
+        rest: Take = None
         for at, conflict in enumerate(conflicts.to_pylist()):
-            if takes[at] is None:
-                takes[at] = _answer(conflict)
-                if takes[at] is None:
+            if takes[at] is None and rest is None:
+                said = _answer(conflict)
+                if said == "s":
                     break
+                rest = SIDES[said.lower()] if said.isupper() else None
+                takes[at] = SIDES[said.lower()]
+            takes[at] = takes[at] or rest
         return takes
 
     return ask
 
 
-def _answer(conflict: Mapping[str, Any]) -> Take:
-    typer.echo(f"\n{_place(conflict)}, {conflict['cell']}; was {conflict['base']}")
+def _answer(conflict: Mapping[str, Any]) -> str:
+    where = ", ".join(str(conflict[n]) for n in ("item", "class") if conflict[n])
+    typer.echo(f"\n{_place(conflict)} ({where}), {conflict['cell']}; was {conflict['base']}")
     for side in ("ours", "theirs"):
         typer.echo(f"  {side}: {conflict[side]} ({conflict[f'{side}_by']})")
-    said = typer.prompt("take (o)urs, (t)heirs, or (s)top", default="s")
-    return ANSWERS.get(said[:1].lower())
+    while True:
+        said = str(typer.prompt(QUESTION, default="s"))
+        if said in ("o", "t", "O", "T", "s"):
+            return said
+        typer.echo("o, t, O, T or s")
 
 
 def _place(conflict: Mapping[str, Any]) -> str:
@@ -73,7 +82,8 @@ def merge_json(report: MergeReport) -> dict[str, Any]:
 
 def show_merge(report: MergeReport, branch: str, file: Path | None, *, dry_run: bool) -> None:
     """Print what came of a merge, and its conflicts."""
-    _show_conflicts(report.conflicts)
+    _show_conflicts(report.open)
+    _show_decided(report.conflicts)
     if report.changes is None:
         where = "pass --policy, or --conflicts FILE and then --take FILE"
         if file is not None:
@@ -85,13 +95,22 @@ def show_merge(report: MergeReport, branch: str, file: Path | None, *, dry_run: 
     else:
         found = verdict(report.changes)
         done = "would be merged" if dry_run else f"merged as {(report.commit or '')[:12]}"
-        typer.echo(f"{branch}: {done} ({report.outcome}); this branch: {found}")
+        how = " (fast-forward)" if report.outcome == "fast-forward" else ""
+        typer.echo(f"{branch}: {done}{how}; this branch: {found}")
 
 
 def _show_conflicts(conflicts: pa.Table) -> None:
-    names = ("item", "cell", "base", "ours", "ours_by", "theirs", "theirs_by", "take")
+    names = ("item", "class", "cell", "base", "ours", "ours_by", "theirs", "theirs_by")
     rows = [(_place(c), *(c[n] for n in names)) for c in conflicts.slice(0, SHOWN).to_pylist()]
     if rows:
-        table(["row", "item", "cell", "was", "ours", "by", "theirs", "by", "taken"], rows)
+        table(["row", "item", "class", "cell", "was", "ours", "by", "theirs", "by"], rows)
     if conflicts.num_rows > SHOWN:
         typer.echo(f"  … {conflicts.num_rows - SHOWN:,} more; --json gives all")
+
+
+def _show_decided(conflicts: pa.Table) -> None:
+    """Say how many conflicts were decided, and for whom."""
+    takes = conflicts.column("take").to_pylist()
+    said = [f"{takes.count(side):,} {side}" for side in ("ours", "theirs") if side in takes]
+    if said:
+        typer.echo(f"conflicts decided: {', '.join(said)} (--json lists them)")

@@ -78,7 +78,7 @@ def _show_meanings(report: Report) -> None:
         table(["what changed", "labels"], rows)
     paired = found.labels.column("agreement").drop_null()
     if len(paired):
-        typer.echo(f"\n{len(paired):,} labels paired by geometry, agreement "
+        typer.echo(f"\n{len(paired):,} labels paired by geometry, whose shapes agree "
                    f"{pc.mean(paired).as_py():.3f} on average, {pc.min(paired).as_py():.3f} at "
                    "least")  # fmt: skip
 
@@ -126,15 +126,15 @@ def _show_items(report: Report, *, every: bool) -> None:
 def _show_people(report: Report) -> None:
     """Print which activities wrote what differs; authors too, where one had several."""
     told, authors = report.activities, by_author(report.activities)
-    if told:
-        typer.echo()
-        table(["by", "activity", "added", "changed"],
-              [(w.by, w.what, w.added, w.changed) for w in told[:SHOWN]])  # fmt: skip
-        _rest(len(told), "activities")
+    tables = [("activity", told)]
     if 1 < len(authors) < len(told):
-        typer.echo()
-        table(["by", "in all", "added", "changed"],
-              [(w.by, w.what, w.added, w.changed) for w in authors[:SHOWN]])  # fmt: skip
+        tables.append(("in all", authors))
+    for what, written in tables:
+        if written:
+            typer.echo()
+            rows = [(w.by, w.what, w.added, w.removed, w.changed) for w in written[:SHOWN]]
+            table(["by", what, "added", "removed", "changed"], rows)
+            _rest(len(written), "activities" if written is told else "authors")
 
 
 def _rest(count: int, noun: str) -> None:
@@ -148,8 +148,10 @@ def show_drift(drift: Drift) -> None:
         f"\nclass shares moved: Jensen-Shannon {drift.jensen_shannon:.4f} (0 to 1), "
         f"PSI {drift.psi:.4f}"
     )
-    rows = [(c.category, c.before, c.after, c.change) for c in drift.classes[:SHOWN]]
-    table(["class", "share before", "after", "change"], rows)
-    more = len(drift.classes) - SHOWN
+    moved = [c for c in drift.classes if c.change]
+    rows = [(c.category, c.before, c.after, c.change) for c in moved[:SHOWN]]
+    if rows:
+        table(["class", "share before", "after", "change"], rows)
+    more = len(moved) - SHOWN
     if more > 0:
         typer.echo(f"  … {more:,} more; --json gives all")

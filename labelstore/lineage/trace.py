@@ -65,7 +65,8 @@ class Trace:
 def trace(workspace: Workspace, annotation_id: int, rev: str = "HEAD") -> Trace:
     """Return the life of a label up to a version.
 
-    Only parts whose digest changed since the version before are opened.
+    Only parts whose digest changed since the version before are opened. What came by a merge is a
+    step of that merge, by those who wrote it.
 
     Raises:
         NotFound: no version up to there has the label, or an old version's objects are not here.
@@ -98,7 +99,7 @@ def _states(
 ) -> Iterator[tuple[Commit, Manifest, Row | None]]:
     """Yield each version, oldest first, in which the label's parts changed, with its row."""
     seen: tuple[bytes, ...] = ()
-    for commit in reversed(workspace.git.log(rev, POINTER)):
+    for commit in reversed(workspace.git.log(rev, POINTER, main=True)):
         manifest = workspace.manifest(commit.sha)
         parts = [p for name in FAMILY for p in _holding(manifest, name, annotation_id)]
         digests = tuple(p.digest for p in parts)

@@ -86,6 +86,7 @@ class Authorship(Document):
     by: str
     what: str
     added: int
+    removed: int
     changed: int
 
 

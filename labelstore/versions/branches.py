@@ -60,7 +60,10 @@ def switch(workspace: Workspace, name: str) -> None:
     """
     git = workspace.git
     with workspace.staging():
-        if not git.succeeds("rev-parse", "-q", "--verify", HEADS + name):
+        there = git.succeeds("rev-parse", "-q", "--verify", HEADS + name)
+        if not there and _of_remote(workspace, name):
+            git.run("branch", "--track", name, _of_remote(workspace, name), durable=True)
+        elif not there:
             raise NotFound(
                 f"no branch {name!r}. `labelstore branch` lists them; `labelstore switch --create "
                 f"{name}` makes it.",
@@ -71,6 +74,13 @@ def switch(workspace: Workspace, name: str) -> None:
         if staged and labels != workspace.directory(staged.parent):
             refuse_stage(workspace, f"switching to {name}")
         _follow_git(workspace, HEADS + name, "switch", name)
+
+
+def _of_remote(workspace: Workspace, name: str) -> str:
+    """Return the branch of that name that a remote has; empty where none has, or several."""
+    refs = workspace.git.run("for-each-ref", "--format=%(refname:short)", "refs/remotes")
+    found = [ref for ref in refs.splitlines() if ref.partition("/")[2] == name]
+    return found[0] if len(found) == 1 else ""
 
 
 def refuse_stage(workspace: Workspace, what: str) -> None:
@@ -167,6 +177,6 @@ def _refuse_unmerged(workspace: Workspace, text: str) -> None:
         write_whole(git.git_path("MERGE_MSG"), text)
         raise Conflict(
             f"the labels are merged; these files are not: {', '.join(files)}. Mend them, run "
-            "`git add` and `git commit`; or go back by `git merge --abort` and `labelstore pull`.",
+            "`git add` and `git commit`; `git merge --abort` and `labelstore switch` go back.",
             code="merge-files",
         )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 from pathlib import Path
 
 from labelstore.errors import Conflict, StorageFailed
-from labelstore.storage.objects import find
+from labelstore.storage.objects import find, object_path
 from labelstore.versions.dvc.pointer import OUTPUT, check_files
 from labelstore.versions.files import read_json, write_json
 from labelstore.versions.manifest import Manifest
@@ -32,10 +33,40 @@ def follow(workspace: Workspace, manifest: Manifest) -> None:
         (folder / path).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             (folder / path).parent.rmdir()
+    written = record.stat().st_mtime_ns if record.exists() else 0
     for path, md5 in manifest.files.items():
-        if shown.get(path) != md5 or not (folder / path).exists():
-            _place(workspace, find(workspace.object_folders[::-1], md5), folder / path)
+        source = find(workspace.object_folders[::-1], md5)
+        if shown.get(path) != md5 or not _is_there(folder / path, source, written):
+            _place(workspace, source, folder / path)
+    _clear_strays(workspace, manifest)
     write_json(workspace.private / RECORD, dict(manifest.files))
+
+
+def _is_there(file: Path, source: Path, written: int) -> bool:
+    """Say whether a file is as it was placed: the object itself, or a copy not touched since.
+
+    Another tool, such as `dvc checkout`, may have put another object in its place.
+    """
+    try:
+        found = file.stat()
+    except OSError:
+        return False
+    if os.path.samestat(found, source.stat()):
+        return True
+    alone = found.st_nlink == 1 and not file.is_symlink()
+    return alone and max(found.st_mtime_ns, found.st_ctime_ns) <= written
+
+
+def _clear_strays(workspace: Workspace, manifest: Manifest) -> None:
+    """Remove parts of other versions that another tool has put there; the cache has them."""
+    folder = workspace.folder / OUTPUT
+    for path in folder.rglob("*.parquet"):
+        if path.relative_to(folder).as_posix() in manifest.files or path.is_dir():
+            continue
+        _refuse_links(workspace, path)
+        digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+        if any(object_path(place, digest).exists() for place in workspace.object_folders):
+            path.unlink()
 
 
 def check_place(workspace: Workspace, manifest: Manifest) -> None:

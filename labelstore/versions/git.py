@@ -144,9 +144,18 @@ class Git:
             return None
         return done.stdout.decode(errors="replace").rsplit(" ", 2)[0]
 
-    def log(self, rev: str, path: str | None = None, limit: int | None = None) -> list[Commit]:
-        """Return the commits up to a revision, newest first, that touched a path of the store."""
-        args = ["log", "--format=%H%x00%an%x00%aI%x00%s"]
+    def log(
+        self, rev: str, path: str | None = None, limit: int | None = None, *, main: bool = False
+    ) -> list[Commit]:
+        """Return the commits up to a revision, newest first, that touched a path of the store.
+
+        Args:
+            rev: the revision.
+            path: within the store.
+            limit: at most so many.
+            main: only those of the branch itself; what was merged counts as its merge.
+        """
+        args = ["log", "--format=%H%x00%an%x00%aI%x00%s", *(["--first-parent"] if main else [])]
         if limit is not None:
             args.append(f"--max-count={limit}")
         args += [self.resolve(rev), "--"]

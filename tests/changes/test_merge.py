@@ -164,7 +164,9 @@ def test_a_row_that_refers_to_what_is_gone_is_refused(v1: Store) -> None:
     label = min(rows["annotations"])
     rows["annotations"][label]["category_id"] = unused
     theirs = with_rows(v1, base, rows, {label}, set())
-    with pytest.raises(Conflict, match=f"annotations {label}, category_id: categories {unused}"):
+    with pytest.raises(
+        Conflict, match=rf"annotations {label} on .*, category_id: class .* \({unused}\)"
+    ):
         merged(v1, base, ours, theirs)
 
 

@@ -187,12 +187,31 @@ def test_who_did_it_is_told_by_activity_and_author(tmp_path: Path, cli: Run) -> 
             edit.add([l.Box(item="b", category="c", x=at, y=0, width=8, height=8)])
     store.commit("work", tag="v2")
     found = told(cli, store)
+    assert {a["removed"] for a in found["activities"]} == {0}
     assert [(a["by"], a["what"], a["added"], a["changed"]) for a in found["activities"]] == [
         ("bob", "edit: one", 1, 1), ("bob", "edit: two", 1, 1), ("eve", "edit: three", 1, 1),
     ]  # fmt: skip
     assert [(a["by"], a["what"], a["added"]) for a in found["authors"]] == [
         ("bob", "2 activities", 2), ("eve", "1 activity", 1),
     ]  # fmt: skip
+
+
+def test_labels_that_went_are_of_who_was_there(tmp_path: Path, cli: Run) -> None:
+    store = store_of(tmp_path / "s", boxes(6, "c"))
+    ids = store.query("SELECT annotation_id FROM annotations ORDER BY 1").column(0).to_pylist()
+    with store.edit(by="bob", message="out") as edit:
+        edit.delete(where=f"annotation_id = {ids[0]}")
+    store.commit("one", tag="v2")
+    (by,) = told(cli, store)["activities"]
+    assert (by["by"], by["what"], by["removed"]) == ("bob", "edit: out", 1)
+    with store.edit(by="model:yolo@8", message="more") as edit:
+        edit.delete(where=f"annotation_id = {ids[1]}")
+    store.commit("two", tag="v3")
+    folder = store.workspace.folder
+    said = json.loads(cli("diff", "v1", "v3", "--json", cwd=folder).stdout)["activities"]
+    assert [(w["by"], w["what"], w["removed"]) for w in said] == [
+        ("bob or model:yolo@8", "one of several", 2)
+    ]
 
 
 def test_one_class_alone(tmp_path: Path, cli: Run) -> None:
@@ -204,6 +223,7 @@ def test_one_class_alone(tmp_path: Path, cli: Run) -> None:
     assert [c["category"] for c in found["classes"]] == ["d"]
     assert found["meanings"] == {"score": 3}
     assert found["summary"]["annotations"]["changed"] == 3
+    assert found["verdict"] == "3 labels changed"
     refused = cli("diff", "v1", "v2", "--class", "e", cwd=store.workspace.folder)
     assert refused.returncode == 2
     assert "neither version has it" in refused.stderr

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -78,6 +80,40 @@ def test_labels_follow_a_switch(forked: Store) -> None:
         there = {p.relative_to(folder / "labels").as_posix()
                  for p in (folder / "labels").rglob("*") if p.is_file()}  # fmt: skip
         assert there == set(files)
+
+
+def test_labels_follow_after_another_tool_has_placed_some(forked: Store, sh: Run) -> None:
+    """DVC puts its own copies of another version there, as the guide has it."""
+    folder = forked.workspace.folder
+    sh("git", "checkout", "-q", "v1", cwd=folder)
+    sh("dvc", "checkout", "-q", "labels.dvc", cwd=folder)
+    sh("git", "switch", "-q", "main", cwd=folder)
+    (folder / "labels/annotations/ground_truth/note.parquet").write_text("mine, and in no cache")
+    forked.switch("main")
+    files = dict(forked.manifest("HEAD").files)
+    there = {p.relative_to(folder / "labels").as_posix(): p
+             for p in (folder / "labels").rglob("*") if p.is_file()}  # fmt: skip
+    assert there.pop("annotations/ground_truth/note.parquet").read_text().startswith("mine")
+    assert {path: hashlib.md5(p.read_bytes()).hexdigest() for path, p in there.items()} == files
+
+
+def test_a_branch_of_a_remote_is_made_from_there(forked: Store, tmp_path: Path, sh: Run) -> None:
+    sh("git", "clone", "-q", str(forked.workspace.folder), "clone", cwd=tmp_path)
+    clone = open_store(tmp_path / "clone")
+    shutil.copytree(forked.workspace.layout.cache, clone.workspace.layout.cache)
+    clone.switch("side")
+    assert clone.workspace.git.head() == forked.workspace.git.resolve("side")
+    clone.switch("from-v1", create=True, at="v1")
+    assert clone.workspace.git.head() == forked.workspace.git.resolve("v1")
+
+
+def test_a_trace_follows_the_branch_and_names_who_wrote_what_came(forked: Store) -> None:
+    mine, theirs = label(forked, 2), label(forked, 1)
+    forked.merge("side", policy="ours", by="eve")
+    steps = {n: [(s.change, s.agent, dict(s.columns)) for s in forked.trace(n).steps[1:]]
+             for n in (mine, theirs)}  # fmt: skip
+    assert steps[mine] == [("changed", "ada", {"score": (None, 0.75)})]
+    assert steps[theirs] == [("changed", "bob", {"score": (None, 0.25)})]
 
 
 def test_a_stage_stays_with_its_labels(forked: Store) -> None:
@@ -166,7 +202,7 @@ def test_a_dry_run_changes_nothing(forked: Store, cli: Run) -> None:
     head = forked.workspace.git.head()
     said = cli("merge", "side", "--policy", "ours", "--dry-run", cwd=forked.workspace.folder)
     assert said.returncode == 0
-    assert "side: would be merged (merged); this branch: 1 label changed" in said.stdout
+    assert "side: would be merged; this branch: 1 label changed" in said.stdout
     assert forked.workspace.git.head() == head
     assert forked.staged() is None
 
@@ -259,6 +295,7 @@ def test_gits_merge_stops_where_conflicts_are_open(forked: Store, sh: Run) -> No
     assert done.returncode == 1
     assert "1 conflicts in labels are open" in done.stderr
     folder = forked.workspace.folder
+    assert "<<<<<<< ours" in (folder / "labels.dvc").read_text()
     assert "UU labels.dvc" in sh("git", "status", "--porcelain", cwd=folder).stdout
     sh("git", "merge", "--abort", cwd=folder)
     assert score(forked, 3) == 1.0

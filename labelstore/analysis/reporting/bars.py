@@ -16,7 +16,7 @@ NAME, BAR, LINE = 160, 420, 22
 
 def drift_bars(drift: Drift) -> str:
     """Return the shares of the classes that moved most, before above after."""
-    shown = drift.classes[:SHOWN]
+    shown = [c for c in drift.classes if c.change][:SHOWN]
     top = max((max(c.before, c.after) for c in shown), default=0.0) or 1.0
     rows = []
     for i, one in enumerate(shown):
@@ -26,8 +26,10 @@ def drift_bars(drift: Drift) -> str:
         for at, share, colour in ((y + 3, one.before, "was"), (y + 11, one.after, "now")):
             rows.append(f'<rect x="{NAME}" y="{at}" width="{share / top * BAR:.1f}" height="7" '
                         f'fill="var(--{colour})"/>')  # fmt: skip
-        rows.append(f'<text x="{NAME + BAR + 8}" y="{y + 14}">{one.change:+.2%}</text>')
-    width, height = NAME + BAR + 80, LINE * len(shown)
+        rows.append(
+            f'<text x="{NAME + BAR + 8}" y="{y + 14}">{100 * one.change:+.2f} points</text>'
+        )
+    width, height = NAME + BAR + 110, LINE * len(shown)
     return (f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
             f'aria-label="class shares before and after">{"".join(rows)}</svg>')  # fmt: skip
 

@@ -56,8 +56,8 @@ def _tables(
     yield (["item", "added", "removed", "changed"],
            [(uris[r["item_id"]], r["added"], r["removed"], r["changed"])
             for r in ranked.slice(0, SHOWN).to_pylist()])  # fmt: skip
-    yield (["by", "activity", "added", "changed"],
-           [(w.by, w.what, w.added, w.changed) for w in report.activities])  # fmt: skip
+    yield (["by", "activity", "added", "removed", "changed"],
+           [(w.by, w.what, w.added, w.removed, w.changed) for w in report.activities])  # fmt: skip
     if drift is not None:
         yield (["class shares", "before", "after", "change"],
                [(c.category, c.before, c.after, c.change) for c in drift.classes])  # fmt: skip

@@ -83,9 +83,20 @@ def _labels(report: Report, side: int, ids: np.ndarray[Any, Any]) -> dict[int, l
             number_of = pc.coalesce(own.column("annotation_after"), number_of)
         keys = pa.table({"item_id": own.column("item_id"), "annotation_id": number_of})
         rows = Side(report.sides[side], report.layers[side] or layer, keys).rows(ids)
+        said = {r["number"]: f"{report.names.get(r['category'])}: {r['words']}"
+                for r in _said(own, number_of, side)}  # fmt: skip
         for row in _in_pixels(rows["geometries"]):
+            row["said"] = said[row["annotation_id"]]
             found.setdefault(row["item_id"], []).append(row)
     return found
+
+
+def _said(labels: pa.Table, number_of: Any, side: int) -> Iterator[Row]:
+    """Yield number, class and what changed of each label."""
+    category = labels.column("category_after" if side else "category_before")
+    columns = (number_of, category, labels.column("change"), labels.column("meanings"))
+    for own, known, change, words in zip(*(c.to_pylist() for c in columns), strict=True):
+        yield {"number": own, "category": known, "words": ", ".join(words) or change}
 
 
 def _in_pixels(shapes: pa.Table) -> Iterator[Row]:
@@ -108,9 +119,8 @@ def _picture(item: Row, own: list[list[Row]], images: Path) -> str:
 
 def _marks(row: Row, width: float, height: float, text: str | None) -> str:
     marks = "".join(elements(row, width, height, text=text))
-    if not row["unit"]:
-        return marks
-    return f'<g transform="scale({number(width)} {number(height)})">{marks}</g>'
+    scale = f' transform="scale({number(width)} {number(height)})"' if row["unit"] else ""
+    return f"<g{scale}><title>{escape(row['said'])}</title>{marks}</g>"
 
 
 def _size(item: Row, own: list[list[Row]]) -> tuple[float, float]:

@@ -7,6 +7,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.compute as pc
+
 from labelstore.analysis.reporting.bars import confusion, drift_bars
 from labelstore.analysis.reporting.overlays import overlays
 from labelstore.changes.summary import by_class, by_item, moves_of, reclassified, verdict
@@ -27,8 +29,8 @@ td,th{padding:.2rem .8rem;border-bottom:1px solid var(--line);text-align:left}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
 .verdict{font-size:1.1rem;border-left:4px solid var(--now);padding:.3rem .8rem}
 .broken{border-color:var(--was)}
-.pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(20rem,1fr));gap:1rem}
-figure{margin:0}figcaption{font-size:.85rem;overflow-wrap:anywhere}
+.pictures{columns:20rem;column-gap:1rem}
+figure{margin:0 0 1rem;break-inside:avoid}figcaption{font-size:.85rem;overflow-wrap:anywhere}
 svg{max-width:100%;height:auto;background:#8881}svg text{fill:currentColor;font-size:12px}
 .s,.l,.h{fill:none;vector-effect:non-scaling-stroke;stroke-width:2}
 .was *{stroke:var(--was);stroke-dasharray:5 3}.now *{stroke:var(--now)}
@@ -114,8 +116,22 @@ def _tables(report: Report) -> Iterator[tuple[str, list[str], Sequence[Sequence[
     split = [(f"object {word}", objects.count(word)) for word in ("split", "merged")]
     yield ("What changed", ["what", "labels"],
            [*found.meanings.items(), *((w, n) for w, n in split if n)])  # fmt: skip
-    yield ("Activities", ["by", "activity", "added", "changed"],
-           [(w.by, w.what, w.added, w.changed) for w in report.activities])  # fmt: skip
+    yield ("Labels that agree least with what they were",
+           ["item", "class", "what changed", "agreement", "went", "turned (degrees)"],
+           list(_worst(report)))  # fmt: skip
+    yield ("Activities", ["by", "activity", "added", "removed", "changed"],
+           [(w.by, w.what, w.added, w.removed, w.changed) for w in report.activities])  # fmt: skip
+
+
+def _worst(report: Report) -> Iterator[Sequence[Any]]:
+    if not report.measures.num_rows:
+        return
+    low = report.measures.filter(pc.less(report.measures.column("agreement"), 1.0)).slice(0, SHOWN)
+    uris = report.uris(low.column("item_id").combine_chunks())
+    for r in low.to_pylist():
+        went = None if r["distance"] is None else f"{r['distance']:.4g} {r['unit']}"
+        yield (uris[r["item_id"]], report.names.get(r["category_after"]), ", ".join(r["meanings"]),
+               r["agreement"], went, r["turn"])  # fmt: skip
 
 
 def _items(report: Report) -> Iterator[str]:
@@ -134,7 +150,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Return a table; at most fifty rows, and how many more there are."""
     if not rows:
         return ""
-    numbers = [all(isinstance(row[i], int | float | None) for row in rows)
+    numbers = [all(isinstance(row[i], int | float) for row in rows if row[i] is not None)
                for i in range(len(columns))]  # fmt: skip
     marks = [' class="n"' if n else "" for n in numbers]
     head = "".join(f"<th{m}>{escape(c)}</th>" for m, c in zip(marks, columns, strict=True))

@@ -77,8 +77,10 @@ def read_policy(path: Path) -> Policy:
     try:
         return Policy.model_validate(tomllib.loads(path.read_text()))
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, e['loc'][:1]))}: {e['msg'].lower()}"
-                  for e in error.errors()]  # fmt: skip
+        rules = ", ".join(Policy.model_fields)
+        faults = [f"{e['loc'][0]}: "
+                  + (f"is no rule; there are {rules}" if e["type"] == "extra_forbidden"
+                     else e["msg"].lower()) for e in error.errors()]  # fmt: skip
         raise FormatError(str(path), list(dict.fromkeys(faults)), code="policy") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise FormatError(str(path), [str(error)], code="policy") from error

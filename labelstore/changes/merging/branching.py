@@ -113,7 +113,8 @@ def merge_pointers(
         decide: who wins a conflict.
 
     Raises:
-        Conflict: conflicts are open; with the first of them. Nothing is replaced.
+        Conflict: conflicts are open. The file holds both sides, so that nobody commits one of them
+            by mistake.
         InvalidInput: both sides made the store, so there is nothing that they began from.
     """
     if not base.read_bytes():
@@ -125,6 +126,8 @@ def merge_pointers(
         merged = _merged(draft, sides, decide, {}, None)
         if merged.manifest is None:
             count = merged.open.num_rows
+            sides_text = (ours.read_text(), theirs.read_text())
+            ours.write_text("<<<<<<< ours\n{}=======\n{}>>>>>>> theirs\n".format(*sides_text))
             raise Conflict(
                 f"{count:,} conflicts in labels are open. Run `git merge --abort`, then "
                 "`labelstore merge BRANCH`, which shows them and takes decisions.",

@@ -31,6 +31,7 @@ CONFLICTS = pa.schema(
         ("item_id", pa.int64()),
         ("item", pa.string()),
         ("id", pa.int64()),
+        ("class", pa.string()),
         ("cell", pa.string()),
         ("base", pa.string()),
         ("ours", pa.string()),
@@ -41,7 +42,8 @@ CONFLICTS = pa.schema(
         ("take", pa.string()),
     ]
 )  # fmt: skip
-"""A row for each: where it is (`item` is the URI of the item), the three values as JSON, who
+"""A row for each: where it is (`item` is the URI of the item, `class`
+that of the label on the base or on ours), the three values as JSON, who
 wrote each side's and when, whether a reviewer did, and which side is taken (`ours`, `theirs`, or
 null while nobody has said)."""
 
@@ -96,6 +98,12 @@ class Context:
     ours: Authors
     theirs: Authors
 
+    def author(self, row: Mapping[str, Any]) -> str:
+        """Return who last wrote a row, on either side; empty where nobody knows."""
+        known = {**self.theirs.activities, **self.ours.activities}
+        activity = known.get(row.get("changed_in") or 0)
+        return "" if activity is None else str(activity["by"])
+
     def items(self, ids: pa.Array) -> dict[int, str]:
         """Return the URI of items, else their number."""
         return item_names(ids, self.theirs.side, self.ours.side)
@@ -149,6 +157,7 @@ def _conflict(
     found: Row = {
         "table": unit.tables[0].name, "partition": unit.partition, "cell": cell,
         "item_id": there.get("item_id"), "id": there[unit.id_column],
+        "class": _class(rows, context.names),
     }  # fmt: skip
     for side, row in zip(("base", "ours", "theirs"), rows, strict=True):
         if columns is None:
@@ -159,6 +168,12 @@ def _conflict(
                                   strict=True):  # fmt: skip
         found |= {f"{side}_{what}": value for what, value in authors.of(row).items()}
     return found
+
+
+def _class(rows: Sequence[Row], names: Mapping[int | None, str]) -> str | None:
+    """Return the class of a label, as it was where it was there."""
+    known = next((r for r in rows if r.get("category_id") is not None), None)
+    return None if known is None else names.get(known["category_id"])
 
 
 def _whole(cells: Cells, row: Row, rows: Sequence[Row], names: Mapping[int | None, str]) -> str:

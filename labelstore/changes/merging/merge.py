@@ -90,12 +90,10 @@ def merge(
     conflicts = pa.concat_tables([CONFLICTS.empty_table(), *told])
     takes = pa.array(list(decide(conflicts)), pa.string())
     conflicts = with_column(conflicts, "take", takes)
-    if takes.null_count:
-        return Merged(None, conflicts)
-    _compose(plan, told, takes, context, activity_id)
-    manifest = _built(plan, ours, theirs, objects)
-    refuse_dangling(deltas(base, manifest))
-    return Merged(manifest, conflicts)
+    _compose(plan, told, pc.fill_null(takes, "ours"), context, activity_id)
+    manifest = _built(plan, ours, theirs, objects)  # also while some are open, to be told at once
+    refuse_dangling(deltas(base, manifest), context)
+    return Merged(None if takes.null_count else manifest, conflicts)
 
 
 def _plan(base: Manifest, ours: Manifest, theirs: Manifest) -> _Plan:

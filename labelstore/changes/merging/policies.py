@@ -60,7 +60,8 @@ def by_policy(policy: str, said: Sequence[Mapping[str, Any]] = ()) -> Decide:
         missing = [n for n in PLACE if n not in one]
         if missing or one.get("take") not in ("ours", "theirs", None):
             raise InvalidInput(
-                f"decision {number}: needs {', '.join(PLACE)}, and take: ours or theirs",
+                f"decision {number}: needs {', '.join(PLACE)}, and take: ours or theirs"
+                f" (not {one.get('take')!r})",
                 code="merge-decision",
             )
     known_takes = {_place(one): one.get("take") for one in said}

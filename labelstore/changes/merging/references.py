@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,7 @@ from labelstore.errors import SHOWN_FAULTS, Conflict
 
 if TYPE_CHECKING:
     from labelstore.changes.delta import Delta
+    from labelstore.changes.merging.conflicts import Context
     from labelstore.versions.editing import Place
 
 REFERENCES = (
@@ -26,11 +27,12 @@ REFERENCES = (
 """Table and column that refer, and the table whose ids they name."""
 
 
-def refuse_dangling(changes: Mapping[Place, Delta]) -> None:
+def refuse_dangling(changes: Mapping[Place, Delta], context: Context) -> None:
     """Refuse a merge in which a row refers to one that is gone.
 
     Args:
         changes: from the base to the merged version.
+        context: knows names of classes and items, and who wrote what.
 
     Raises:
         Conflict: with such rows.
@@ -44,9 +46,8 @@ def refuse_dangling(changes: Mapping[Place, Delta]) -> None:
         for (table, _), own in changes.items():
             if table == name and len(gone[target]):
                 is_gone = pc.is_in(own.after.column(column), value_set=gone[target])
-                own_id = own.table.id_column
-                rows = own.after.filter(is_gone).select([own_id, column]).to_pylist()
-                found += [f"{name} {r[own_id]}, {column}: {target} {r[column]}" for r in rows]
+                rows = own.after.filter(is_gone).to_pylist()
+                found += [_told(own, row, column, target, context) for row in rows]
     if found:
         more = [f"and {len(found) - SHOWN_FAULTS:,} more"] if found[SHOWN_FAULTS:] else []
         raise Conflict(
@@ -55,3 +56,18 @@ def refuse_dangling(changes: Mapping[Place, Delta]) -> None:
             + "\nBring it back on one branch, or remove the reference on the other; then merge.",
             code="merge-refers",
         )
+
+
+def _told(own: Delta, row: Mapping[str, Any], column: str, target: str, context: Context) -> str:
+    """Return which row refers to what, by names where there are some."""
+    number = row[column]
+    name = str(number)
+    if target == "categories":
+        name = f"class {context.names.get(number, number)} ({number})"
+    elif target == "items":
+        name = f"item {context.items(pa.array([number]))[number]} ({number})"
+    item = row.get("item_id")
+    on = f" on {context.items(pa.array([item]))[item]}" if item and column != "item_id" else ""
+    by = context.author(row)
+    said = f" (by {by})" if by else ""
+    return f"{own.table.name} {row[own.table.id_column]}{on}{said}, {column}: {name}"

@@ -44,7 +44,7 @@ def test_the_page_is_one_file_without_script(tmp_path: Path, cli: Run) -> None:
     assert "<script" not in text
     assert "<i>" not in text
     assert "http" not in text.replace("http-equiv", "")
-    assert '<g class="now"><path class="s"' in text
+    assert '<g class="now"><g><title>' in text
 
 
 def test_an_image_that_cannot_be_read_is_a_blank_canvas(tmp_path: Path, cli: Run) -> None:

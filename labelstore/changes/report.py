@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -80,6 +80,13 @@ class Report:
     def measures(self) -> pa.Table:
         """Return by how much they changed, those that agree least first."""
         return measured(self.changed, self.sides, self.layers)
+
+    def all_measures(self) -> Iterator[pa.Table]:
+        """Yield by how much labels changed, of all that did, some thousands at a time."""
+        labels = self.found.labels
+        changed = labels.filter(pc.equal(labels.column("change"), "changed"))
+        for begin in range(0, changed.num_rows, LISTED):
+            yield measured(changed.slice(begin, LISTED), self.sides, self.layers)
 
     def uris(self, ids: pa.Array) -> dict[int, str]:
         """Return the URI of items, else their number."""

@@ -124,6 +124,8 @@ def merge(
     from labelstore.changes.merging.policies import by_policy
     from labelstore.cli.conflicts import asked, listed, merge_json, show_merge
 
+    if conflicts is not None and not conflicts.absolute().parent.is_dir():
+        raise InvalidInput(f"{conflicts}: its folder is not there", code="merge-conflicts-file")
     decide = by_policy(policy.value, decisions)
     report = opened(store).merge(
         branch, policy=asked(decide) if asking else decide, by=by, message=message,
@@ -143,6 +145,9 @@ def merge_driver(
     base: Annotated[Path, typer.Argument(help="%O of Git.")],
     ours: Annotated[Path, typer.Argument(help="%A of Git; replaced.")],
     theirs: Annotated[Path, typer.Argument(help="%B of Git.")],
+    path: Annotated[
+        Path | None, typer.Argument(metavar="[PATH]", help="%P of Git: where labels.dvc is.")
+    ] = None,
     policy: Annotated[Policy, typer.Option(help="Who wins a conflict.")] = Policy.ask,
     store: StoreDir = HERE,
 ) -> None:
@@ -150,13 +155,13 @@ def merge_driver(
 
     \b
     Once in every clone, and once in .gitattributes:
-      git config merge.labelstore.driver "labelstore merge-driver %O %A %B"
+      git config merge.labelstore.driver "labelstore merge-driver %O %A %B %P"
       labels.dvc merge=labelstore
     """
     from labelstore.changes.merging.branching import merge_pointers
     from labelstore.changes.merging.policies import by_policy
 
-    workspace = opened(store).workspace
+    workspace = opened(store if path is None else path.parent).workspace
     merge_pointers(workspace, base, ours, theirs, by_policy(policy.value))
     here = (workspace.git.branch() or "BRANCH").removeprefix("refs/heads/")
     notice(f"labels are merged; after the commit `labelstore switch {here}` lets labels/ follow")
@@ -169,6 +174,6 @@ def _decisions(file: Path) -> list[Mapping[str, Any]]:
             raise ValueError("is no list of objects")
     except OSError as error:
         raise InvalidInput(f"{file}: {error.strerror}", code="merge-decision") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{file}: {error}", code="merge-decision") from error
     return found

@@ -103,6 +103,9 @@ def diff(
       labelstore diff v3 v4 --html diff.html
       labelstore diff main --policy labels.toml --markdown
     """
+    if policy is not None and category is not None:
+        raise InvalidInput("a policy judges the whole difference: leave out --class",
+                           code="diff-policy")  # fmt: skip
     rules = _policy(policy)
     way = (
         _of_versions(

@@ -11,7 +11,7 @@ import pyarrow as pa
 import typer
 
 from labelstore.changes.summary import verdict
-from labelstore.cli.output import counted, table
+from labelstore.cli.output import counted, notice, table
 
 if TYPE_CHECKING:
     from labelstore.changes.merging.branching import MergeReport
@@ -76,7 +76,7 @@ def merge_json(report: MergeReport) -> dict[str, Any]:
     return {
         "outcome": report.outcome, "commit": report.commit,
         "conflicts": listed(report.conflicts),
-        "root": report.root,
+        "root": report.root, "twins": list(report.twins),
     }  # fmt: skip
 
 
@@ -97,6 +97,8 @@ def show_merge(report: MergeReport, branch: str, file: Path | None, *, dry_run: 
         done = "would be merged" if dry_run else f"merged as {(report.commit or '')[:12]}"
         how = " (fast-forward)" if report.outcome == "fast-forward" else ""
         typer.echo(f"{branch}: {done}{how}; this branch: {found}")
+        for twin in report.twins[:SHOWN]:
+            notice(f"both sides added {twin}: there are two now")
 
 
 def _show_conflicts(conflicts: pa.Table) -> None:

@@ -212,7 +212,7 @@ def _point_labels(own: Row, width: float, height: float) -> list[str]:
 
 def _spans(spans: Sequence[Row], text: str, height: float) -> list[str]:
     """Return the text with its spans underlined."""
-    inside = {i for span in spans for i in range(span["start"], span["end"])}
+    inside = {i for s in spans for i in range(s["start"], min(s["end"], len(text)))}
     marked = "".join(
         f'<tspan fill="#d1495b" text-decoration="underline">{escape(c)}</tspan>'
         if i in inside

@@ -117,11 +117,26 @@ def _follow_git(workspace: Workspace, rev: str, *words: str) -> None:
         follow(workspace, workspace.manifest(rev))
 
 
+def refuse_moved(workspace: Workspace, commit: str) -> None:
+    """Refuse to go on where HEAD is no longer at the commit that a merge was begun from.
+
+    Raises:
+        Conflict: somebody else has published.
+    """
+    head = workspace.git.head()
+    if head != commit:
+        raise Conflict(
+            f"the branch moved to {(head or 'nothing')[:12]} while {commit[:12]} was merged; "
+            "nothing was changed. Merge again.",
+            code="moved",
+        )
+
+
 def merge_base(workspace: Workspace, one: str, other: str) -> str:
     """Return the commit that two began from.
 
     Raises:
-        Conflict: there is none.
+        Conflict: there is none, or there are several.
     """
     git = workspace.git
     if not git.succeeds("merge-base", one, other):
@@ -130,42 +145,80 @@ def merge_base(workspace: Workspace, one: str, other: str) -> str:
             "changed. Import one side's labels into the other instead.",
             code="merge-unrelated",
         )
-    return git.run("merge-base", one, other)
+    bases = git.run("merge-base", "--all", one, other).splitlines()
+    if len(bases) > 1:
+        told = " and ".join(base[:12] for base in bases)
+        raise Conflict(
+            f"these branches have merged each other crosswise: they begin from {told} alike, and "
+            "what each side changed since is not one answer. Bring one of them up to date by a "
+            "fast-forward, or repeat its edits on the other.",
+            code="merge-bases",
+        )
+    return bases[0]
 
 
-def publish_merge(workspace: Workspace, manifest: Manifest, other: str, message: str) -> str:
+def publish_merge(
+    workspace: Workspace, manifest: Manifest, parents: tuple[str, str], message: str
+) -> str:
     """Commit a manifest as the merge of HEAD and another commit, and return it.
 
     Git merges the other files; its own merge of `labels.dvc` is set aside.
 
+    Args:
+        workspace: the store.
+        manifest: the merged version.
+        parents: the commit that HEAD must be at, and the other.
+        message: of the commit.
+
     Raises:
-        Conflict: Git cannot merge another file, or files here are in its way.
+        Conflict: HEAD moved, Git cannot merge another file, files here are in its way, or it
+            refuses the commit.
     """
-    git = workspace.git
+    git, (ours, theirs) = workspace.git, parents
     with workspace.layout.locked():
-        check_ready(workspace, git.head())
+        refuse_moved(workspace, ours)
+        check_ready(workspace, ours)
         check_place(workspace, manifest)
         directory = place_objects(workspace, manifest)
-        text = commit_text(message, manifest)
-        try:
-            git.run("-c", "merge.labelstore.driver=false", "merge", "-q", "--no-ff", "--no-commit",
-                    other, durable=True)  # fmt: skip
-            said = ""
-        except StorageFailed as error:
-            said = str(error)
+        said = _begin(workspace, theirs)
         if not git.git_path("MERGE_HEAD").exists():
             raise Conflict(f"Git did not begin to merge: {said}", code="git-refused")
-        path = git.prefix + POINTER
+        path, text = git.prefix + POINTER, commit_text(message, manifest)
         write_whole(git.root / path, pointer(workspace, manifest, directory), workspace.private)
         git.run("add", "--", path, durable=True)
+        _refuse_unmerged(workspace, manifest, text)
+        _finish(workspace, ours, text)
         if workspace.checkout:
             follow(workspace, manifest)
-        _refuse_unmerged(workspace, text)
-        git.run("commit", "-q", "-m", text, durable=True)
     return git.resolve("HEAD")
 
 
-def _refuse_unmerged(workspace: Workspace, text: str) -> None:
+def _begin(workspace: Workspace, other: str) -> str:
+    """Let Git merge the files, and return what it says against it."""
+    words = ("merge", "-q", "--no-ff", "--no-commit", other)
+    try:
+        workspace.git.run("-c", "merge.labelstore.driver=false", *words, durable=True)
+    except StorageFailed as error:
+        return str(error)
+    return "it says nothing"
+
+
+def _finish(workspace: Workspace, ours: str, text: str) -> None:
+    """Commit the merge, or take it back whole.
+
+    Raises:
+        Conflict: a hook of Git's refused it, or HEAD moved.
+    """
+    git = workspace.git
+    try:
+        refuse_moved(workspace, ours)
+        git.run("commit", "-q", "-m", text, durable=True)
+    except (StorageFailed, Conflict) as error:
+        git.run("merge", "--abort", durable=True)
+        raise Conflict(f"{error} The merge was taken back.", code="git-refused") from error
+
+
+def _refuse_unmerged(workspace: Workspace, manifest: Manifest, text: str) -> None:
     """Refuse to commit while other files are in conflict; Git keeps the merge and its message.
 
     Raises:
@@ -175,6 +228,8 @@ def _refuse_unmerged(workspace: Workspace, text: str) -> None:
     files = git.run("diff", "--name-only", "--diff-filter=U").splitlines()
     if files:
         write_whole(git.git_path("MERGE_MSG"), text)
+        if workspace.checkout:
+            follow(workspace, manifest)
         raise Conflict(
             f"the labels are merged; these files are not: {', '.join(files)}. Mend them, run "
             "`git add` and `git commit`; `git merge --abort` and `labelstore switch` go back.",

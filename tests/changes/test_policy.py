@@ -129,3 +129,36 @@ def test_every_fault_of_a_policy_is_told(tmp_path: Path) -> None:
         read_policy(file)
     with pytest.raises(InvalidInput, match="No such file"):
         read_policy(tmp_path / "none.toml")
+
+
+def test_a_rule_of_agreement_looks_at_every_label(
+    edited: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More labels than are listed must not hide the one that strayed."""
+    monkeypatch.setattr("labelstore.changes.report.LISTED", 1)
+    assert judged(edited, "agreement = 0.5", tmp_path) == [
+        ("agreement", "1 labels below, 0.333 the least")
+    ]
+
+
+def test_tracks_whose_labels_went_to_another_track_are_lost(tmp_path: Path) -> None:
+    store = init_store(tmp_path / "s")
+    with store.edit() as edit:
+        edit.add([], items=[{"uri": "a.jpg"}], categories=[{"name": "c"}])
+        one, other = edit.add_tracks([{"category": "c"}, {"category": "c"}]).tolist()
+        edit.add([l.Box(item="a.jpg", category="c", x=n, y=1, width=2, height=2, track_id=track)
+                  for n, track in enumerate((one, one, other))])  # fmt: skip
+    store.commit("first", tag="v1")
+    with store.edit() as edit:
+        edit.update(where=f"track_id = {one}", set={"track_id": other})
+    store.commit("second", tag="v2")
+    assert judged(store, "lost_tracks = 0", tmp_path) == [
+        ("lost_tracks", "1 tracks have no label now")
+    ]
+    with store.edit() as edit:
+        edit.delete(where="true")
+    store.commit("none", tag="v3")
+    (tmp_path / "p.toml").write_text("drift = 0.5\n")
+    report = Report(store.diff("v2", "v3"), (store.manifest("v2"), store.manifest("v3")), ("", ""))
+    (broken,) = broken_rules(read_policy(tmp_path / "p.toml"), report)
+    assert broken.found == "one side has no labels"

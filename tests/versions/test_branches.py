@@ -15,7 +15,7 @@ from conftest import TINY, Run
 from labelstore.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from labelstore.store import Store, open_store
 
-DRIVER = f"{sys.executable} -m labelstore.cli merge-driver %O %A %B"
+DRIVER = f"{sys.executable} -m labelstore.cli merge-driver %O %A %B %P"
 
 
 def label(store: Store, place: int) -> int:

@@ -118,7 +118,10 @@ def _picture(item: Row, own: list[list[Row]], images: Path) -> str:
 
 
 def _marks(row: Row, width: float, height: float, text: str | None) -> str:
-    marks = "".join(elements(row, width, height, text=text))
+    try:
+        marks = "".join(elements(row, width, height, text=text))
+    except (ValueError, IndexError, TypeError, OverflowError, MemoryError):
+        return ""  # a shape that `check` tells of, and that nobody can draw
     scale = f' transform="scale({number(width)} {number(height)})"' if row["unit"] else ""
     return f"<g{scale}><title>{escape(row['said'])}</title>{marks}</g>"
 
@@ -139,10 +142,12 @@ def _image(folder: Path, uri: str | None) -> Iterator[str]:
     """Yield an item's image as a data URI, small; nothing where it cannot be read."""
     from PIL import Image, UnidentifiedImageError
 
-    path = folder / (uri or "")
-    if not uri or "://" in uri or not path.is_file():
+    if not uri or "://" in uri:
         return
     try:
+        path = (folder / uri).resolve()
+        if not path.is_relative_to(folder.resolve()) or not path.is_file():
+            return  # a delivery must not bring files into the page that lie elsewhere
         with Image.open(path) as image:
             image.thumbnail((LARGEST, LARGEST))
             data = io.BytesIO()

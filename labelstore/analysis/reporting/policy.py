@@ -11,9 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    ValidationError,
+)
 
 from labelstore.analysis.drift import class_drift
+from labelstore.changes.meaning import WORD_OF
 from labelstore.changes.pairing import Side
 from labelstore.changes.summary import reclassified
 from labelstore.errors import FormatError, InvalidInput
@@ -27,6 +36,7 @@ if TYPE_CHECKING:
 
     Ids = NDArray[np.int64]
 
+RELINKED = WORD_OF["track_id"]
 Share = Annotated[StrictFloat, Field(ge=0, le=1)]
 Count = Annotated[StrictInt, Field(ge=0)]
 
@@ -51,7 +61,7 @@ class Policy(BaseModel):
     """Most tracks that may have labels before and none after."""
     frozen: list[str] | None = None
     """Subsets (`SCHEME/SUBSET`) whose labels stay, and that no item joins or leaves."""
-    ontology: bool | None = None
+    ontology: StrictBool | None = None
     """Whether classes may differ."""
     drift: Share | None = None
     """Most by which class shares may move, as Jensen-Shannon distance."""
@@ -131,9 +141,10 @@ def _lost_tracks(rule: str, allowed: int, report: Report) -> Iterator[Broken]:
 
 
 def _lost(report: Report) -> Iterator[Ids]:
-    """Yield the tracks, by layer, of which labels went and no label is there now."""
+    """Yield the tracks, by layer, that labels left and that no label is on now."""
     labels, (before, after) = report.found.labels, report.sides
-    went = labels.filter(pc.equal(labels.column("change"), "removed"))
+    relinked = pc.match_substring(pc.binary_join(labels.column("meanings"), "|"), RELINKED)
+    went = labels.filter(pc.or_(pc.equal(labels.column("change"), "removed"), relinked))
     for layer in pc.unique(went.column("layer")).to_pylist():
         keys = went.filter(pc.equal(went.column("layer"), layer))
         keys = keys.select(["item_id", "annotation_id"])
@@ -189,15 +200,21 @@ def _ontology(rule: str, allowed: bool, report: Report) -> Iterator[Broken]:
 
 def _drift(rule: str, allowed: float, report: Report) -> Iterator[Broken]:
     moved = class_drift(*report.sides, *report.layers)
+    before, after = (sum(p.rows for p in side.parts_of("annotations", layer))
+                     for side, layer in zip(report.sides, report.layers, strict=True))  # fmt: skip
+    if bool(before) != bool(after):
+        yield Broken(rule, f"at most {allowed:g}", "one side has no labels")
     if moved is not None and moved.jensen_shannon > allowed:
         yield Broken(rule, f"at most {allowed:g}", f"{moved.jensen_shannon:.4f}")
 
 
 def _agreement(rule: str, allowed: float, report: Report) -> Iterator[Broken]:
-    own = report.measures.column("agreement").drop_null() if report.measures.num_rows else None
-    low = 0 if own is None else int(pc.sum(pc.less(own, allowed)).as_py() or 0)
-    if own is not None and low:
-        least = pc.min(own).as_py()
+    low, least = 0, 1.0
+    for rows in report.all_measures():
+        own = rows.column("agreement").drop_null()
+        low += int(pc.sum(pc.less(own, allowed)).as_py() or 0)
+        least = min(least, pc.min(own).as_py() if len(own) else 1.0)
+    if low:
         yield Broken(rule, f"at least {allowed:g}", f"{low:,} labels below, {least:.3f} the least")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,7 +15,13 @@ from labelstore.changes.merging.conflicts import CONFLICTS
 from labelstore.changes.merging.merge import Merged, merge
 from labelstore.errors import Conflict, InvalidInput
 from labelstore.versions.agents import names
-from labelstore.versions.branches import fast_forward, merge_base, publish_merge, refuse_stage
+from labelstore.versions.branches import (
+    fast_forward,
+    merge_base,
+    publish_merge,
+    refuse_moved,
+    refuse_stage,
+)
 from labelstore.versions.dvc.pointer import POINTER, read_pointer
 from labelstore.versions.manifest import Manifest
 from labelstore.versions.publish import place_objects, pointer
@@ -39,6 +46,7 @@ class MergeReport:
         conflicts: see `conflicts.CONFLICTS`; those of `merged` are decided.
         root: of the merged version; None while conflicts are open.
         changes: what the merge changes in the branch that it is made into; likewise.
+        twins: classes and items that both sides added under one name, and that are two now.
     """
 
     outcome: Outcome
@@ -46,6 +54,7 @@ class MergeReport:
     conflicts: pa.Table
     root: str | None = None
     changes: Diff | None = None
+    twins: Sequence[str] = ()
 
     @property
     def open(self) -> pa.Table:
@@ -82,6 +91,7 @@ def merge_branch(
         if not dry_run:
             with workspace.staging():
                 refuse_stage(workspace, "the merge")
+                refuse_moved(workspace, ours)
                 fast_forward(workspace, theirs)
         changes = diff(before, other, shapes=False)
         made = None if dry_run else theirs
@@ -89,6 +99,7 @@ def merge_branch(
     sides = workspace.manifest(base), before, other
     with _drafting(workspace, sides, by) as draft:
         refuse_stage(workspace, "the merge")
+        refuse_moved(workspace, ours)
         found = _merged(draft, sides, decide, {"branch": branch}, message)
         if found.manifest is None:
             return MergeReport("conflicts", None, found.conflicts)
@@ -96,8 +107,8 @@ def merge_branch(
         changes = diff(before, after, shapes=False)
         if not dry_run:
             text = message or f"Merge {branch}"
-            commit = publish_merge(workspace, after, theirs, text)
-    return MergeReport("merged", commit, found.conflicts, after.root, changes)
+            commit = publish_merge(workspace, after, (ours, theirs), text)
+    return MergeReport("merged", commit, found.conflicts, after.root, changes, found.twins)
 
 
 def merge_pointers(

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from labelstore.changes.merging.cells import Cells, Changes, cells_of
 from labelstore.changes.merging.conflicts import WHOLE
+from labelstore.changes.merging.sources import SOURCES, with_united
 from labelstore.storage.parquet import conform
 from labelstore.storage.rewriting import Edits
 
@@ -76,6 +77,9 @@ def _merged(
         other |= source[column] & changes.apart
     mixed = same & other
     rows = pa.table({c: _chosen(cells, c, source.get(c, nowhere)) for c in unit.columns})
+    if SOURCES in cells.rest:
+        rows, more = with_united(cells, rows, leading)
+        other |= more
     if "changed_in" in unit.columns:
         last = pa.array(np.where(mixed, activity_id, 0))
         column = pa.chunked_array([rows.column("changed_in").combine_chunks(), last])

@@ -71,7 +71,7 @@ class Authors:
             row["by"] = self.known.get(name, name)
         return {row["activity_id"]: row for row in rows}
 
-    def of(self, row: Row) -> Row:
+    def of(self, row: Row, base: Row) -> Row:
         """Return who wrote a row, and when; of one that is gone those who may have removed it."""
         own = [self.activities[n] for n in [row.get("changed_in")] if n in self.activities]
         if row.get("changed_in") is None:
@@ -81,7 +81,7 @@ class Authors:
         return {
             "by": " or ".join(names),
             "at": own[0]["ended_at"] if len(own) == 1 else None,
-            "reviewed": all(reviewed) or row.get("review_state") in REVIEWED,
+            "reviewed": all(reviewed) or _newly_reviewed(row, base),
         }
 
     @cached_property
@@ -166,8 +166,15 @@ def _conflict(
             found[side] = _text(columns, row, rows, context.names)
     for side, authors, row in zip(("ours", "theirs"), (context.ours, context.theirs), rows[1:],
                                   strict=True):  # fmt: skip
-        found |= {f"{side}_{what}": value for what, value in authors.of(row).items()}
+        known = authors.of(row, rows[0])
+        found |= {f"{side}_{what}": value for what, value in known.items()}
     return found
+
+
+def _newly_reviewed(row: Row, base: Row) -> bool:
+    """Say whether a side reviewed a label, and not only edited one that was reviewed before."""
+    state = row.get("review_state")
+    return state in REVIEWED and state != base.get("review_state")
 
 
 def _class(rows: Sequence[Row], names: Mapping[int | None, str]) -> str | None:

@@ -14,7 +14,8 @@ from labelstore.changes.delta import deltas
 from labelstore.changes.merging.cells import Cells
 from labelstore.changes.merging.composing import composed
 from labelstore.changes.merging.conflicts import CONFLICTS, Context, conflicts_of
-from labelstore.changes.merging.references import refuse_dangling
+from labelstore.changes.merging.references import refuse_circles, refuse_dangling
+from labelstore.changes.merging.twins import twins
 from labelstore.changes.merging.units import ids_of, three_sides, units
 from labelstore.errors import Conflict
 from labelstore.model.arrow import with_column
@@ -38,10 +39,12 @@ class Merged:
     Attributes:
         manifest: the merged version; None while conflicts are open.
         conflicts: see `conflicts.CONFLICTS`; also those that were decided.
+        twins: classes and items that both sides added under one name, and that are two now.
     """
 
     manifest: Manifest | None
     conflicts: pa.Table
+    twins: Sequence[str] = ()
 
     @property
     def open(self) -> pa.Table:
@@ -90,10 +93,13 @@ def merge(
     conflicts = pa.concat_tables([CONFLICTS.empty_table(), *told])
     takes = pa.array(list(decide(conflicts)), pa.string())
     conflicts = with_column(conflicts, "take", takes)
-    _compose(plan, told, pc.fill_null(takes, "ours"), context, activity_id)
-    manifest = _built(plan, ours, theirs, objects)  # also while some are open, to be told at once
+    if takes.null_count:
+        return Merged(None, conflicts)
+    _compose(plan, told, takes, context, activity_id)
+    manifest = _built(plan, ours, theirs, objects)
     refuse_dangling(deltas(base, manifest), context)
-    return Merged(None if takes.null_count else manifest, conflicts)
+    refuse_circles(manifest)
+    return Merged(manifest, conflicts, twins(base, ours, theirs))
 
 
 def _plan(base: Manifest, ours: Manifest, theirs: Manifest) -> _Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -67,9 +68,36 @@ def by_policy(policy: str, said: Sequence[Mapping[str, Any]] = ()) -> Decide:
     known_takes = {_place(one): one.get("take") for one in said}
 
     def decide(conflicts: pa.Table) -> list[Take]:
-        return [known_takes.get(_place(c)) or RULES[policy](c) for c in conflicts.to_pylist()]
+        rows = conflicts.to_pylist()
+        _refuse_stale(rows, said)
+        return [known_takes.get(_place(c)) or RULES[policy](c) for c in rows]
 
     return decide
+
+
+def _refuse_stale(
+    conflicts: Sequence[Mapping[str, Any]], said: Sequence[Mapping[str, Any]]
+) -> None:
+    """Refuse decisions of conflicts that are no more, or of values that are others now.
+
+    Raises:
+        InvalidInput: with the first of them.
+    """
+    known = {_place(c): c for c in conflicts}
+    for number, one in enumerate(said):
+        conflict = known.get(_place(one))
+        if one.get("take") is None:
+            continue
+        same = conflict is not None and all(
+            json.loads(conflict[side]) == one[side] for side in ("ours", "theirs") if side in one
+        )
+        if not same:
+            what = "is no conflict" if conflict is None else "has other values now"
+            raise InvalidInput(
+                f"decision {number} ({' '.join(_place(one))}): {what}. Write the conflicts again "
+                "with --conflicts FILE.",
+                code="merge-decision",
+            )
 
 
 def _place(conflict: Mapping[str, Any]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -293,14 +293,16 @@ class Store:
         return paired(found, old, new, least=least, progress=progress)
 
     def drift(self, before: str, after: str | None = None, *, layer: str | None = None) -> Drift:
-        """Return how class shares moved between two versions."""
+        """Return how class shares, and labels as a whole, moved between two versions."""
+        from labelstore.analysis.distributions import shifts
         from labelstore.analysis.drift import class_drift
 
         sides = self.workspace.manifest(before), self.manifest(after)
-        found = class_drift(*sides, self._one_layer(sides[1], layer))
+        own = self._one_layer(sides[1], layer)
+        found = class_drift(*sides, own)
         if found is None:
             raise NotFound("one of the versions has no labels, so there are no class shares")
-        return found
+        return replace(found, shifts=shifts(*sides, own))
 
     def query(
         self,

@@ -29,6 +29,30 @@ class ClassDrift:
 
 
 @dataclass(frozen=True)
+class Shift:
+    """How far one thing moved.
+
+    Attributes:
+        what: such as area, or class.
+        effect: 0 for no difference, 1 for nothing in common: the Kolmogorov-Smirnov statistic of
+            numbers, Cramér's V of groups.
+        psi: population stability index, over tenths of the older numbers, or over groups.
+        distance: Wasserstein's of numbers, in `unit`; Jensen-Shannon's of groups, 0 to 1.
+        before, after: medians of numbers; the most frequent group.
+        counts: how many values each side has.
+    """
+
+    what: str
+    effect: float
+    psi: float
+    distance: float
+    unit: str
+    before: float | str
+    after: float | str
+    counts: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class Drift:
     """How far class shares moved.
 
@@ -36,11 +60,13 @@ class Drift:
         jensen_shannon: distance in base 2, 0 for equal shares, 1 for disjoint classes.
         psi: population stability index; by convention 0.1 is small and 0.25 large.
         classes: by size of the change, the largest first.
+        shifts: how far labels as a whole moved, where that was asked; see `distributions.shifts`.
     """
 
     jensen_shannon: float
     psi: float
     classes: Sequence[ClassDrift]
+    shifts: Sequence[Shift] = ()
 
 
 def class_drift(
@@ -96,4 +122,7 @@ def as_json(drift: Drift) -> Mapping[str, object]:
     classes = [
         {"category": c.category, "before": c.before, "after": c.after} for c in drift.classes
     ]
-    return {"jensen_shannon": drift.jensen_shannon, "psi": drift.psi, "classes": classes}
+    return {
+        "jensen_shannon": drift.jensen_shannon, "psi": drift.psi, "classes": classes,
+        "measures": [vars(s) for s in drift.shifts],
+    }  # fmt: skip

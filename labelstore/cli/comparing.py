@@ -63,7 +63,9 @@ def diff(
     category: Annotated[
         str | None, typer.Option("--class", metavar="NAME", help="Labels of one class alone.")
     ] = None,
-    drift: Annotated[bool, typer.Option("--drift", help="Add how class shares moved.")] = False,
+    drift: Annotated[
+        bool, typer.Option("--drift", help="Add how class shares, sizes, authors, … moved.")
+    ] = False,
     html: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write a page with pictures of what changed most."),
@@ -158,9 +160,11 @@ def _policy(file: Path | None) -> Policy | None:
 
 
 def _drift(report: Report) -> Drift | None:
+    from labelstore.analysis.distributions import shifts
     from labelstore.analysis.drift import class_drift
 
-    return class_drift(*report.sides, *report.layers)
+    found = class_drift(*report.sides, *report.layers)
+    return found and replace(found, shifts=shifts(*report.sides, *report.layers))
 
 
 def _of_class(report: Report, name: str | None) -> Report:

@@ -143,7 +143,7 @@ def _rest(count: int, noun: str) -> None:
 
 
 def show_drift(drift: Drift) -> None:
-    """Print how class shares moved."""
+    """Print how class shares moved, and labels as a whole."""
     typer.echo(
         f"\nclass shares moved: Jensen-Shannon {drift.jensen_shannon:.4f} (0 to 1), "
         f"PSI {drift.psi:.4f}"
@@ -155,3 +155,8 @@ def show_drift(drift: Drift) -> None:
     more = len(moved) - SHOWN
     if more > 0:
         typer.echo(f"  … {more:,} more; --json gives all")
+    told = [(s.what, s.effect, s.psi, f"{s.distance:.4g} {s.unit}".rstrip(), s.before, s.after)
+            for s in drift.shifts]  # fmt: skip
+    if told:
+        typer.echo("\nlabels as a whole (effect: 0 the same, 1 nothing in common):")
+        table(["what", "effect", "PSI", "distance", "before", "after"], told)

@@ -140,12 +140,29 @@ class ClassShare(Document):
     after: float
 
 
+class Shift(Document):
+    """How far labels moved in one respect, the largest effect first."""
+
+    what: str
+    effect: float
+    """0 to 1: Kolmogorov-Smirnov's of numbers, Cramér's V of groups."""
+    psi: float
+    distance: float
+    """Wasserstein's of numbers, in `unit`; Jensen-Shannon's of groups."""
+    unit: str
+    before: float | str
+    """Median, or the most frequent group."""
+    after: float | str
+    counts: list[int]
+
+
 class ClassDrift(Document):
-    """How far class shares moved."""
+    """How far class shares, and labels as a whole, moved."""
 
     jensen_shannon: float
     psi: float
     classes: list[ClassShare]
+    measures: list[Shift]
 
 
 class BrokenRule(Document):

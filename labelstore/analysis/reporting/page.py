@@ -98,6 +98,9 @@ def _body(
             "<h2>Class shares</h2><p>Jensen-Shannon distance "
             f"{drift.jensen_shannon:.4f}, PSI {drift.psi:.4f}</p>{drift_bars(drift)}"
         )
+        rows = [(s.what, s.effect, s.psi, f"{s.distance:.4g} {s.unit}", s.before, s.after)
+                for s in drift.shifts]  # fmt: skip
+        yield table(["what", "effect", "PSI", "distance", "before", "after"], rows)
     yield from _items(report)
 
 

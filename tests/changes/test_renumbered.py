@@ -163,7 +163,7 @@ def test_the_command_compares_files(tmp_path: Path) -> None:
     assert all(label["annotation_after"] and label["agreement"] >= 0.5 for label in changed)
     assert content["drift"]["jensen_shannon"] > 0
     shown = CliRunner().invoke(app, words)
-    assert "paired by geometry, agreement" in shown.stdout
+    assert "paired by geometry, whose shapes agree" in shown.stdout
     assert shown.exit_code == 0
     lone = CliRunner().invoke(app, ["diff", str(paths[0]), "--as", "coco"])
     assert isinstance(lone.exception, InvalidInput)

@@ -59,6 +59,7 @@ bench: $(READY)
 	$(BIN)/python tests/bench/peers.py
 	$(BIN)/python tests/bench/formats.py
 	$(BIN)/python tests/bench/pairing.py
+	$(BIN)/python tests/bench/meaning.py --rows $(ROWS)
 
 schemas: $(READY)
 	$(BIN)/labelstore schema export schemas/v1

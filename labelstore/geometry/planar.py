@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 NOTHING = 1e-9
 """Share below which an overlap is doubted; also of the coordinates, the grid it is tried on."""
 PAIRS = 1_000
-"""Pairs of shapes that a core takes at a time."""
+"""Shapes, or pairs of them, that a core takes at a time."""
 
 
 def boxes(box: pa.Array, form: pa.Array) -> Shapes:
@@ -129,7 +130,7 @@ def joined(shapes: Shapes, groups: Ints, count: int) -> Shapes:
 
 def valid(shapes: Shapes) -> Shapes:
     """Return the shapes, those that cross or overlap themselves put right."""
-    wrong = ~shapely.is_valid(shapes)
+    wrong = ~_in_cores(shapely.is_valid, shapes)
     if wrong.any():
         shapes = shapes.copy()
         shapes[wrong] = shapely.make_valid(shapes[wrong], method="structure", keep_collapsed=False)
@@ -160,16 +161,22 @@ def iou(a: Shapes, b: Shapes, least: float = 0.0) -> Floats:
     return ratio(inner, own + other - inner, np.isnan(own + other))
 
 
-def _shared(a: Shapes, b: Shapes) -> Floats:
-    """Return the area that pairs of shapes share; many in all cores, for GEOS needs no lock."""
-    spans = range(0, len(a), PAIRS)
+def _in_cores(ask: Callable[..., Any], *shapes: Shapes) -> Any:
+    """Return what GEOS says of shapes; of many in all cores, for it needs no lock of Python's."""
+    spans = range(0, len(shapes[0]), PAIRS)
     if len(spans) <= 1:
-        return np.asarray(shapely.area(shapely.intersection(a, b)))
+        return ask(*shapes)
     with ThreadPoolExecutor(min(len(spans), len(os.sched_getaffinity(0)))) as pool:
-        blocks = pool.map(
-            lambda i: shapely.area(shapely.intersection(a[i : i + PAIRS], b[i : i + PAIRS])), spans
-        )
+        blocks = pool.map(lambda at: ask(*(own[at : at + PAIRS] for own in shapes)), spans)
         return np.concatenate(list(blocks))
+
+
+def _shared(a: Shapes, b: Shapes) -> Floats:
+    """Return the area that pairs of shapes share; 0 where they share no point."""
+    found = np.zeros(len(a))
+    near = np.flatnonzero(shapely.intersects(a, b))
+    found[near] = shapely.area(shapely.intersection(a[near], b[near]))
+    return found
 
 
 def _common_bounds(a: Shapes, b: Shapes) -> Floats:
@@ -187,10 +194,9 @@ def common_areas(a: Shapes, b: Shapes) -> Floats:
     line, such as a rotated box made wider. Where it finds next to nothing, it is asked again with
     coordinates rounded to a fine grid, which is slower and does not fail so.
     """
-    found = np.zeros(len(a))
-    near = np.flatnonzero(shapely.intersects(a, b))
-    found[near] = _shared(a[near], b[near])
-    doubtful = near[found[near] < NOTHING * np.minimum(areas(a[near]), areas(b[near]))]
+    found: Floats = _in_cores(_shared, a, b)
+    little = np.flatnonzero(found < NOTHING * np.fmin(areas(a), areas(b)))
+    doubtful = little[shapely.intersects(a[little], b[little])]
     if len(doubtful):
         pair = a[doubtful], b[doubtful]
         reach = np.abs(shapely.total_bounds(np.concatenate(pair))).max()

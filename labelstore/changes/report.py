@@ -41,7 +41,7 @@ class Report:
         named: how the user named them.
         layers: where layers were compared.
         known: names of people by pseudonym.
-        files: whether files are compared, that are in no store.
+        people: whether to tell who wrote what differs; files do not say it.
     """
 
     found: Diff
@@ -49,7 +49,7 @@ class Report:
     named: tuple[str, str]
     layers: tuple[str | None, str | None] = (None, None)
     known: Mapping[str, str] = field(default_factory=dict)
-    files: bool = False
+    people: bool = True
 
     @cached_property
     def names(self) -> dict[int | None, str]:
@@ -58,8 +58,8 @@ class Report:
 
     @cached_property
     def activities(self) -> list[Written]:
-        """Return what each activity wrote; nothing of files, which nobody has brought in."""
-        if self.files:
+        """Return what each activity wrote; nothing where that is not asked."""
+        if not self.people:
             return []
         return by_activity(self.found, self.sides, self.known)
 

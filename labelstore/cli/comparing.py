@@ -242,4 +242,4 @@ def _of_files(
         with progress(quiet=quiet) as advance:
             way = compared(Path(before), Path(after), format_name, least=least, progress=advance)
             found, manifest = stack.enter_context(way)
-        yield Report(found, (manifest, manifest), (before, after), LAYERS, files=True)
+        yield Report(found, (manifest, manifest), (before, after), LAYERS, people=False)

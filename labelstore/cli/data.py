@@ -159,7 +159,7 @@ def _look(told: list[dict[str, Any]] | None, before: Manifest, after: Manifest) 
     from labelstore.changes.report import Report
     from labelstore.cli.differences import show_diff
 
-    found = Report(diff(before, after), (before, after), ("now", "import"))
+    found = Report(diff(before, after), (before, after), ("now", "import"), people=False)
     if told is not None:
         told.append(found.as_json())
     elif found.found:

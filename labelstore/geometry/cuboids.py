@@ -29,7 +29,7 @@ CORNERS = np.array(
     ]
 )
 """Front left, front right, rear right, rear left: below, then above."""
-UPRIGHT = 1 - 1e-6
+UPRIGHT = 1 - 1e-14
 """Least cosine between a cuboid's height and the frame's up for which it counts as upright."""
 
 

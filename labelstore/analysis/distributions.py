@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from labelstore.analysis.drift import Shift, jensen_shannon, population_stability
 from labelstore.changes.summary import class_names
-from labelstore.model.tables import TABLES
+from labelstore.model.tables import FAMILY, TABLES
+from labelstore.versions.agents import acting, agent_names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,21 +23,33 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Values = dict[str, list[Floats]]
+    Pair = tuple[Part, Part]
+    """A part of labels and that of their shapes, row by row."""
+    Sizes = tuple[NDArray[np.int64], Floats]
+    """Ids of images, rising, and their width and height, shape (n, 2)."""
 
 FEWEST = 30
 """Values that either side must have; of fewer nothing is said."""
 UNITS = {"area": "px²", "aspect": "width / height", "x": "of the image", "y": "of the image",
          "labels per item": "", "occluded": "", "score": "", "text length": "letters"}  # fmt: skip
-GROUPS = {"class": "category_id", "kind": "kind", "author": "created_by", "source": "dataset_id",
+GROUPS = {"class": "category_id", "kind": "kind", "source": "dataset_id",
           "review state": "review_state"}  # fmt: skip
-COLUMNS = ["item_id", "xmin", "ymin", "xmax", "ymax", "occluded", "score", *GROUPS.values()]
+AUTHOR = ["created_by", "created_in"]
+"""Who judged, where the source says it; else who brought the label."""
+ENDS = ["xmin", "ymin", "xmax", "ymax"]
+COLUMNS = ["item_id", *ENDS, "occluded", "score", *GROUPS.values(), *AUTHOR]
+SHAPES = ["frame", "text"]
 BINS = 10
 """Of the population stability index of numbers: tenths of the older side."""
 
 
+NONE = "(none)"
+
+
 def shifts(
-    before: Manifest, after: Manifest, layer: str | None = None, other: str | None = None
-) -> list[Shift]:
+    before: Manifest, after: Manifest, layer: str | None = None, other: str | None = None,
+    *, known: Mapping[str, str] | None = None,
+) -> list[Shift]:  # fmt: skip
     """Return how far labels moved in each respect, the largest effect first.
 
     Parts that both versions have are read once.
@@ -46,68 +59,97 @@ def shifts(
         after: the newer.
         layer: the layer to look at; all where there is none.
         other: the layer of the newer version, where it is another.
+        known: names of people by pseudonym.
     """
-    sides = [m.parts_of("annotations", own)
-             for m, own in ((before, layer), (after, other or layer))]  # fmt: skip
-    known = [{p.digest for p in own} for own in sides]
-    shared = [p for p in sides[0] if p.digest in known[1]]
-    gathered = _Gathered(before, shared)
-    pair = [_Gathered(m, [p for p in own if p.digest not in known[1 - i]])
+    sides = [_pairs(m, own) for m, own in ((before, layer), (after, other or layer))]
+    there = [{_digests(p) for p in own} for own in sides]
+    gathered = _Gathered(before, [p for p in sides[0] if _digests(p) in there[1]])
+    pair = [_Gathered(m, [p for p in own if _digests(p) not in there[1 - i]])
             for i, (m, own) in enumerate(zip((before, after), sides, strict=True))]  # fmt: skip
-    found = [*_of_numbers(gathered, pair), *_of_groups(gathered, pair, before, after)]
+    names = _names(before, after, known or {})
+    found = [*_of_numbers(gathered, pair), *_of_groups(gathered, pair, names)]
     return sorted(found, key=lambda s: (-s.effect, s.what))
+
+
+def _pairs(manifest: Manifest, layer: str | None) -> list[Pair]:
+    notes, shapes = (manifest.parts_of(name, layer) for name in FAMILY)
+    return list(zip(notes, shapes, strict=True))
+
+
+def _digests(pair: Pair) -> tuple[bytes, bytes]:
+    return pair[0].digest, pair[1].digest
 
 
 class _Gathered:
     """Numbers and groups of the labels of some parts."""
 
-    def __init__(self, manifest: Manifest, parts: Sequence[Part]) -> None:
+    def __init__(self, manifest: Manifest, parts: Sequence[Pair]) -> None:
         self.numbers: Values = {name: [] for name in UNITS}
-        self.groups: dict[str, Counter[object]] = {name: Counter() for name in GROUPS}
+        self.groups: dict[str, Counter[Any]] = {name: Counter() for name in (*GROUPS, "author")}
         self._items: list[NDArray[np.int64]] = []
         sizes = _sizes(manifest) if parts else (np.empty(0, np.int64), np.empty((0, 2)))
-        for part in parts:
-            self._take(manifest.read(part, COLUMNS), sizes)
-        for part in _shapes_of(manifest, parts):
-            lengths = pc.utf8_length(manifest.read(part, ["text"]).column(0)).drop_null()
-            self.numbers["text length"].append(np.asarray(lengths, np.float64))
+        agents = acting(manifest)
+        for notes, shapes in parts:
+            self._take(manifest.read(notes, COLUMNS), manifest.read(shapes, SHAPES), sizes, agents)
         ids = np.concatenate([np.empty(0, np.int64), *self._items])
         self.items = np.unique(ids, return_counts=True)
 
-    def _take(self, rows: pa.Table, sizes: tuple[NDArray[np.int64], Floats]) -> None:
+    def _take(
+        self, rows: pa.Table, shapes: pa.Table, sizes: Sizes, agents: Mapping[int, int]
+    ) -> None:
         items = np.asarray(rows.column("item_id"))
         self._items.append(items)
-        ends = [np.asarray(rows.column(n).fill_null(np.nan)) for n in COLUMNS[1:5]]
-        width, height = ends[2] - ends[0], ends[3] - ends[1]
-        whole = _of_items(sizes, items)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            values = {"area": width * height, "aspect": width / height,
-                      "x": (ends[0] + ends[2]) / 2 / whole[:, 0],
-                      "y": (ends[1] + ends[3]) / 2 / whole[:, 1]}  # fmt: skip
-        for name, own in values.items():
+        ends = np.stack([np.asarray(rows.column(n).fill_null(np.nan)) for n in ENDS], axis=1)
+        shares = np.asarray(pc.equal(shapes.column("frame"), "unit").fill_null(False))
+        for name, own in _places(ends, shares, _of_items(sizes, items)).items():
             self.numbers[name].append(own[np.isfinite(own)])
+        lengths = pc.utf8_length(shapes.column("text")).drop_null()
+        self.numbers["text length"].append(np.asarray(lengths, np.float64))
         for name in ("occluded", "score"):
             self.numbers[name].append(np.asarray(rows.column(name).drop_null(), np.float64))
         for name, column in GROUPS.items():
             for entry in pc.value_counts(rows.column(column)).to_pylist():
                 self.groups[name][entry["values"]] += entry["counts"]
+        for entry in rows.group_by(AUTHOR).aggregate([([], "count_all")]).to_pylist():
+            author = entry["created_by"] or agents.get(entry["created_in"])
+            self.groups["author"][author] += entry["count_all"]
 
 
-def _shapes_of(manifest: Manifest, parts: Sequence[Part]) -> Iterator[Part]:
-    """Yield the parts of shapes that go with parts of labels, where any of these is a text."""
-    for part in parts:
-        yield from (p for p in manifest.parts_of("geometries", part.partition)
-                    if (p.first_key, p.first_id) == (part.first_key, part.first_id))  # fmt: skip
+def _places(ends: Floats, shares: NDArray[np.bool_], whole: Floats) -> dict[str, Floats]:
+    """Return area, aspect and place of covering boxes; NaN where they cannot be known.
+
+    Args:
+        ends: shape (n, 4), pixels, or shares of the image.
+        shares: shape (n,), which of them are shares.
+        whole: shape (n, 2), width and height of the image in pixels.
+    """
+    given = np.where(shares[:, None], whole, 1.0)
+    width, height = ((ends[:, 2:] - ends[:, :2]) * given).T
+    middle = (ends[:, :2] + ends[:, 2:]) / 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x, y = np.where(shares[:, None], middle, middle / whole).T
+        return {"area": width * height, "aspect": width / height, "x": x, "y": y}
 
 
-def _sizes(manifest: Manifest) -> tuple[NDArray[np.int64], Floats]:
+def _names(
+    before: Manifest, after: Manifest, known: Mapping[str, str]
+) -> dict[str, Mapping[Any, str]]:
+    """Return how to tell the values of groups that are ids."""
+    authors = {**agent_names(before, known), **agent_names(after, known)}
+    columns = ["dataset_id", "name"]
+    rows = [r for m in (before, after) for r in m.table(TABLES["datasets"], columns).to_pylist()]
+    sources = {row["dataset_id"]: row["name"] for row in rows}
+    return {"class": class_names(before, after), "author": authors, "source": sources}
+
+
+def _sizes(manifest: Manifest) -> Sizes:
     rows = manifest.table(TABLES["items"], ["item_id", "width", "height"])
     sides = [np.asarray(rows.column(n).cast(pa.float64()).fill_null(np.nan))
              for n in ("width", "height")]  # fmt: skip
     return np.asarray(rows.column("item_id")), np.stack(sides, axis=1)
 
 
-def _of_items(sizes: tuple[NDArray[np.int64], Floats], items: NDArray[np.int64]) -> Floats:
+def _of_items(sizes: Sizes, items: NDArray[np.int64]) -> Floats:
     """Return the size of each label's image, shape (n, 2); NaN where nobody knows it."""
     ids, known = sizes
     if not len(ids):
@@ -147,10 +189,9 @@ def _stability(before: Floats, after: Floats) -> float:
 
 
 def _of_groups(
-    shared: _Gathered, pair: Sequence[_Gathered], before: Manifest, after: Manifest
+    shared: _Gathered, pair: Sequence[_Gathered], names: Mapping[str, Mapping[Any, str]]
 ) -> Iterator[Shift]:
-    names: Mapping[object, str] = class_names(before, after)  # type: ignore[assignment]
-    for what in GROUPS:
+    for what in shared.groups:
         counts = [shared.groups[what] + own.groups[what] for own in pair]
         totals = (counts[0].total(), counts[1].total())
         keys = sorted({*counts[0], *counts[1]}, key=str)
@@ -158,10 +199,16 @@ def _of_groups(
             continue
         p, q = ([own[k] / total for k in keys] for own, total in zip(counts, totals, strict=True))
         most = [own.most_common(1)[0][0] for own in counts]
-        told = [names.get(k, str(k)) if what == "class" else str(k) for k in most]
+        told = [_told(what, k, names) for k in most]
         yield Shift(what, cramers_v([[own[k] for k in keys] for own in counts]),
                     population_stability(p, q), jensen_shannon(p, q), "", told[0], told[1],
                     totals)  # fmt: skip
+
+
+def _told(what: str, value: Any, names: Mapping[str, Mapping[Any, str]]) -> str:
+    if what == "class":
+        return names[what][value]
+    return NONE if value is None else names.get(what, {}).get(value, str(value))
 
 
 def cramers_v(counts: Sequence[Sequence[int]]) -> float:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelstore.errors import counted
 from labelstore.model.tables import TABLES
+from labelstore.versions.agents import agent_names
 
 if TYPE_CHECKING:
     from labelstore.changes.difference import Diff
@@ -89,7 +91,7 @@ def by_author(activities: Sequence[Written]) -> list[Written]:
         own = counts.setdefault(one.by, [0, 0, 0, 0])
         more = (1, one.added, one.removed, one.changed)
         counts[one.by] = [a + b for a, b in zip(own, more, strict=True)]
-    told = [Written(by, f"{n} activit{'y' if n == 1 else 'ies'}", *numbers)
+    told = [Written(by, counted(n, "activity", "activities"), *numbers)
             for by, (n, *numbers) in counts.items()]  # fmt: skip
     return sorted(told, key=lambda w: (-w.total, w.by))
 
@@ -98,21 +100,10 @@ def _activities(sides: Sequence[Manifest], known: Mapping[str, str]) -> dict[Any
     """Return author and description of each activity."""
     found: dict[Any, tuple[str, str]] = {}
     for manifest in sides:
-        names = {
-            r["agent_id"]: _named(r, known) for r in manifest.table(TABLES["agents"]).to_pylist()
-        }
+        names = agent_names(manifest, known)
         columns = ["activity_id", "kind", "agent_id", "message"]
         for row in manifest.table(TABLES["activities"], columns).to_pylist():
             name = names.get(row["agent_id"], "")
             said = f"{row['kind']}: {row['message']}" if row["message"] else row["kind"]
             found[row["activity_id"]] = name, said
     return found
-
-
-def _named(agent: Mapping[str, Any], known: Mapping[str, str]) -> str:
-    """Return an agent's name; of a model or tool as `--by` has it."""
-    if agent["kind"] == "human":
-        return known.get(agent["name"], agent["name"])
-    return f"{agent['kind']}:{agent['name']}" + (
-        f"@{agent['version']}" if agent["version"] else ""
-    )

@@ -14,7 +14,7 @@ from labelstore.changes.summary import class_names
 from labelstore.errors import NotFound
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.storage.index import Part
-from labelstore.versions.agents import names
+from labelstore.versions.agents import agent_names, names
 from labelstore.versions.dvc.pointer import POINTER
 from labelstore.versions.git import Commit
 from labelstore.versions.manifest import Manifest
@@ -90,7 +90,7 @@ def trace(workspace: Workspace, annotation_id: int, rev: str = "HEAD") -> Trace:
             code="annotation-unknown",
         )
     manifest, row = last
-    category = class_names(manifest).get(row["category_id"], "?")
+    category = class_names(manifest)[row["category_id"]]
     return Trace(annotation_id, _item(manifest, row["item_id"]), category, steps)
 
 
@@ -132,9 +132,8 @@ def _step(
     if before is not None and not columns:
         return None
     activity = _by_id(manifest, "activities", row["changed_in"])
-    agent = _by_id(manifest, "agents", activity["agent_id"]) if activity else None
-    shown = known.get(agent["name"], agent["name"]) if agent else None
-    return Step(commit, "created" if before is None else "changed", columns, activity, shown)
+    agent = agent_names(manifest, known).get(activity["agent_id"]) if activity else None
+    return Step(commit, "created" if before is None else "changed", columns, activity, agent)
 
 
 def _deletion(commit: Commit, manifest: Manifest, known: dict[str, str]) -> Step:
@@ -142,20 +141,20 @@ def _deletion(commit: Commit, manifest: Manifest, known: dict[str, str]) -> Step
     rows = manifest.table(TABLES["activities"]).to_pylist()
     newest = max((r["generation"] for r in rows), default=0)
     own = [r for r in rows if r["generation"] == newest]
-    agents = {r["agent_id"]: r["name"] for r in manifest.table(TABLES["agents"]).to_pylist()}
-    named = dict.fromkeys(known.get(n, n) for n in (agents.get(r["agent_id"], "?") for r in own))
+    agents = agent_names(manifest, known)
+    named = dict.fromkeys(agents.get(r["agent_id"], "?") for r in own)
     return Step(commit, "deleted", {}, own[0] if len(own) == 1 else None, " or ".join(named))
 
 
 def _changed(before: Row, row: Row, manifest: Manifest) -> dict[str, tuple[Any, Any]]:
     names_of = class_names(manifest)
     content = [c for name in FAMILY for c in TABLES[name].columns("content") if c not in DERIVED]
-    changed = {}
+    changed: dict[str, tuple[Any, Any]] = {}
     for name in content:
         old, new = before.get(name), row.get(name)
         if old != new:
             if name == "category_id":
-                changed["category"] = (names_of.get(old, old), names_of.get(new, new))
+                changed["category"] = (names_of[old], names_of[new])
             else:
                 changed[name] = (old, new)
     return changed

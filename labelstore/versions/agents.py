@@ -11,12 +11,15 @@ import hashlib
 import hmac
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from labelstore.errors import InvalidInput
+from labelstore.model.tables import TABLES
 from labelstore.versions.files import read_json, write_json
+from labelstore.versions.manifest import Manifest
 from labelstore.versions.workspace import Workspace
 
 NAMES = "names.json"
@@ -67,6 +70,31 @@ def names(workspace: Workspace) -> dict[str, str]:
     """Return the private mapping from pseudonym to name."""
     found: Any = read_json(workspace.private / NAMES)
     return dict(found or {})
+
+
+def named(agent: Mapping[str, Any], known: Mapping[str, str]) -> str:
+    """Return how to tell an agent: a person by name, a model or tool as `--by` has it.
+
+    Args:
+        agent: a row of `agents`.
+        known: names of people by pseudonym, see `names`.
+    """
+    if agent["kind"] == "human":
+        return known.get(agent["name"], agent["name"])
+    version = f"@{agent['version']}" if agent["version"] else ""
+    return f"{agent['kind']}:{agent['name']}{version}"
+
+
+def agent_names(manifest: Manifest, known: Mapping[str, str]) -> dict[int, str]:
+    """Return how to tell each agent of a version, by its id; see `named`."""
+    rows = manifest.table(TABLES["agents"]).to_pylist()
+    return {row["agent_id"]: named(row, known) for row in rows}
+
+
+def acting(manifest: Manifest) -> dict[int, int]:
+    """Return the agent of each activity of a version, by ids."""
+    rows = manifest.table(TABLES["activities"], ["activity_id", "agent_id"]).to_pylist()
+    return {row["activity_id"]: row["agent_id"] for row in rows if row["agent_id"] is not None}
 
 
 def _person(workspace: Workspace, name: str) -> AgentRow:

@@ -15,6 +15,7 @@ from scipy.stats.contingency import association
 
 from labelstore.analysis.distributions import cramers_v, shifts
 from labelstore.model.labels import Box
+from labelstore.model.tables import TABLES
 from labelstore.store import Store, init_store
 
 
@@ -59,6 +60,45 @@ def test_every_measure_is_that_of_all_labels(grown: Store) -> None:
     assert found["class"].effect == pytest.approx(association(table, method="cramer"))
     assert found["class"].counts == (400, 440)
     assert "occluded" not in found  # nobody says it of any label
+
+
+@pytest.fixture
+def shared_out(tmp_path: Path) -> Store:
+    """Return a store of texts and boxes in shares of images of two sizes; v2 has more."""
+    store = init_store(tmp_path / "s", target=64)
+    rng = np.random.default_rng(5)
+    items = [{"uri": f"{n}.jpg", **({} if n == 0 else {"width": 200, "height": 100 * (n % 2 + 1)})}
+             for n in range(40)]  # fmt: skip
+    for tag, count, by, words in (("v1", 80, "ada", "short"), ("v2", 120, "model:m@2", "longer")):
+        boxes = [Box(item=f"{n % 40}.jpg", category="car", frame="unit", x=float(x), y=0.25,
+                     width=float(w), height=0.5)
+                 for n, (x, w) in enumerate(rng.uniform(0.1, 0.4, (count, 2)))]  # fmt: skip
+        with store.edit(by=by) as edit:
+            edit.add(boxes, items=items if tag == "v1" else None,
+                     categories=[{"name": "car"}] if tag == "v1" else None)  # fmt: skip
+            edit.update(where="text IS NULL", set={"text": f"'{words}'"})
+        store.commit(tag, tag=tag)
+    return store
+
+
+def test_shares_of_images_are_told_in_pixels_of_them(shared_out: Store) -> None:
+    """YOLO counts so; a label whose image has no known size has a place, but no area."""
+    sides = shared_out.manifest("v1"), shared_out.manifest("v2")
+    known = {r["name"]: "ada" for r in sides[1].table(TABLES["agents"]).to_pylist()}
+    found = {s.what: s for s in shifts(*sides, known=known)}
+    sql = """SELECT (xmin + xmax) / 2 AS x, length(labels.text) AS length,
+                    (xmax - xmin) * width * (ymax - ymin) * height AS area,
+                    ((xmax - xmin) * width) / ((ymax - ymin) * height) AS aspect
+             FROM labels JOIN items USING (item_id)"""
+    rows = [shared_out.query(sql, at=v) for v in ("v1", "v2")]
+    for name, told in (("x", "x"), ("area", "area"), ("aspect", "aspect"),
+                       ("length", "text length")):  # fmt: skip
+        own = [np.asarray(r.column(name).drop_null()) for r in rows]
+        assert found[told].effect == pytest.approx(ks_2samp(*own).statistic)
+        assert found[told].counts == tuple(map(len, own))
+    assert found["area"].counts == (78, 195)
+    assert (found["author"].before, found["author"].after) == ("ada", "model:m@2")
+    assert "source" not in found  # there is but one
 
 
 @given(st.lists(st.lists(st.integers(1, 500), min_size=4, max_size=4), min_size=2, max_size=2))

@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelstore.changes.merging.cells import Cells, cells_of
-from labelstore.changes.summary import class_names, item_names
+from labelstore.changes.summary import ClassNames, class_names, item_names
 from labelstore.model.arrow import with_column
 from labelstore.model.tables import TABLES
+from labelstore.versions.agents import agent_names
 
 if TYPE_CHECKING:
     from labelstore.versions.manifest import Manifest
@@ -64,11 +65,10 @@ class Authors:
     @cached_property
     def activities(self) -> dict[int, Row]:
         """Return the activities of the side, each with its agent's name as `by`."""
-        agents = {r["agent_id"]: r["name"] for r in self.side.table(TABLES["agents"]).to_pylist()}
+        agents = agent_names(self.side, self.known)
         rows = self.side.table(TABLES["activities"]).to_pylist()
         for row in rows:
-            name = agents.get(row["agent_id"], "")
-            row["by"] = self.known.get(name, name)
+            row["by"] = agents.get(row["agent_id"], "")
         return {row["activity_id"]: row for row in rows}
 
     def of(self, row: Row, base: Row) -> Row:
@@ -94,7 +94,7 @@ class Authors:
 class Context:
     """What conflicts are told with: names of classes and items, and who wrote each side."""
 
-    names: Mapping[int | None, str]
+    names: ClassNames
     ours: Authors
     theirs: Authors
 
@@ -177,13 +177,13 @@ def _newly_reviewed(row: Row, base: Row) -> bool:
     return state in REVIEWED and state != base.get("review_state")
 
 
-def _class(rows: Sequence[Row], names: Mapping[int | None, str]) -> str | None:
+def _class(rows: Sequence[Row], names: ClassNames) -> str | None:
     """Return the class of a label, as it was where it was there."""
     known = next((r for r in rows if r.get("category_id") is not None), None)
-    return None if known is None else names.get(known["category_id"])
+    return None if known is None else names[known["category_id"]]
 
 
-def _whole(cells: Cells, row: Row, rows: Sequence[Row], names: Mapping[int | None, str]) -> str:
+def _whole(cells: Cells, row: Row, rows: Sequence[Row], names: ClassNames) -> str:
     """Return what a side did to a row as JSON: the cells that it changed, or that it is gone."""
     if row[cells.unit.id_column] is None:
         return json.dumps("removed")
@@ -195,12 +195,10 @@ def _whole(cells: Cells, row: Row, rows: Sequence[Row], names: Mapping[int | Non
     return json.dumps(changed or None)
 
 
-def _text(
-    columns: Sequence[str], row: Row, rows: Sequence[Row], names: Mapping[int | None, str]
-) -> str:
+def _text(columns: Sequence[str], row: Row, rows: Sequence[Row], names: ClassNames) -> str:
     """Return the value of a cell as JSON: of several columns those in which any side differs."""
     apart = [c for c in columns if any(other[c] != rows[0][c] for other in rows)]
-    values = {c: names.get(row[c], row[c]) if c == "category_id" else row[c] for c in apart}
+    values = {c: names[row[c]] if c == "category_id" else row[c] for c in apart}
     value = next(iter(values.values())) if len(columns) == 1 else values
     return json.dumps(value, default=_plain)
 

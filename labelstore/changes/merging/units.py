@@ -64,10 +64,6 @@ class Unit:
         """Return aligned rows of all tables as one table."""
         return pa.table({c: rows[table.name].column(c) for c, table in self.columns.items()})
 
-    def parted(self, rows: pa.Table) -> dict[str, pa.Table]:
-        """Return rows of `joined` by table."""
-        return {t.name: rows.select(t.schema.names).cast(t.schema) for t in self.tables}
-
 
 def units(*manifests: Manifest) -> list[Unit]:
     """Return everything that is merged by itself."""

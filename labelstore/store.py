@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from labelstore.errors import SHOWN_FAULTS, InvalidInput, NotFound
+from labelstore.errors import SHOWN_FAULTS, NotFound
 from labelstore.training.pin import Pin, check_pin, make_pin, write_pin
+from labelstore.versions.agents import names
 from labelstore.versions.branches import Branch, branches, create_branch, switch
 from labelstore.versions.collect import collect
+from labelstore.versions.described import Version, describe
 from labelstore.versions.dvc.pointer import POINTER
 from labelstore.versions.exchange import pull, push, remote_add
 from labelstore.versions.git import Commit
@@ -42,23 +44,6 @@ if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses
 
 Progress = Callable[[str, int, int], None]
 """Called with a phase, how much of it is done, and how much there is (0: not known)."""
-
-
-@dataclass(frozen=True)
-class Version:
-    """One version, described.
-
-    Attributes:
-        root: BLAKE2b-256 root.
-        rows: rows per table.
-        size: bytes of all parts.
-    """
-
-    commit: Commit
-    root: str
-    rows: Mapping[str, int]
-    parts: int
-    size: int
 
 
 class Store:
@@ -205,13 +190,7 @@ class Store:
 
     def show(self, at: str = "HEAD") -> Version:
         """Return one version, described."""
-        commits = self.workspace.git.log(at, None, 1)
-        manifest = self.workspace.manifest(at)
-        rows: dict[str, int] = {}
-        for part in manifest.parts:
-            rows[part.table] = rows.get(part.table, 0) + part.rows
-        size = sum(part.size for part in manifest.parts)
-        return Version(commits[0], manifest.root, rows, len(manifest.parts), size)
+        return describe(self.workspace, at)
 
     def tag(self, name: str, at: str = "HEAD", *, message: str | None = None) -> None:
         """Give a version a name."""
@@ -225,9 +204,7 @@ class Store:
 
     def switch(self, name: str, *, create: bool = False, at: str = "HEAD") -> None:
         """Go to a branch, made at a version if it is to be created; `labels/` follows."""
-        if create:
-            create_branch(self.workspace, name, at)
-        switch(self.workspace, name)
+        switch(self.workspace, name, create_at=at if create else None)
 
     def merge(
         self, branch: str, *, policy: Policy | Decide = "ask",
@@ -274,23 +251,11 @@ class Store:
         Raises:
             InvalidInput: one side is a layer and the other is none.
         """
-        from labelstore.changes.diff import diff
-        from labelstore.changes.pairing import Side, across, paired
+        from labelstore.changes.sides import compared, revision_and_layer
 
-        (old, layer), (new, other) = side(self, before), side(self, after)
-        if (layer is None) != (other is None):
-            raise InvalidInput("one side is a layer (REV:LAYER) and the other is a version; "
-                               "name layers on both", code="diff-sides")  # fmt: skip
-        if layer is not None and other is not None:
-            sides = Side.whole(old, old.layer(layer)), Side.whole(new, new.layer(other))
-            return across(sides[0], sides[1], least=least, progress=progress)
-        if match == "identity" and least is not None:
-            raise InvalidInput("a least agreement is for --match geometry; ids need none",
-                               code="diff-agreement")  # fmt: skip
-        found = diff(old, new, shapes=shapes, progress=progress)
-        if match == "identity":
-            return found
-        return paired(found, old, new, least=least, progress=progress)
+        (old, layer), (new, other) = revision_and_layer(before), revision_and_layer(after)
+        sides = (self.manifest(old), layer), (self.manifest(new), other)
+        return compared(*sides, shapes=shapes, match=match, least=least, progress=progress)
 
     def drift(self, before: str, after: str | None = None, *, layer: str | None = None) -> Drift:
         """Return how class shares, and labels as a whole, moved between two versions."""
@@ -302,7 +267,7 @@ class Store:
         found = class_drift(*sides, own)
         if found is None:
             raise NotFound("one of the versions has no labels, so there are no class shares")
-        return replace(found, shifts=shifts(*sides, own))
+        return replace(found, shifts=shifts(*sides, own, known=names(self.workspace)))
 
     def query(
         self,
@@ -421,9 +386,3 @@ def open_store(folder: str | Path = ".") -> Store:
     workspace = Workspace.find(Path(folder))
     exclude_private(workspace)
     return Store(workspace)
-
-
-def side(store: Store, text: str | None) -> tuple[Manifest, str | None]:
-    """Return what `REV` or `REV:LAYER` names; without a version the stage, else HEAD."""
-    rev, colon, layer = (text or "").partition(":")
-    return store.manifest(rev or None), layer if colon else None

@@ -164,7 +164,8 @@ def _drift(report: Report) -> Drift | None:
     from labelstore.analysis.drift import class_drift
 
     found = class_drift(*report.sides, *report.layers)
-    return found and replace(found, shifts=shifts(*report.sides, *report.layers))
+    moved = shifts(*report.sides, *report.layers, known=report.known)
+    return found and replace(found, shifts=moved)
 
 
 def _of_class(report: Report, name: str | None) -> Report:
@@ -216,17 +217,18 @@ def _of_versions(
     shapes: bool, quiet: bool,
 ) -> Iterator[Report]:  # fmt: skip
     from labelstore.changes.report import Report
-    from labelstore.store import side
+    from labelstore.changes.sides import revision_and_layer
     from labelstore.versions.agents import names
 
     store = opened(folder)
-    (old, layer), (new, other) = side(store, before), side(store, after)
+    (old, layer), (new, other) = revision_and_layer(before), revision_and_layer(after)
+    sides = store.manifest(old), store.manifest(new)
     with progress(quiet=quiet) as advance:
         found = store.diff(before, after, shapes=shapes, match=match.value, least=least,
                            progress=advance)  # fmt: skip
     named = after or ("stage" if store.staged() else "HEAD")
     known = names(store.workspace)
-    yield Report(found, (old, new), (before, named), (layer, other), known)
+    yield Report(found, sides, (before, named), (layer, other), known)
 
 
 @contextmanager

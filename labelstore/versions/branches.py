@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from labelstore.errors import AlreadyExists, Conflict, InvalidInput, NotFound, StorageFailed
+from labelstore.errors import (
+    AlreadyExists,
+    Conflict,
+    InvalidInput,
+    LabelstoreError,
+    NotFound,
+    StorageFailed,
+)
 from labelstore.versions.checkout import check_place, follow
 from labelstore.versions.dvc.pointer import POINTER
 from labelstore.versions.files import write_whole
@@ -51,29 +58,53 @@ def create_branch(workspace: Workspace, name: str, rev: str) -> None:
     git.run("branch", "--no-track", name, git.resolve(rev), durable=True)
 
 
-def switch(workspace: Workspace, name: str) -> None:
+def switch(workspace: Workspace, name: str, *, create_at: str | None = None) -> None:
     """Go to a branch, and let `labels/` show it.
+
+    Args:
+        workspace: the store.
+        name: of the branch; one that only a remote has is made here.
+        create_at: make it at this version.
 
     Raises:
         NotFound: no such branch, or its objects are not here.
         Conflict: something is staged on other labels, or Git would lose changes of files.
     """
-    git = workspace.git
     with workspace.staging():
-        there = git.succeeds("rev-parse", "-q", "--verify", HEADS + name)
-        if not there and _of_remote(workspace, name):
-            git.run("branch", "--track", name, _of_remote(workspace, name), durable=True)
-        elif not there:
-            raise NotFound(
-                f"no branch {name!r}. `labelstore branch` lists them; `labelstore switch --create "
-                f"{name}` makes it.",
-                code="branch-unknown",
-            )
-        staged = open_stage(workspace)
-        labels = workspace.directory(git.resolve(HEADS + name))
-        if staged and labels != workspace.directory(staged.parent):
-            refuse_stage(workspace, f"switching to {name}")
-        _follow_git(workspace, HEADS + name, "switch", name)
+        made = _made(workspace, name, create_at)
+        try:
+            _go(workspace, name)
+        except LabelstoreError:
+            if made and workspace.git.branch() != HEADS + name:
+                workspace.git.run("branch", "-q", "-D", name, durable=True)
+            raise
+
+
+def _made(workspace: Workspace, name: str, create_at: str | None) -> bool:
+    """Make a branch where it is to be made; say whether it was."""
+    git = workspace.git
+    if create_at is not None:
+        create_branch(workspace, name, create_at)
+        return True
+    if git.succeeds("rev-parse", "-q", "--verify", HEADS + name):
+        return False
+    remote = _of_remote(workspace, name)
+    if not remote:
+        raise NotFound(
+            f"no branch {name!r}. `labelstore branch` lists them; `labelstore switch --create "
+            f"{name}` makes it.",
+            code="branch-unknown",
+        )
+    git.run("branch", "--track", name, remote, durable=True)
+    return True
+
+
+def _go(workspace: Workspace, name: str) -> None:
+    staged = open_stage(workspace)
+    labels = workspace.directory(workspace.git.resolve(HEADS + name))
+    if staged and labels != workspace.directory(staged.parent):
+        refuse_stage(workspace, f"switching to {name}")
+    _follow_git(workspace, HEADS + name, "switch", name)
 
 
 def _of_remote(workspace: Workspace, name: str) -> str:

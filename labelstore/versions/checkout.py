@@ -21,7 +21,8 @@ RECORD = "checkout.json"
 def follow(workspace: Workspace, manifest: Manifest) -> None:
     """Make `labels/` show a version; only files that differ from the last time are touched.
 
-    Files that labelstore did not put there are left alone.
+    Files that labelstore did not put there are left alone, but for parts of other versions, which
+    another tool may have put there and the cache has: they go.
     """
     folder = workspace.folder / OUTPUT
     workspace.private.mkdir(exist_ok=True)

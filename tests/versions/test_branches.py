@@ -123,6 +123,9 @@ def test_a_stage_stays_with_its_labels(forked: Store) -> None:
         forked.switch("side")
     with pytest.raises(Conflict, match="something is staged"):
         forked.merge("side", policy="ours")
+    with pytest.raises(Conflict, match="something is staged"):
+        forked.switch("left", create=True, at="side")
+    assert "left" not in {b.name for b in forked.branch()}
     forked.switch("same", create=True)  # the same labels: the stage may come along
     forked.commit("on same")
     assert score(forked, 5) == 0.125
@@ -293,7 +296,7 @@ def test_git_itself_merges_labels_by_the_driver(forked: Store, sh: Run) -> None:
 def test_gits_merge_stops_where_conflicts_are_open(forked: Store, sh: Run) -> None:
     done = plainly_merged(forked, DRIVER)
     assert done.returncode == 1
-    assert "1 conflicts in labels are open" in done.stderr
+    assert "1 conflict in labels is open" in done.stderr
     folder = forked.workspace.folder
     assert "<<<<<<< ours" in (folder / "labels.dvc").read_text()
     assert "UU labels.dvc" in sh("git", "status", "--porcelain", cwd=folder).stdout

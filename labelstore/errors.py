@@ -48,6 +48,16 @@ class LabelstoreError(Exception):
         return self.message
 
 
+def counted(number: int, noun: str, many: str | None = None) -> str:
+    """Return a number with its noun, in the plural where it is not 1.
+
+    Example:
+        >>> counted(1, "label"), counted(2_000, "class", "classes")
+        ('1 label', '2,000 classes')
+    """
+    return f"{number:,} {noun if number == 1 else many or noun + 's'}"
+
+
 class InvalidInput(LabelstoreError, ValueError):
     """An argument or a file is not what it should be."""
 

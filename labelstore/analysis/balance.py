@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labelstore.changes.summary import NO_CLASS, class_names
+from labelstore.changes.summary import class_names
 from labelstore.query.engine import run
 from labelstore.storage.index import UNCLASSED
 from labelstore.versions.manifest import Manifest
@@ -77,7 +77,7 @@ def balance(manifest: Manifest, layer: str | None = None, *, items: bool = False
     else:
         counts = class_counts(manifest, layer)
         found = [{"category_id": c, "annotations": n, "items": None} for c, n in counts.items()]
-    rows = [(names.get(r["category_id"], NO_CLASS), r["annotations"], r["items"]) for r in found]
+    rows = [(names[r["category_id"]], r["annotations"], r["items"]) for r in found]
     rows.sort(key=lambda r: (-r[1], r[0]))
     return _described(rows)
 

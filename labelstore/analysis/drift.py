@@ -86,7 +86,7 @@ def class_drift(
         return None
     ids = sorted({*counts[0], *counts[1]}, key=lambda c: (c is None, c))
     p, q = ([c.get(i, 0) / sum(c.values()) for i in ids] for c in counts)
-    classes = [ClassDrift(names.get(i, str(i)), a, b) for i, a, b in zip(ids, p, q, strict=True)]
+    classes = [ClassDrift(names[i], a, b) for i, a, b in zip(ids, p, q, strict=True)]
     ordered = sorted(classes, key=lambda c: (-abs(c.change), c.category))
     return Drift(jensen_shannon(p, q), population_stability(p, q), ordered)
 

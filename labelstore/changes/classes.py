@@ -81,7 +81,7 @@ def with_merges(labels: pa.Table, merged: Mapping[int, int]) -> tuple[pa.Table, 
 def class_edits(
     before: Manifest, after: Manifest, labels: pa.Table, merged: Mapping[int, int]
 ) -> list[ClassEdit]:
-    """Return what happened to classes; none where none differs.
+    """Return what happened to classes.
 
     Args:
         before: the older version.
@@ -89,9 +89,6 @@ def class_edits(
         labels: of their difference.
         merged: see `merged_classes`.
     """
-    digests = [[p.digest for p in m.parts_of("categories")] for m in (before, after)]
-    if digests[0] == digests[1]:
-        return []
     sides = _classes(before), _classes(after)
     moves = {(r["category_before"], r["category_after"]): r["count_all"]
              for r in _moves(labels).to_pylist()}  # fmt: skip

@@ -71,6 +71,8 @@ def diff(
 
 def _with_classes(found: Diff, before: Manifest, after: Manifest) -> Diff:
     """Return a difference in which merged classes are such, and no thousands of labels."""
+    if not found.tables.get("categories"):
+        return found
     merged = merged_classes(before, after, found.labels)
     edits = class_edits(before, after, found.labels, merged)
     labels, count = with_merges(found.labels, merged)

@@ -15,6 +15,7 @@ from labelstore.changes.measures import MEASURES, measured
 from labelstore.changes.objects import regrouped
 from labelstore.changes.people import Written, by_activity, by_author
 from labelstore.changes.summary import (
+    ClassNames,
     by_class,
     by_item,
     class_names,
@@ -52,7 +53,7 @@ class Report:
     people: bool = True
 
     @cached_property
-    def names(self) -> dict[int | None, str]:
+    def names(self) -> ClassNames:
         """Return the name of each class."""
         return class_names(*self.sides)
 
@@ -183,7 +184,7 @@ def _counts(counts: Counts) -> dict[str, int]:
     }
 
 
-def of_class(found: Diff, names: Mapping[int | None, str], name: str) -> Diff:
+def of_class(found: Diff, names: ClassNames, name: str) -> Diff:
     """Return the part of a difference that is about labels of a class, before or after.
 
     Args:
@@ -192,6 +193,8 @@ def of_class(found: Diff, names: Mapping[int | None, str], name: str) -> Diff:
         name: which; of several with one name all.
     """
     ids = pa.array([number for number, known in names.items() if known == name], pa.int64())
-    sides = (found.labels.column(f"category_{when}") for when in ("before", "after"))
-    own = [pc.is_in(side, value_set=ids) for side in sides]
-    return found.of(found.labels.filter(pc.or_(*own)))
+    labels = found.labels
+    own = [pc.and_(pc.is_in(labels.column(f"category_{when}"), value_set=ids),
+                   pc.not_equal(labels.column("change"), absent))
+           for when, absent in (("before", "added"), ("after", "removed"))]  # fmt: skip
+    return found.of(labels.filter(pc.or_(*own)))

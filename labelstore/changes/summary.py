@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from labelstore.changes.classes import MERGED
 from labelstore.changes.difference import Diff
+from labelstore.errors import counted
 from labelstore.model.tables import TABLES
 from labelstore.versions.manifest import Manifest
 
@@ -40,9 +41,17 @@ class ClassChange:
         return self.added + self.removed + self.came + self.went + self.changed
 
 
-def class_names(*manifests: Manifest) -> dict[int | None, str]:
+class ClassNames(dict[int | None, str]):
+    """Names by category id; one that is not listed is told by its number."""
+
+    def __missing__(self, number: int | None) -> str:
+        """Return what stands for a class that no version lists."""
+        return f"class {number}"
+
+
+def class_names(*manifests: Manifest) -> ClassNames:
     """Return the name of each category id, of the later version where they differ."""
-    names: dict[int | None, str] = {None: NO_CLASS}
+    names = ClassNames({None: NO_CLASS})
     for manifest in manifests:
         rows = manifest.table(TABLES["categories"], ["category_id", "name"]).to_pylist()
         names.update({r["category_id"]: r["name"] or f"class {r['category_id']}" for r in rows})
@@ -61,7 +70,7 @@ def item_names(ids: pa.Array, *manifests: Manifest) -> dict[int, str]:
     return names
 
 
-def by_class(found: Diff, names: dict[int | None, str]) -> list[ClassChange]:
+def by_class(found: Diff, names: ClassNames) -> list[ClassChange]:
     """Return what happened per class, the most concerned first."""
     counts: dict[str, dict[str, int]] = {}
     grouped = found.labels.group_by(["change", "category_before", "category_after"]).aggregate(
@@ -70,8 +79,8 @@ def by_class(found: Diff, names: dict[int | None, str]) -> list[ClassChange]:
     for row in grouped.to_pylist():
         if _is_merged(found, row):
             continue
-        old, new = names.get(row["category_before"]), names.get(row["category_after"])
-        for name, field in _fields(row["change"], old or NO_CLASS, new or NO_CLASS):
+        old, new = names[row["category_before"]], names[row["category_after"]]
+        for name, field in _fields(row["change"], old, new):
             own = counts.setdefault(name, dict.fromkeys(FIELDS, 0))
             own[field] += row["count_all"]
     changes = [ClassChange(name, **own) for name, own in counts.items()]
@@ -91,12 +100,12 @@ def _fields(change: str, old: str, new: str) -> list[tuple[str, str]]:
     return [(old, "changed")] if old == new else [(old, "went"), (new, "came")]
 
 
-def reclassified(found: Diff, names: dict[int | None, str]) -> list[tuple[str, str, int]]:
+def reclassified(found: Diff, names: ClassNames) -> list[tuple[str, str, int]]:
     """Return (from, to, count) of class changes, the most frequent first."""
     rows = found.labels.filter(pc.equal(found.labels.column("change"), "changed"))
     grouped = rows.group_by(["category_before", "category_after"]).aggregate([([], "count_all")])
     moves = [
-        (names.get(r["category_before"], "?"), names.get(r["category_after"], "?"), r["count_all"])
+        (names[r["category_before"]], names[r["category_after"]], r["count_all"])
         for r in grouped.to_pylist()
         if r["category_before"] != r["category_after"] and not _is_merged(found, r)
     ]
@@ -165,10 +174,10 @@ def verdict(found: Diff) -> str:
             if (name, change) == ("annotations", "changed"):
                 count -= _merged_alone(found)
             if count:
-                words.append(f"{count:,} {one if count == 1 else many} {change}")
+                words.append(f"{counted(count, one, many)} {change}")
     if found.merged:
-        count = len(found.merged)
-        words.append(f"{count:,} class{'es' if count > 1 else ''} merged ({gone:,} labels)")
+        merged = counted(len(found.merged), "class", "classes")
+        words.append(f"{merged} merged ({counted(gone, 'label')})")
     if words:
         return ", ".join(words)
     if labels or items:

@@ -11,7 +11,8 @@ import pyarrow as pa
 import typer
 
 from labelstore.changes.summary import verdict
-from labelstore.cli.output import counted, notice, table
+from labelstore.cli.output import notice, table
+from labelstore.errors import counted
 
 if TYPE_CHECKING:
     from labelstore.changes.merging.branching import MergeReport

@@ -28,8 +28,8 @@ from labelstore.cli.options import (
     Tag,
     opened,
 )
-from labelstore.cli.output import counted, emit_json, notice, progress, written
-from labelstore.errors import LossRefused
+from labelstore.cli.output import emit_json, notice, progress, written
+from labelstore.errors import LossRefused, counted
 
 if TYPE_CHECKING:
     from labelstore.versions.manifest import Manifest

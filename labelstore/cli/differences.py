@@ -94,7 +94,7 @@ def _show_worst(report: Report) -> None:
     low = worst.slice(0, SHOWN)
     uris = report.uris(low.column("item_id").combine_chunks())
     rows = [
-        (uris[r["item_id"]], report.names.get(r["category_after"]), ", ".join(r["meanings"]),
+        (uris[r["item_id"]], report.names[r["category_after"]], ", ".join(r["meanings"]),
          "" if r["agreement"] is None else f"{r['agreement']:.3f}",
          "" if r["distance"] is None else f"{r['distance']:.4g} {r['unit']}",
          "" if r["turn"] is None else f"{r['turn']:.3g}°")

@@ -10,6 +10,7 @@ import typer
 from labelstore.cli.comparing import diff
 from labelstore.cli.options import HERE, Json, Layer, Revision, StoreDir, Tag, opened
 from labelstore.cli.output import emit_json, notice, table
+from labelstore.errors import counted
 
 Rev = Annotated[str, Revision(metavar="[REV]", help="Tag, branch or commit.")]
 
@@ -40,8 +41,8 @@ def status(store: StoreDir = HERE, json: Json = False) -> None:
         typer.echo("nothing is staged")
         return
     sides = opened_store.manifest(staged.parent), staged.manifest
-    activities = "activity" if staged.activities == 1 else "activities"
-    typer.echo(f"staged on {staged.parent[:12]}: {staged.activities} {activities}")
+    activities = counted(staged.activities, "activity", "activities")
+    typer.echo(f"staged on {staged.parent[:12]}: {activities}")
     show_diff(Report(found, sides, (staged.parent, "stage")), stat=True)
     workspace = opened_store.workspace
     if onto(workspace, staged.parent) == workspace.git.head():

@@ -10,6 +10,8 @@ from typing import Any
 
 import typer
 
+from labelstore.errors import counted
+
 
 def emit_json(schema: str, content: Mapping[str, Any]) -> None:
     """Print one JSON object with a `schema` key."""
@@ -24,11 +26,6 @@ def notice(text: str, *, quiet: bool = False) -> None:
     """Print a line on stderr."""
     if not quiet:
         typer.echo(text, err=True)
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, in the plural where it is not 1."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def written(labels: int, asked: int, items: int) -> str:

@@ -10,7 +10,7 @@ from conftest import Run
 
 from labelstore.analysis.reporting.policy import broken_rules, read_policy
 from labelstore.changes.report import Report
-from labelstore.errors import FormatError, InvalidInput
+from labelstore.errors import FormatError, InvalidInput, counted
 from labelstore.model import labels as l
 from labelstore.store import Store, init_store
 
@@ -54,8 +54,8 @@ def judged(store: Store, text: str, folder: Path) -> list[tuple[str, str]]:
         ("added = 1", "added = 0", "1 (5.000% of 20)"),
         ("changed = 2", "changed = 0.0", "2 (10.000% of 20)"),
         ("reclassified = 1", "reclassified = 0.01", "1 (5.000% of 20)"),
-        ("lost_tracks = 1", "lost_tracks = 0", "1 tracks have no label now"),
-        ("agreement = 0.3", "agreement = 0.5", "1 labels below, 0.333 the least"),
+        ("lost_tracks = 1", "lost_tracks = 0", "1 track has no label now"),
+        ("agreement = 0.3", "agreement = 0.5", "1 label below, 0.333 the least"),
         ("drift = 0.5", "drift = 0.01", ""),
     ],
 )
@@ -75,7 +75,10 @@ def test_labels_of_frozen_subsets_stay(edited: Store, tmp_path: Path) -> None:
     for subset in ("train", "test"):
         told = judged(edited, f'frozen = ["default/{subset}"]', tmp_path)
         count = expected.get(subset, 0)
-        assert told == ([(f"frozen default/{subset}", f"{count} labels differ")] * bool(count))
+        assert told == (
+            [(f"frozen default/{subset}", counted(count, "label differs", "labels differ"))]
+            * bool(count)
+        )
     with pytest.raises(InvalidInput, match="no version has items in default/val"):
         judged(edited, 'frozen = ["default/val"]', tmp_path)
 
@@ -131,13 +134,34 @@ def test_every_fault_of_a_policy_is_told(tmp_path: Path) -> None:
         read_policy(tmp_path / "none.toml")
 
 
+def test_a_track_that_a_model_found_is_not_lost(tmp_path: Path) -> None:
+    """Layers number their tracks for themselves; lost is one none of whose labels was found."""
+    store = init_store(tmp_path / "s")
+    items = [{"uri": f"{n}.jpg", "width": 100, "height": 100} for n in range(6)]
+    for layer, missing in (("ground_truth", set()), ("model", {3, 4, 5})):
+        with store.edit(by="ada") as edit:
+            if not missing:
+                edit.add([], items=items, categories=[{"name": "c"}])
+            one, two = edit.add_tracks([{"category": "c"}, {"category": "c"}]).tolist()
+            edit.add([l.Box(item=f"{n}.jpg", category="c", x=10, y=10, width=20, height=20,
+                            track_id=one if n < 3 else two, layer=layer)
+                      for n in range(6) if n not in missing])  # fmt: skip
+    store.commit("both", tag="v1")
+    (tmp_path / "p.toml").write_text("lost_tracks = 0\n")
+    layers = ("ground_truth", "model")
+    found = store.diff(*(f"v1:{n}" for n in layers))
+    report = Report(found, (store.manifest("v1"),) * 2, layers, layers)
+    (broken,) = broken_rules(read_policy(tmp_path / "p.toml"), report)
+    assert broken.found == "1 track has no label now"
+
+
 def test_a_rule_of_agreement_looks_at_every_label(
     edited: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More labels than are listed must not hide the one that strayed."""
     monkeypatch.setattr("labelstore.changes.report.LISTED", 1)
     assert judged(edited, "agreement = 0.5", tmp_path) == [
-        ("agreement", "1 labels below, 0.333 the least")
+        ("agreement", "1 label below, 0.333 the least")
     ]
 
 
@@ -153,7 +177,7 @@ def test_tracks_whose_labels_went_to_another_track_are_lost(tmp_path: Path) -> N
         edit.update(where=f"track_id = {one}", set={"track_id": other})
     store.commit("second", tag="v2")
     assert judged(store, "lost_tracks = 0", tmp_path) == [
-        ("lost_tracks", "1 tracks have no label now")
+        ("lost_tracks", "1 track has no label now")
     ]
     with store.edit() as edit:
         edit.delete(where="true")

@@ -159,6 +159,46 @@ def test_a_neighbour_of_another_class_is_no_piece(tmp_path: Path) -> None:
     assert pieces(store, "v1", "v2") == []
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_labels_that_do_not_cover_it_are_no_pieces(tmp_path: Path, kind: str) -> None:
+    made = KINDS[kind]
+    store = store_of(tmp_path / "s", [made(20, 60)])
+    with store.edit() as edit:
+        edit.delete(where="true")
+        edit.add([made(20, 10), made(70, 10)])
+    store.commit("two thirds are of neither", tag="v2")
+    assert pieces(store, "v1", "v2") == []
+
+
+def test_labels_without_class_are_a_class_of_their_own(tmp_path: Path, cli: Run) -> None:
+    store = store_of(tmp_path / "s", boxes(3, "c"))
+    with store.edit() as edit:
+        edit.delete(where="true")
+        edit.add([l.Box(item="a", x=90, y=0, width=8, height=8), *boxes(2, "d")])
+    store.commit("other", tag="v2")
+    found = told(cli, store, "--class", "(no class)")
+    assert [label["class_after"] for label in found["labels"]] == ["(no class)"]
+    assert [label["class_after"] for label in told(cli, store, "--class", "d")["labels"]] == [
+        "d", "d",
+    ]  # fmt: skip
+
+
+def test_a_class_that_is_not_listed_goes_by_its_number(tmp_path: Path, cli: Run) -> None:
+    """pycocotools accepts such files, so the store has such labels."""
+    store = init_store(tmp_path / "s")
+    whole = {"images": [{"id": 1, "file_name": "a", "width": 9, "height": 9}], "categories": []}
+    label = {"id": 1, "image_id": 1, "category_id": 7, "bbox": [1, 1, 5, 5], "area": 25,
+             "iscrowd": 0}  # fmt: skip
+    for tag, own in (("v1", []), ("v2", [label])):
+        (tmp_path / "a.json").write_text(json.dumps({**whole, "annotations": own}))
+        store.import_from("coco", tmp_path / "a.json", mode="update" if own else "add")
+        store.commit(tag, tag=tag)
+    (number,) = store.query("SELECT category_id FROM annotations").column(0).to_pylist()
+    ((only,), counts) = (told(cli, store)[n] for n in ("labels", "classes"))
+    assert only["class_after"] == counts[0]["category"] == f"class {number}"
+    assert f"class {number}" in cli("diff", "v1", "v2", cwd=store.workspace.folder).stdout
+
+
 def test_items_that_left_the_test_set_come_first(tmp_path: Path, cli: Run) -> None:
     store = init_store(tmp_path / "s")
     with store.edit() as edit:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labelstore.changes.summary import by_class, by_item, moves_of, reclassified, verdict
+from labelstore.errors import counted
 
 if TYPE_CHECKING:
     from labelstore.analysis.drift import Drift
@@ -13,7 +14,12 @@ if TYPE_CHECKING:
     from labelstore.changes.report import Report
 
 SHOWN = 10
-MARKS = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>|#"} | {"\n": " ", "\r": " "})
+MARKS = str.maketrans(
+    {c: " " for c in map(chr, (*range(32), *range(127, 160), 0x2028, 0x2029))}
+    | {c: f"\\{c}" for c in "\\`*_[]<>|#~$"}
+    | {"&": "&amp;", "@": "&#64;"}
+)
+"""What would be markup, a mention, a link or a line of its own."""
 
 
 def markdown(
@@ -29,8 +35,8 @@ def markdown(
     title = f"### Labels: {_plain(report.named[0])} → {_plain(report.named[1])}"
     lines = [title, "", f"**{_plain(verdict(report.found))}**"]
     if broken is not None:
-        said = f"{len(broken)} rules are broken" if broken else "every rule holds"
-        lines += ["", f"Policy: {said}."]
+        said = f"{counted(len(broken), 'rule is', 'rules are')} broken"
+        lines += ["", f"Policy: {said if broken else 'every rule holds'}."]
     for head, rows in _tables(report, drift, broken or ()):
         if rows:
             lines += ["", _row(head), _row(["---"] * len(head)), *map(_row, rows[:SHOWN])]
@@ -77,4 +83,4 @@ def _cell(value: Any) -> str:
 
 def _plain(text: str) -> str:
     """Return text that is no markup."""
-    return text.translate(MARKS)
+    return text.translate(MARKS).replace("://", "&#58;//").replace("www.", "www&#46;")

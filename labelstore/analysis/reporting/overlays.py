@@ -83,7 +83,7 @@ def _labels(report: Report, side: int, ids: np.ndarray[Any, Any]) -> dict[int, l
             number_of = pc.coalesce(own.column("annotation_after"), number_of)
         keys = pa.table({"item_id": own.column("item_id"), "annotation_id": number_of})
         rows = Side(report.sides[side], report.layers[side] or layer, keys).rows(ids)
-        said = {r["number"]: f"{report.names.get(r['category'])}: {r['words']}"
+        said = {r["number"]: f"{report.names[r['category']]}: {r['words']}"
                 for r in _said(own, number_of, side)}  # fmt: skip
         for row in _in_pixels(rows["geometries"]):
             row["said"] = said[row["annotation_id"]]

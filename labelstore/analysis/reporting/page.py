@@ -133,7 +133,7 @@ def _worst(report: Report) -> Iterator[Sequence[Any]]:
     uris = report.uris(low.column("item_id").combine_chunks())
     for r in low.to_pylist():
         went = None if r["distance"] is None else f"{r['distance']:.4g} {r['unit']}"
-        yield (uris[r["item_id"]], report.names.get(r["category_after"]), ", ".join(r["meanings"]),
+        yield (uris[r["item_id"]], report.names[r["category_after"]], ", ".join(r["meanings"]),
                r["agreement"], went, r["turn"])  # fmt: skip
 
 

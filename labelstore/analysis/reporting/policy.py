@@ -25,14 +25,13 @@ from labelstore.analysis.drift import class_drift
 from labelstore.changes.meaning import WORD_OF
 from labelstore.changes.pairing import Side
 from labelstore.changes.summary import reclassified
-from labelstore.errors import FormatError, InvalidInput
+from labelstore.errors import FormatError, InvalidInput, counted
 from labelstore.model.tables import TABLES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from labelstore.changes.report import Report
-    from labelstore.versions.manifest import Manifest
 
     Ids = NDArray[np.int64]
 
@@ -137,26 +136,46 @@ def _labels_before(report: Report) -> int:
 def _lost_tracks(rule: str, allowed: int, report: Report) -> Iterator[Broken]:
     lost = sum(len(own) for own in _lost(report))
     if lost > allowed:
-        yield Broken(rule, f"at most {allowed:,}", f"{lost:,} tracks have no label now")
+        yield Broken(
+            rule,
+            f"at most {allowed:,}",
+            f"{counted(lost, 'track has', 'tracks have')} no label now",
+        )
 
 
 def _lost(report: Report) -> Iterator[Ids]:
-    """Yield the tracks, by layer, that labels left and that no label is on now."""
+    """Yield the tracks, by layer, that labels left and that no label is on now.
+
+    Tracks of two layers have numbers of their own: there those none of whose labels has a partner.
+    """
     labels, (before, after) = report.found.labels, report.sides
+    if report.layers != (None, None):
+        yield from _without_partner(report)
+        return
     relinked = pc.match_substring(pc.binary_join(labels.column("meanings"), "|"), RELINKED)
     went = labels.filter(pc.or_(pc.equal(labels.column("change"), "removed"), relinked))
     for layer in pc.unique(went.column("layer")).to_pylist():
         keys = went.filter(pc.equal(went.column("layer"), layer))
         keys = keys.select(["item_id", "annotation_id"])
         rows = Side(before, layer, keys).rows(np.unique(np.asarray(keys.column("item_id"))))
-        tracks = np.unique(np.asarray(rows["annotations"].column("track_id").drop_null()))
+        tracks = _tracks(rows["annotations"])
         if len(tracks):
-            yield np.setdiff1d(tracks, _tracks(after, report.layers[1] or layer))
+            there = after.table(TABLES["annotations"], ["track_id"], layer)
+            yield np.setdiff1d(tracks, _tracks(there))
 
 
-def _tracks(manifest: Manifest, layer: str) -> Ids:
-    column = manifest.table(TABLES["annotations"], ["track_id"], layer).column(0)
-    return np.unique(np.asarray(column.drop_null()))
+def _without_partner(report: Report) -> Iterator[Ids]:
+    """Yield the tracks of the older layer none of whose labels was found again."""
+    labels = report.found.labels
+    went = labels.filter(pc.equal(labels.column("change"), "removed")).column("annotation_id")
+    columns = ["annotation_id", "track_id"]
+    rows = report.sides[0].table(TABLES["annotations"], columns, report.layers[0])
+    gone = pc.is_in(rows.column("annotation_id"), value_set=went)
+    yield np.setdiff1d(_tracks(rows.filter(gone)), _tracks(rows.filter(pc.invert(gone))))
+
+
+def _tracks(rows: pa.Table) -> Ids:
+    return np.unique(np.asarray(rows.column("track_id").drop_null()))
 
 
 def _frozen(rule: str, allowed: Sequence[str], report: Report) -> Iterator[Broken]:
@@ -167,12 +186,18 @@ def _frozen(rule: str, allowed: Sequence[str], report: Report) -> Iterator[Broke
         own = _subset(report, scheme, subset)
         count = int(pc.sum(pc.is_in(items, value_set=own)).as_py() or 0)
         if count:
-            yield Broken(f"{rule} {name}", "no change of its labels", f"{count:,} labels differ")
+            yield Broken(
+                f"{rule} {name}",
+                "no change of its labels",
+                counted(count, "label differs", "labels differ"),
+            )
         moves = report.found.moves.filter(pc.equal(report.found.moves.column("scheme"), scheme))
         moved = sum(int(pc.sum(pc.equal(moves.column(side), subset)).as_py() or 0)
                     for side in ("before", "after"))  # fmt: skip
         if moved:
-            yield Broken(f"{rule} {name}", "no item joins or leaves", f"{moved:,} items did")
+            yield Broken(
+                f"{rule} {name}", "no item joins or leaves", f"{counted(moved, 'item')} did"
+            )
 
 
 def _subset(report: Report, scheme: str, subset: str) -> pa.Array:
@@ -215,7 +240,9 @@ def _agreement(rule: str, allowed: float, report: Report) -> Iterator[Broken]:
         low += int(pc.sum(pc.less(own, allowed)).as_py() or 0)
         least = min(least, pc.min(own).as_py() if len(own) else 1.0)
     if low:
-        yield Broken(rule, f"at least {allowed:g}", f"{low:,} labels below, {least:.3f} the least")
+        yield Broken(
+            rule, f"at least {allowed:g}", f"{counted(low, 'label')} below, {least:.3f} the least"
+        )
 
 
 JUDGES: dict[str, Callable[[str, Any, Report], Iterator[Broken]]] = {

@@ -13,7 +13,7 @@ from labelstore.changes.diff import diff
 from labelstore.changes.difference import Diff
 from labelstore.changes.merging.conflicts import CONFLICTS
 from labelstore.changes.merging.merge import Merged, merge
-from labelstore.errors import Conflict, InvalidInput
+from labelstore.errors import Conflict, InvalidInput, counted
 from labelstore.versions.agents import names
 from labelstore.versions.branches import (
     fast_forward,
@@ -140,8 +140,9 @@ def merge_pointers(
             sides_text = (ours.read_text(), theirs.read_text())
             ours.write_text("<<<<<<< ours\n{}=======\n{}>>>>>>> theirs\n".format(*sides_text))
             raise Conflict(
-                f"{count:,} conflicts in labels are open. Run `git merge --abort`, then "
-                "`labelstore merge BRANCH`, which shows them and takes decisions.",
+                f"{counted(count, 'conflict in labels is', 'conflicts in labels are')} open. Run "
+                "`git merge --abort`, then `labelstore merge BRANCH`, which shows them and takes "
+                "decisions.",
                 code="merge-conflicts",
             )
         with workspace.layout.locked():

@@ -278,9 +278,11 @@ class Store:
         limits: Limits | None = None,
     ) -> pa.Table:
         """Return the result of one SELECT over a version's views."""
+        from labelstore.query.history import History
         from labelstore.query.sandbox import query
 
-        return query(self.manifest(at), sql, parameters, limits)
+        history = History(self.workspace, at or "HEAD")
+        return query(self.manifest(at), sql, parameters, limits, history)
 
     def stats(
         self, *, at: str | None = None, layer: str | None = None, items: bool = False

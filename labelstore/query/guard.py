@@ -80,6 +80,8 @@ DENIED = re.compile(
     r"|(col|obj|shobj)_description|hive_partition_component|.*_byte_comparable"
     r"|can_cast_implicitly|replace_type|remap_struct|constant_or_null"
 )
+SPANNING = "versions"
+"""`versions('A', 'B')` in a query makes it one about all versions from A to B."""
 KEY_COLUMNS = frozenset({"item_id", "annotation_id"})
 NAMES = frozenset({"category", "uri"})
 
@@ -100,13 +102,15 @@ class Checked:
     keyed: bool = False
     named: bool = False
     """Whether the names of classes or items may be asked of `labels`."""
+    span: tuple[str, str] | None = None
+    """The versions that the query is about, where it asks for several."""
 
 
 def refused(reason: str) -> InvalidInput:
     """Return the error for a query that may not run."""
     return InvalidInput(
         f"this query may not run: {reason}. Give exactly one SELECT over the views "
-        f"{', '.join(sorted([*TABLES, 'labels']))}.",
+        f"{', '.join(sorted([*TABLES, 'labels', 'versions']))}.",
         code="query-refused",
     )
 
@@ -156,6 +160,29 @@ def check_expression(con: duckdb.DuckDBPyConnection, text: str) -> None:
         path = (part.get("qualified_name") or {}).get("path") or [""]
         if part.get("class") == "STAR" or path[-1].lower() == "unnest":
             raise InvalidInput(f"{text!r} gives more than one value a row", code="edit-sql")
+
+
+def check_condition(con: duckdb.DuckDBPyConnection, text: str, views: Collection[str]) -> bool:
+    """Refuse text that is no condition on rows of `labels`; say whether it may ask for names.
+
+    Args:
+        con: any connection; only its parser is used.
+        text: the user's condition.
+        views: names that its subqueries may refer to.
+
+    Raises:
+        InvalidInput: says why.
+    """
+    check_expression(con, text)
+    found = check(con, f"SELECT annotation_id FROM labels WHERE ({text}\n)", views)
+    if found.span is not None:
+        raise refused("a condition is about one version")
+    return found.named
+
+
+def wrong(error: duckdb.Error) -> InvalidInput:
+    """Return the error for SQL that DuckDB could not carry out."""
+    return InvalidInput(str(error).strip(), code="query-wrong")
 
 
 def _within(node: Any) -> Iterator[dict[str, Any]]:
@@ -268,13 +295,25 @@ class _Walk:
             self._table(node, named)
         elif kind == "TABLE_FUNCTION":
             path = node["function"]["qualified_name"]["path"]
-            if len(path) != 1 or path[0].lower() not in TABLE_FUNCTIONS:
+            if path[-1].lower() == SPANNING and len(path) == 1:
+                self._span(node["function"])
+            elif len(path) != 1 or path[0].lower() not in TABLE_FUNCTIONS:
                 raise refused(f"table function {'.'.join(path)} is not allowed")
             self.visit(list(node.pop("function").values()), named)
         elif kind == "SHOW_REF" and not (
             node["query"] and node["show_type"] in ("DESCRIBE", "SUMMARY")
         ):
             raise refused("only DESCRIBE and SUMMARIZE of a query are allowed")
+
+    def _span(self, call: Mapping[str, Any]) -> None:
+        """Take `versions('A', 'B')`: the whole query is about these versions."""
+        values = [_constant(given["expression"]) for given in call["arguments"]]
+        texts = [v for v in values if isinstance(v, str) and v]
+        if len(values) != 2 or len(texts) != 2:
+            raise refused("write versions('A', 'B'), each a version as text")
+        if self.found.span not in (None, (texts[0], texts[1])):
+            raise refused("it is about two ranges of versions; ask for one")
+        self.found.span = texts[0], texts[1]
 
     def _table(self, node: dict[str, Any], named: frozenset[str]) -> None:
         path = node["qualified_name"]["path"]
@@ -299,6 +338,14 @@ def _column(node: Mapping[str, Any]) -> str:
     return str(names[-1]).lower()
 
 
+def _constant(node: Mapping[str, Any]) -> int | str | None:
+    """Return the value of a constant whole number or text, None for anything else."""
+    literal = node.get("literal") or {}
+    if literal.get("kind") == "INTEGER":
+        return int(literal["text"])
+    return str(literal["text"]) if literal.get("kind") == "STRING" else None
+
+
 def _equalities(node: Mapping[str, Any], view: str) -> dict[str, int]:
     """Return `key = constant` conditions of a plain SELECT from one view."""
     source = node.get("from_table") or {}
@@ -312,8 +359,7 @@ def _equalities(node: Mapping[str, Any], view: str) -> dict[str, int]:
     for term in terms:
         if term.get("type") == "COMPARE_EQUAL":
             sides = {s.get("class"): s for s in (term["left"], term["right"])}
-            column, constant = sides.get("COLUMN_REF"), sides.get("CONSTANT")
-            value = (constant or {}).get("value", {}).get("value")
-            if column and type(value) is int and _column(column) in KEY_COLUMNS:
+            column, value = sides.get("COLUMN_REF"), _constant(sides.get("CONSTANT") or {})
+            if column and isinstance(value, int) and _column(column) in KEY_COLUMNS:
                 found[_column(column)] = value
     return found

@@ -10,7 +10,8 @@ from importlib.resources import files
 import pyarrow as pa
 
 from labelstore.model.kinds import SHAPES
-from labelstore.query.engine import connect, create_views, execute, view_paths
+from labelstore.query.engine import connect, execute
+from labelstore.query.views import Plan, create_views, table_files
 from labelstore.versions.manifest import Manifest
 
 
@@ -54,7 +55,7 @@ def broken_rules(manifest: Manifest, shown: int) -> Iterator[tuple[SqlRule, int,
         shown: how many faults of each rule to give.
     """
     with connect() as con:
-        create_views(con, view_paths(manifest))
+        create_views(con, Plan(table_files(manifest)))
         con.execute(f"CREATE VIEW shaped AS {_shaped()}")
         for rule in sql_rules():
             sql = f"SELECT COUNT(*) AS count, MIN(f.id) AS example FROM ({rule.sql}) AS f"

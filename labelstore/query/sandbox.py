@@ -13,8 +13,10 @@ from typing import Any
 import pyarrow as pa
 
 from labelstore.errors import InvalidInput, StorageFailed
-from labelstore.query.engine import VIEWS, connect, view_paths
-from labelstore.query.guard import Checked, check, check_expression
+from labelstore.query.engine import connect
+from labelstore.query.guard import Checked, check, check_expression, refused
+from labelstore.query.history import History
+from labelstore.query.views import HISTORY, VIEWS, Plan, spanning_files, table_files
 from labelstore.storage.index import Part
 from labelstore.versions.manifest import Manifest
 
@@ -48,6 +50,7 @@ def query(
     sql: str,
     parameters: Mapping[str, Any] | None = None,
     limits: Limits | None = None,
+    history: History | None = None,
 ) -> pa.Table:
     """Return the result of a user's query on a version.
 
@@ -56,6 +59,7 @@ def query(
         sql: one SELECT over the views.
         parameters: values of `$name` parameters.
         limits: memory and time; 4 GiB and ten minutes by default.
+        history: the versions that it may ask about, if it may.
 
     Raises:
         InvalidInput: the query may not run, is wrong, or exceeds its limits.
@@ -66,12 +70,25 @@ def query(
     request = {
         "sql": sql,
         "parameters": base64.b64encode(encode_parameters(parameters or {})).decode(),
-        "views": view_paths(manifest, _chosen(manifest, checked)),
-        "keyed": checked.keyed,
-        "named": checked.named and "labels" in checked.views,
+        "plan": _plan(manifest, checked, history).as_json(),
         "limits": asdict(limits),
     }
     return _ask(json.dumps(request).encode(), limits)
+
+
+def _plan(manifest: Manifest, checked: Checked, history: History | None) -> Plan:
+    """Return the views that a query needs."""
+    asked = checked.span is not None or HISTORY in checked.views
+    if asked and history is None:
+        raise refused("there are no versions here to ask about")
+    named = checked.named and "labels" in checked.views
+    listed = history.listed() if asked and history else []
+    if checked.span is None or history is None:
+        files = table_files(manifest, _chosen(manifest, checked))
+        return Plan(files, keyed=checked.keyed, named=named, history=listed)
+    versions = history.between(*checked.span)
+    listed = [row for row in listed if row["version"] in versions]
+    return Plan(spanning_files(versions), keyed=checked.keyed, named=named, history=listed)
 
 
 def encode_parameters(parameters: Mapping[str, Any]) -> pa.Buffer:

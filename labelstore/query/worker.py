@@ -11,8 +11,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from labelstore.query.engine import connect, create_views, execute, quoted
+from labelstore.query.engine import connect, execute
 from labelstore.query.sandbox import FAILED
+from labelstore.query.views import Plan, create_views, lock
 
 
 def main() -> int:
@@ -36,7 +37,9 @@ def main() -> int:
 def _run(request: dict[str, Any], limits: dict[str, Any]) -> pa.Table:
     memory = f"{limits['memory_mb']}MB"
     with connect(memory_limit=memory, temp_directory="") as con:
-        _lock(con, request)
+        plan = Plan(**request["plan"])
+        create_views(con, plan)
+        lock(con, plan)
         timer = threading.Timer(limits["seconds"], con.interrupt)
         timer.start()
         try:
@@ -49,16 +52,6 @@ def _run(request: dict[str, Any], limits: dict[str, Any]) -> pa.Table:
 def _parameters(encoded: str) -> dict[str, Any]:
     rows = pa.ipc.open_stream(base64.b64decode(encoded)).read_all()
     return dict(rows.to_pylist()[0]) if rows.num_columns else {}
-
-
-def _lock(con: duckdb.DuckDBPyConnection, request: dict[str, Any]) -> None:
-    """Make the views, then close everything else; the order matters and the last step is final."""
-    create_views(con, request["views"], keyed=request["keyed"], named=request["named"])
-    con.execute("SET python_enable_replacements = false")
-    paths = sorted({p for view in request["views"].values() for p in view["paths"]})
-    con.execute(f"SET allowed_paths = [{', '.join(map(quoted, paths))}]")
-    con.execute("SET enable_external_access = false")
-    con.execute("SET lock_configuration = true")
 
 
 def _bound(limits: dict[str, Any]) -> None:

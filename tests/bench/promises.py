@@ -23,7 +23,8 @@ from measure import Watch, measured, report
 
 from labelstore.changes.diff import diff
 from labelstore.model.tables import FAMILY, TABLES
-from labelstore.query.engine import connect, create_views, execute, quoted, run, view_paths
+from labelstore.query.engine import connect, execute, run
+from labelstore.query.views import Plan, create_views, quoted, table_files
 from labelstore.storage.cutting import cut
 from labelstore.storage.index import build
 from labelstore.storage.objects import put
@@ -187,7 +188,7 @@ def our_diff(folder: str, before: str, after: str) -> dict[str, Any]:
 def except_diff(folder: str, before: str, after: str) -> dict[str, Any]:
     """Compare two versions with EXCEPT over every column of both tables, both ways."""
     workspace = open_store(folder).workspace
-    sides = [view_paths(workspace.manifest(rev)) for rev in (before, after)]
+    sides = [table_files(workspace.manifest(rev)) for rev in (before, after)]
     total = 0
     with Watch() as watch, connect(threads=2, memory_limit="14GB") as con:
         for name in KINDS:
@@ -312,7 +313,7 @@ def make_wide(folder: str, target: str) -> dict[str, Any]:
 def scans(folder: str, wide: str) -> dict[str, Any]:
     """Time our views, the same files read raw, and one wide table, in turn, in one process."""
     manifest = open_store(folder).workspace.manifest("v1")
-    plan = view_paths(manifest)
+    plan = table_files(manifest)
     raw = _parquet(plan["annotations"]["paths"])
     table = _parquet([str(p) for p in sorted(Path(wide).iterdir())])
     key = manifest.parts_of("annotations", LAYER)[3].first_key
@@ -322,8 +323,8 @@ def scans(folder: str, wide: str) -> dict[str, Any]:
               for n in FAMILY}  # fmt: skip
     assert holding
     with connect(threads=2) as con, connect(threads=2) as keyed:
-        create_views(con, plan)
-        create_views(keyed, view_paths(manifest, picked), keyed=True)
+        create_views(con, Plan(plan))
+        create_views(keyed, Plan(table_files(manifest, picked), keyed=True))
         jobs: dict[str, Callable[[], pa.Table]] = {
             "view": lambda: execute(con, SCAN.format("annotations")),
             "raw": lambda: execute(con, SCAN.format(raw)),

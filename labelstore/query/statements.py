@@ -1,0 +1,65 @@
+"""Our own statements: one file of portable SQL each, `query/sql/NAME.sql`.
+
+A file begins with comments: its purpose in sentences, then a line `-- param  NAME  MEANING` for
+each parameter and one `-- gives  COLUMN TYPE, …` for the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from labelstore.errors import NotFound
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement.
+
+    Attributes:
+        purpose: what it answers.
+        parameters: meaning of each, by name.
+        columns: type of each column of its result, by name.
+        sql: the whole file.
+    """
+
+    name: str
+    purpose: str
+    parameters: Mapping[str, str]
+    columns: Mapping[str, str]
+    sql: str
+
+
+def statement(name: str) -> Statement:
+    """Return one of our own statements.
+
+    Raises:
+        NotFound: there is none of that name.
+    """
+    found = statements()
+    if name not in found:
+        raise NotFound(f"there is no statement {name!r} (there is: {', '.join(found)})",
+                       code="statement-unknown")  # fmt: skip
+    return found[name]
+
+
+@cache
+def statements() -> Mapping[str, Statement]:
+    """Return all of our own statements, by name."""
+    folder = files("labelstore.query").joinpath("sql")
+    names = sorted(f.name for f in folder.iterdir() if f.name.endswith(".sql"))
+    parsed = (_parsed(n.removesuffix(".sql"), folder.joinpath(n).read_text()) for n in names)
+    return {own.name: own for own in parsed}
+
+
+def _parsed(name: str, text: str) -> Statement:
+    head = [line.removeprefix("-- ") for line in text.splitlines() if line.startswith("-- ")]
+    told = [line for line in head if not line.startswith(("param ", "gives "))]
+    named = (line.split(maxsplit=2)[1:] for line in head if line.startswith("param "))
+    (gives,) = (line.removeprefix("gives ") for line in head if line.startswith("gives "))
+    columns = (column.split(maxsplit=1) for column in gives.split(","))
+    return Statement(
+        name, " ".join(told), {n: m for n, m in named}, {n: kind for n, kind in columns}, text
+    )

@@ -27,10 +27,10 @@ from labelstore.versions.workspace import Workspace
 if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses one of them
     import pyarrow as pa
 
-    from labelstore.analysis.balance import Balance
     from labelstore.analysis.drift import Drift
     from labelstore.analysis.faults import Finding
     from labelstore.analysis.splits import SplitReport
+    from labelstore.analysis.statistics import Stats
     from labelstore.changes.difference import Diff
     from labelstore.changes.editing import Edit
     from labelstore.changes.merging.branching import MergeReport
@@ -276,22 +276,49 @@ class Store:
         at: str | None = None,
         parameters: Mapping[str, Any] | None = None,
         limits: Limits | None = None,
+        since: str | None = None,
     ) -> pa.Table:
-        """Return the result of one SELECT over a version's views."""
+        """Return the result of one SELECT over a version's views.
+
+        Args:
+            sql: the query.
+            at: the version; the stage or else the newest where it is left out.
+            parameters: values of its `$name` parameters.
+            limits: memory and time; 4 GiB and ten minutes by default.
+            since: ask all versions from this one to `at`; each view has a column `version` then.
+
+        Raises:
+            InvalidInput: the query may not run, is wrong, or exceeds its limits.
+        """
         from labelstore.query.history import History
         from labelstore.query.sandbox import query
 
         history = History(self.workspace, at or "HEAD")
-        return query(self.manifest(at), sql, parameters, limits, history)
+        return query(self.manifest(at), sql, parameters, limits, history, since)
 
     def stats(
-        self, *, at: str | None = None, layer: str | None = None, items: bool = False
-    ) -> Balance:
-        """Return how labels of one layer, the default one if there are several, are spread."""
-        from labelstore.analysis.balance import balance
+        self, *, at: str | None = None, layer: str | None = None, items: bool = False,
+        by: Sequence[str] = (), where: str | None = None, beta: float = 0.999,
+    ) -> Stats:  # fmt: skip
+        """Return a version in numbers: class balance, and sizes, density and groups if asked.
+
+        Args:
+            at: the version; the stage or else the newest where it is left out.
+            layer: the default one if there are several.
+            items: count items too, and measure sizes and labels per item: scans the labels.
+            by: balance by `split`, `layer`, `author`, `source`, `kind` or `month`, too.
+            where: only labels that meet this SQL condition on columns of `labels`.
+            beta: of the effective number of samples, which gives the weights.
+
+        Raises:
+            InvalidInput: labels cannot be grouped so, the condition may not run, or beta is none.
+        """
+        from labelstore.analysis.statistics import stats
 
         manifest = self.manifest(at)
-        return balance(manifest, self._one_layer(manifest, layer), items=items)
+        own = self._one_layer(manifest, layer) if "layer" not in by or layer else None
+        return stats(manifest, own, items=items, by=by, where=where, beta=beta,
+                     known=names(self.workspace))  # fmt: skip
 
     def _one_layer(self, manifest: Manifest, layer: str | None) -> str | None:
         """Return the layer that is meant; None where there is none but one."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from labelstore.changes.summary import class_names
 from labelstore.query.engine import run
@@ -15,6 +15,10 @@ from labelstore.versions.manifest import Manifest
 
 BETA = 0.999
 """Cui et al. 2019: effective number of samples, (1 - beta^n) / (1 - beta)."""
+BANDS = (("rare", 10), ("common", 100), ("frequent", math.inf))
+"""LVIS: classes that at most so many items have."""
+
+Band = Literal["rare", "common", "frequent"]
 
 
 @dataclass(frozen=True)
@@ -22,14 +26,20 @@ class ClassCount:
     """One class.
 
     Attributes:
-        items: items with at least one label of the class; None where only the index was read.
+        effective: effective number of samples: what the next label adds shrinks as labels overlap.
         weight: proportional to the inverse of the effective number, of mean 1.
+        band: rare, common or frequent, as LVIS has them: by items where these were counted, else
+            by labels.
+        items: items with at least one label of the class; None where only the index was read.
     """
 
     category: str
+    category_id: int | None
     annotations: int
     share: float
+    effective: float
     weight: float
+    band: Band
     items: int | None = None
 
 
@@ -40,12 +50,14 @@ class Balance:
     Attributes:
         imbalance: most frequent over least frequent class that occurs.
         entropy: of the shares, normalised: 1 means all classes are equally frequent.
+        absent: classes that are listed and have no label.
     """
 
     classes: Sequence[ClassCount]
     annotations: int
     imbalance: float | None
     entropy: float | None
+    absent: Sequence[str] = ()
 
 
 def class_counts(manifest: Manifest, layer: str | None = None) -> dict[int | None, int]:
@@ -62,39 +74,66 @@ def class_counts(manifest: Manifest, layer: str | None = None) -> dict[int | Non
     return dict(counts)
 
 
-def balance(manifest: Manifest, layer: str | None = None, *, items: bool = False) -> Balance:
+def balance(
+    manifest: Manifest, layer: str | None = None, *, items: bool = False,
+    where: str | None = None, beta: float = BETA,
+) -> Balance:  # fmt: skip
     """Return how labels are spread over classes.
 
     Args:
         manifest: the version.
         layer: count only this layer.
         items: count items per class too, which scans the labels; without, the index answers.
+        where: count only labels that meet a condition, which scans them too.
+        beta: of the effective number, from 0 (all classes weigh the same) to below 1.
     """
-    names = class_names(manifest)
-    found: list[dict[str, Any]]
-    if items:
-        found = run(manifest, "class_balance", layer=layer).to_pylist()
+    if items or where is not None:
+        found = run(manifest, "class_balance", where=where, layer=layer).to_pylist()
     else:
         counts = class_counts(manifest, layer)
         found = [{"category_id": c, "annotations": n, "items": None} for c, n in counts.items()]
-    rows = [(names[r["category_id"]], r["annotations"], r["items"]) for r in found]
-    rows.sort(key=lambda r: (-r[1], r[0]))
-    return _described(rows)
+    return described(found, class_names(manifest), beta)
 
 
-def _described(rows: Sequence[tuple[str, int, int | None]]) -> Balance:
-    total = sum(n for _, n, _ in rows)
-    shares = [n / total for _, n, _ in rows]
-    inverse = [(1 - BETA) / (1 - BETA**n) for _, n, _ in rows]
-    mean = sum(inverse) / len(inverse) if inverse else 1.0
+def described(
+    rows: Sequence[Mapping[str, Any]], names: Mapping[int | None, str], beta: float = BETA
+) -> Balance:
+    """Return what follows from counts.
+
+    Args:
+        rows: `category_id`, `annotations` and `items` (None where not counted) of each class.
+        names: of classes.
+        beta: see `balance`.
+
+    Example:
+        >>> counts = (5000, 500, 50, 5)
+        >>> rows = [{"category_id": n, "annotations": n, "items": None} for n in counts]
+        >>> found = described(rows, {n: str(n) for n in counts})
+        >>> [round(c.effective, 2) for c in found.classes], found.imbalance
+        ([993.28, 393.62, 48.79, 4.99], 1000.0)
+    """
+    ordered = sorted(rows, key=lambda r: (-r["annotations"], names[r["category_id"]]))
+    counts = [r["annotations"] for r in ordered]
+    total = sum(counts)
+    shares = [n / total for n in counts]
+    effective = [(1 - beta**n) / (1 - beta) for n in counts]
+    mean = sum(1 / n for n in effective) / len(effective) if effective else 1.0
     classes = [
-        ClassCount(name, n, share, value / mean, items)
-        for (name, n, items), share, value in zip(rows, shares, inverse, strict=True)
-    ]
+        ClassCount(names[r["category_id"]], r["category_id"], r["annotations"], share, number,
+                   1 / number / mean, _band(r), r["items"])
+        for r, share, number in zip(ordered, shares, effective, strict=True)
+    ]  # fmt: skip
     spread = -sum(s * math.log(s) for s in shares)
+    there = {r["category_id"] for r in rows}
     return Balance(
         classes,
         total,
-        imbalance=rows[0][1] / rows[-1][1] if rows else None,
-        entropy=spread / math.log(len(rows)) if len(rows) > 1 else None,
+        imbalance=counts[0] / counts[-1] if counts else None,
+        entropy=spread / math.log(len(counts)) if len(counts) > 1 else None,
+        absent=sorted(n for i, n in names.items() if i is not None and i not in there),
     )
+
+
+def _band(row: Mapping[str, Any]) -> Any:
+    count = row["annotations"] if row["items"] is None else row["items"]
+    return next(name for name, most in BANDS if count <= most)

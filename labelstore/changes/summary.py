@@ -58,6 +58,14 @@ def class_names(*manifests: Manifest) -> ClassNames:
     return names
 
 
+def class_order(manifest: Manifest) -> list[tuple[int, str]]:
+    """Return (id, name) of the classes in the order of the ontology."""
+    columns = ["position", "category_id", "name"]
+    rows = manifest.table(TABLES["categories"], columns).to_pylist()
+    rows.sort(key=lambda r: (r["position"], r["category_id"]))
+    return [(r["category_id"], r["name"] or "") for r in rows]
+
+
 def item_names(ids: pa.Array, *manifests: Manifest) -> dict[int, str]:
     """Return the URI of items, else their number."""
     names = {i: str(i) for i in ids.to_pylist()}

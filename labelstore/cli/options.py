@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from labelstore.store import Store
 
 
-def _revisions(incomplete: str) -> list[str]:
+def revisions(incomplete: str) -> list[str]:
     """Return tags and branches that begin so, for the shell's completion."""
     return _refs(incomplete, "refs/tags", "refs/heads")
 
@@ -40,7 +40,7 @@ def format_names(incomplete: str) -> list[str]:
     return sorted(e.name for e in found if e.name.startswith(incomplete))
 
 
-Revision = partial(typer.Argument, autocompletion=_revisions)
+Revision = partial(typer.Argument, autocompletion=revisions)
 Format = Annotated[
     str, typer.Argument(help="Name of a format, such as coco.", autocompletion=format_names)
 ]
@@ -50,7 +50,7 @@ StoreDir = Annotated[
 At = Annotated[
     str | None,
     typer.Option("--at", metavar="REV", help="Version to read: tag, branch or commit. "
-                 "Without it the stage, else HEAD.", autocompletion=_revisions),
+                 "Without it the stage, else HEAD.", autocompletion=revisions),
 ]  # fmt: skip
 Layer = Annotated[
     str | None, typer.Option("--layer", metavar="L", help="Set of judgements, such as vendor-a.")

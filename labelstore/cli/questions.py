@@ -5,13 +5,24 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from json import dumps
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from labelstore.cli.options import HERE, At, Json, Layer, Quiet, Revision, StoreDir, opened
-from labelstore.cli.output import emit_json, progress, table
-from labelstore.errors import SHOWN_FAULTS
+from labelstore.cli.options import (
+    HERE,
+    At,
+    Json,
+    Layer,
+    Quiet,
+    Revision,
+    StoreDir,
+    opened,
+    revisions,
+)
+from labelstore.cli.output import emit_json, notice, progress, table
+from labelstore.errors import SHOWN_FAULTS, InvalidInput
 
 if TYPE_CHECKING:
     from labelstore.analysis.faults import Finding
@@ -27,8 +38,26 @@ def register(app: typer.Typer) -> None:
 
 
 def query(
-    sql: Annotated[str, typer.Argument(help="One SELECT over the views.")],
+    sql: Annotated[str, typer.Argument(help="One SELECT over the views.")] = "",
     at: At = None,
+    statement: Annotated[
+        str | None, typer.Option(metavar="NAME", help="One of our own statements.")
+    ] = None,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option("--param", metavar="NAME=VALUE", help="Value of $NAME; may be repeated."),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REV",
+            help="Ask all versions from this one; views tell `version`.",
+            autocompletion=revisions,
+        ),
+    ] = None,
+    listed: Annotated[
+        bool, typer.Option("--list", help="List our own statements; with --statement its text.")
+    ] = False,
     format: Annotated[
         Literal["table", "json", "csv", "parquet", "arrow"],
         typer.Option(help="How to print; parquet and arrow are binary, for a pipe."),
@@ -40,45 +69,118 @@ def query(
 ) -> None:
     """Ask a version in SQL: items, annotations, geometries, labels, categories, splits, ….
 
+    `versions` lists the versions up to this one. A query that names versions('A', 'B') is about
+    all from A to B: each view has a column `version`.
+
     \b
-    Example:
+    Examples:
       labelstore query "SELECT kind, count(*) FROM annotations GROUP BY kind" --at v3
+      labelstore query "SELECT * FROM labels WHERE score < $least" --param least=0.3
+      labelstore query "SELECT version, count(*) FROM annotations
+                        JOIN versions('v1', 'v4') USING (version) GROUP BY version"
+      labelstore query --list
+      labelstore query --statement classes_by_split
+      labelstore query --statement rework_by_author --since v1 --at v4
     """
     from labelstore.cli.tables import write_result
     from labelstore.query.sandbox import Limits
+    from labelstore.query.statements import statement as named
 
-    result = opened(store).query(sql, at=at, limits=Limits(memory, seconds))
+    if listed:
+        _list_statements(statement)
+        return
+    if bool(sql) == (statement is not None):
+        raise InvalidInput("give a query, or --statement NAME", code="query-text")
+    values = dict(map(_parameter, parameters or ()))
+    if statement is not None:
+        own = named(statement)
+        sql, values = own.sql, {**dict.fromkeys(own.parameters), **values}
+    result = opened(store).query(
+        sql, at=at, parameters=values, limits=Limits(memory, seconds), since=since
+    )
     write_result(result, "json" if json else format, sys.stdout)
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    """Return name and value of `NAME=VALUE`: a number where it is one, else text."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise InvalidInput(f"--param {text}: write NAME=VALUE", code="query-parameter")
+    for number in (int, float):
+        try:
+            return name, number(value)
+        except ValueError:
+            continue
+    return name, value
+
+
+def _list_statements(name: str | None) -> None:
+    from labelstore.query.statements import statement, statements
+
+    if name is not None:
+        typer.echo(statement(name).sql, nl=False)
+        return
+    for own in statements().values():
+        told = ", ".join(f"${parameter}" for parameter in own.parameters)
+        typer.echo(f"{own.name}{f'  ({told})' if told else ''}\n    {own.purpose}")
 
 
 def stats(
     at: At = None,
     layer: Layer = None,
-    items: Annotated[bool, typer.Option("--items", help="Count items per class too.")] = False,
+    items: Annotated[
+        bool, typer.Option("--items", help="Count items, and measure sizes and labels per item.")
+    ] = False,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WHAT", help="Balance by split, layer, author, source, kind or "
+                     "month, too; may be repeated."),
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option(metavar="SQL", help="Only labels that meet a condition.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write class weights for a loss as JSON.")
+    ] = None,
+    beta: Annotated[float, typer.Option(help="Of the effective number of samples.")] = 0.999,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page.")] = None,
     store: StoreDir = HERE,
     json: Json = False,
-) -> None:
+) -> None:  # fmt: skip
     """Show class balance: labels per class, imbalance, weights for a loss.
 
-    Counts come from the part index; --items scans the labels.
+    Counts come from the part index; --items, --by and --where scan the labels.
+
+    \b
+    Examples:
+      labelstore stats --at v3
+      labelstore stats --items --html stats.html
+      labelstore stats --by split --by author
+      labelstore stats --where "category = 'person' AND occluded > 0"
+      labelstore stats --weights weights.json
     """
-    found = opened(store).stats(at=at, layer=layer, items=items)
+    from labelstore.analysis.statistics import as_json, class_weights
+    from labelstore.cli.numbers import show_stats
+
+    opened_store = opened(store)
+    found = opened_store.stats(
+        at=at, layer=layer, items=items, by=by or (), where=where, beta=beta
+    )
+    if weights is not None:
+        content = {"beta": beta, **class_weights(found, opened_store.manifest(at))}
+        text = dumps({"schema": "labelstore/class-weights/1", **content}, indent=1)
+        weights.write_text(text + "\n", encoding="utf-8")
+        notice(f"wrote {weights}")
+    if html is not None:
+        from labelstore.analysis.reporting.numbers import numbers_page
+
+        title = at or ("stage" if opened_store.staged() else "HEAD")
+        html.write_text(numbers_page(found, title), encoding="utf-8")
+        notice(f"wrote {html}")
     if json:
-        classes = [c.__dict__ for c in found.classes]
-        emit_json("stats", {**found.__dict__, "classes": classes})
-        return
-    columns = ["class", "labels", "share", "weight"] + (["items"] if items else [])
-    rows = [
-        (c.category, c.annotations, c.share, c.weight, *([c.items] if items else []))
-        for c in found.classes
-    ]
-    table(columns, rows)
-    if found.imbalance is not None:
-        entropy = "-" if found.entropy is None else f"{found.entropy:.3f}"
-        typer.echo(
-            f"{found.annotations:,} labels, {len(found.classes)} classes, "
-            f"imbalance {found.imbalance:.1f}, entropy {entropy}"
-        )
+        emit_json("stats", as_json(found))
+    else:
+        show_stats(found)
 
 
 def drift(

@@ -51,6 +51,7 @@ def query(
     parameters: Mapping[str, Any] | None = None,
     limits: Limits | None = None,
     history: History | None = None,
+    since: str | None = None,
 ) -> pa.Table:
     """Return the result of a user's query on a version.
 
@@ -60,6 +61,7 @@ def query(
         parameters: values of `$name` parameters.
         limits: memory and time; 4 GiB and ten minutes by default.
         history: the versions that it may ask about, if it may.
+        since: be about all versions from this one on, as `versions(since, …)` in the text would.
 
     Raises:
         InvalidInput: the query may not run, is wrong, or exceeds its limits.
@@ -67,6 +69,8 @@ def query(
     limits = limits or Limits()
     with connect() as con:
         checked = check(con, sql, VIEWS)
+    if since is not None and history is not None:
+        checked.span = checked.span or (since, history.rev)
     request = {
         "sql": sql,
         "parameters": base64.b64encode(encode_parameters(parameters or {})).decode(),

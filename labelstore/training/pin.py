@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labelstore.changes.summary import class_order
 from labelstore.errors import Corrupt, InvalidInput, NotFound
 from labelstore.model.tables import TABLES
 from labelstore.versions.dvc.pointer import directory_object
@@ -86,14 +87,6 @@ def make_pin(workspace: Workspace, rev: str, *, layer: str | None, split: str | 
         remote=remote,
         classes=tuple(class_order(manifest)),
     )
-
-
-def class_order(manifest: Manifest) -> list[tuple[int, str]]:
-    """Return (id, name) of the classes in the order of the ontology."""
-    columns = ["position", "category_id", "name"]
-    rows = manifest.table(TABLES["categories"], columns).to_pylist()
-    rows.sort(key=lambda r: (r["position"], r["category_id"]))
-    return [(r["category_id"], r["name"] or "") for r in rows]
 
 
 def parse_split(manifest: Manifest, split: str) -> tuple[str, str]:

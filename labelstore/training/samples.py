@@ -13,11 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelstore.changes.summary import class_order
 from labelstore.errors import InvalidInput
 from labelstore.model.tables import TABLES
 from labelstore.storage.location import Remote
 from labelstore.storage.objects import object_path, read_checked
-from labelstore.training.pin import Pin, class_order, parse_split, read_pin, verify
+from labelstore.training.pin import Pin, parse_split, read_pin, verify
 from labelstore.versions.dvc.pointer import read_directory_object
 from labelstore.versions.dvc.settings import filesystem_options
 from labelstore.versions.manifest import PARTS, SCHEMA, Manifest

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
-from conftest import DATA, TINY
+from conftest import DATA, TINY, Run
 
 import labelstore
 from labelstore.errors import Corrupt, InvalidInput, NotFound
-from labelstore.query.engine import run
+from labelstore.query.engine import connect
+from labelstore.query.guard import check
 from labelstore.query.sandbox import Limits
+from labelstore.query.statements import statement, statements
 from labelstore.store import Store
 
 DOCUMENT: dict[str, Any] = json.loads(TINY.read_text())
@@ -96,6 +100,14 @@ def test_labels_join_the_two_families_row_by_row(v1: Store) -> None:
         assert found[a["id"]] == (a["area"], rings)
 
 
+def test_a_key_in_the_query_leaves_out_other_parts() -> None:
+    with connect() as con:
+        sql = "SELECT * FROM labels WHERE annotation_id = 5 AND 7 = item_id AND score = 3"
+        assert check(con, sql, ["labels"]).keys == {"annotation_id": 5, "item_id": 7}
+        sql = "SELECT * FROM labels WHERE annotation_id = 5 OR item_id = 7"
+        assert check(con, sql, ["labels"]).keys == {}
+
+
 def test_a_key_in_the_query_gives_the_same_row(v1: Store) -> None:
     sql = "SELECT item_id, annotation_id, source_id, area FROM labels ORDER BY annotation_id"
     for row in v1.query(sql, at="v1").to_pylist()[::97]:
@@ -169,16 +181,34 @@ def test_repeating_a_split_is_an_empty_change(v1: Store) -> None:
     assert v1.staged() is None
 
 
-def test_every_statement_of_ours_runs_with_its_header(v1: Store) -> None:
-    folder = Path(labelstore.__file__).parent / "query" / "sql"
-    values = {"layer": None, "seed": "1"}
-    for path in sorted(folder.glob("*.sql")):
-        header = [line for line in path.read_text().splitlines() if line.startswith("--")]
-        names = [line.split()[2] for line in header if line.startswith("-- param")]
-        promised = [line for line in header if line.startswith("-- gives")]
-        result = run(v1.manifest("v1"), path.stem, **{n: values[n] for n in names})
-        listed = [c.split()[0] for c in promised[0].removeprefix("-- gives").split(",")]
-        assert listed == result.column_names, path.stem
+@pytest.mark.parametrize("name", statements())
+def test_every_statement_of_ours_runs_with_its_header(v1: Store, name: str) -> None:
+    own = statement(name)
+    assert own.purpose.endswith(".")
+    assert set(re.findall(r"\$(\w+)", own.sql)) == set(own.parameters)
+    values = {
+        **dict.fromkeys(own.parameters),
+        **({"seed": "1"} if "seed" in own.parameters else {}),
+    }
+    several = {"since": "v1"} if "version" in own.columns else {}
+    result = v1.query(own.sql, at="v1", parameters=values, **several)
+    assert list(own.columns) == result.column_names
+    kinds = {"BIGINT": pa.int64(), "VARCHAR": pa.string(), "DOUBLE": pa.float64()}
+    assert [kinds[kind] for kind in own.columns.values()] == result.schema.types
+
+
+def test_a_statement_is_shown_and_asked_by_name(v1: Store, cli: Run) -> None:
+    folder = v1.workspace.folder
+    listed = cli("query", "--list", cwd=folder).stdout
+    assert all(f"{name}  (" in listed for name in statements())
+    shown = cli("query", "--list", "--statement", "class_balance", cwd=folder).stdout
+    assert shown == statement("class_balance").sql
+    asked = cli("query", "--statement", "class_balance", "--format", "csv", cwd=folder).stdout
+    assert asked.splitlines()[1].split(",")[1:] == ['"person"', "127", "23"]
+    refused = cli("query", "--statement", "none", cwd=folder)
+    assert refused.returncode == 3
+    assert "class_balance" in refused.stderr
+    assert cli("query", cwd=folder).returncode == 2
 
 
 def test_a_trace_tells_every_version_field_by_field(v1: Store) -> None:

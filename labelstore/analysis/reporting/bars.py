@@ -34,6 +34,24 @@ def drift_bars(drift: Drift) -> str:
             f'aria-label="class shares before and after">{"".join(rows)}</svg>')  # fmt: skip
 
 
+def count_bars(counts: Sequence[tuple[str, int]]) -> str:
+    """Return counts as bars, the first ones; each with its name and number."""
+    shown = counts[:SHOWN]
+    top = max((n for _, n in shown), default=0) or 1
+    rows = []
+    for i, (said, count) in enumerate(shown):
+        y = i * LINE
+        name = escape(said if len(said) <= 24 else said[:23] + "…")
+        rows.append(f'<text x="{NAME - 8}" y="{y + 14}" text-anchor="end">{name}</text>'
+                    f'<rect x="{NAME}" y="{y + 4}" width="{count / top * BAR:.1f}" height="13" '
+                    f'fill="var(--now)"/>'
+                    f'<text x="{NAME + BAR + 8}" y="{y + 14}">{count:,}</text>')  # fmt: skip
+    width, height = NAME + BAR + 110, LINE * len(shown)
+    more = f"<p>… {len(counts) - SHOWN:,} more</p>" if len(counts) > SHOWN else ""
+    return (f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
+            f'aria-label="counts">{"".join(rows)}</svg>{more}')  # fmt: skip
+
+
 def confusion(moves: Sequence[tuple[str, str, int]]) -> str:
     """Return class changes as a matrix: rows are classes before, columns classes after.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from labelstore.analysis.reporting.bars import confusion, drift_bars
+from labelstore.analysis.reporting.html import SHOWN, document, table
 from labelstore.analysis.reporting.overlays import overlays
 from labelstore.changes.summary import by_class, by_item, moves_of, reclassified, verdict
 
@@ -18,26 +19,7 @@ if TYPE_CHECKING:
     from labelstore.analysis.reporting.policy import Broken
     from labelstore.changes.report import Report
 
-SHOWN, PICTURES = 50, 12
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-STYLE = """
-:root{color-scheme:light dark;--line:#8884;--was:#d1495b;--now:#00798c}
-body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}
-table{border-collapse:collapse;margin:.5rem 0}
-td,th{padding:.2rem .8rem;border-bottom:1px solid var(--line);text-align:left}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
-.verdict{font-size:1.1rem;border-left:4px solid var(--now);padding:.3rem .8rem}
-.broken{border-color:var(--was)}
-.pictures{columns:20rem;column-gap:1rem}
-figure{margin:0 0 1rem;break-inside:avoid}figcaption{font-size:.85rem;overflow-wrap:anywhere}
-svg{max-width:100%;height:auto;background:#8881}svg text{fill:currentColor;font-size:12px}
-.s,.l,.h{fill:none;vector-effect:non-scaling-stroke;stroke-width:2}
-.was *{stroke:var(--was);stroke-dasharray:5 3}.now *{stroke:var(--now)}
-.was .d,.was .m{fill:var(--was)}.now .d,.now .m{fill:var(--now)}
-.m{fill-opacity:.4;stroke:none}.was .t,.now .t{stroke:none}
-.key span{padding:0 .5rem}.key .a{color:var(--was)}.key .b{color:var(--now)}
-"""
+PICTURES = 12
 
 
 def write_page(
@@ -61,15 +43,8 @@ def page(
     broken: Sequence[Broken] | None = None,
 ) -> str:  # fmt: skip
     """Return the page; see `write_page`."""
-    title = escape(f"{report.named[0]} → {report.named[1]}")
-    body = "".join(_body(report, images, drift, broken))
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>labelstore diff {title}</title><style>{STYLE}</style></head>"
-        f"<body><h1>{title}</h1>{body}</body></html>\n"
-    )
+    title = f"{report.named[0]} → {report.named[1]}"
+    return document(f"labelstore diff {title}", title, _body(report, images, drift, broken))
 
 
 def _body(
@@ -147,28 +122,3 @@ def _items(report: Report) -> Iterator[str]:
         yield f"<h2>Items</h2>{table(['item', 'added', 'removed', 'changed'], rows)}"
         if ranked.num_rows > SHOWN:
             yield f"<p>… {ranked.num_rows - SHOWN:,} more</p>"
-
-
-def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Return a table; at most fifty rows, and how many more there are."""
-    if not rows:
-        return ""
-    numbers = [all(isinstance(row[i], int | float) for row in rows if row[i] is not None)
-               for i in range(len(columns))]  # fmt: skip
-    marks = [' class="n"' if n else "" for n in numbers]
-    head = "".join(f"<th{m}>{escape(c)}</th>" for m, c in zip(marks, columns, strict=True))
-    lines = "".join(f"<tr>{_cells(row, marks)}</tr>" for row in rows[:SHOWN])
-    more = f"<p>… {len(rows) - SHOWN:,} more</p>" if len(rows) > SHOWN else ""
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>{more}"
-
-
-def _cells(row: Sequence[Any], marks: Sequence[str]) -> str:
-    return "".join(f"<td{m}>{_cell(v)}</td>" for m, v in zip(marks, row, strict=True))
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))

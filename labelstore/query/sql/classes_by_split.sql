@@ -1,0 +1,15 @@
+-- Annotations and items per subset of each split scheme and class; `value` is SCHEME/SUBSET.
+-- param  layer  count only this layer; NULL counts all
+-- gives  value VARCHAR, category_id BIGINT, category VARCHAR, annotations BIGINT, items BIGINT
+SELECT
+    s.scheme || '/' || s.subset AS value,
+    a.category_id AS category_id,
+    c.name AS category,
+    COUNT(*) AS annotations,
+    COUNT(DISTINCT a.item_id) AS items
+FROM annotations AS a
+JOIN splits AS s ON s.item_id = a.item_id
+LEFT JOIN categories AS c ON c.category_id = a.category_id
+WHERE CAST($layer AS VARCHAR) IS NULL OR a.layer = CAST($layer AS VARCHAR)
+GROUP BY s.scheme || '/' || s.subset, a.category_id, c.name
+ORDER BY value, annotations DESC, category, a.category_id

@@ -29,7 +29,8 @@ if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses
 
     from labelstore.analysis.drift import Drift
     from labelstore.analysis.faults import Finding
-    from labelstore.analysis.splits import SplitReport
+    from labelstore.analysis.splits.leaks import Leak
+    from labelstore.analysis.splits.report import SplitReport
     from labelstore.analysis.statistics import Stats
     from labelstore.changes.difference import Diff
     from labelstore.changes.editing import Edit
@@ -151,17 +152,74 @@ class Store:
         return changes
 
     def split(
-        self, scheme: str, *, ratios: str, group: str | None = None, seed: int = 0,
+        self, scheme: str, *, ratios: str, mode: Literal["hash", "balanced"] = "hash",
+        group: str | None = None, stratify: str | None = None,
+        stratify_items: str | None = None, layer: str | None = None, seed: int = 0,
+        freeze: Sequence[str] = (), thaw: Sequence[str] = (), fresh: bool = False,
         by: str | None = None,
     ) -> SplitReport:  # fmt: skip
-        """Assign every item to a subset, by hash of its group; staged."""
-        from labelstore.analysis.splits import parse_ratios, split_by_hash
+        """Assign every item to a subset; staged.
 
-        parameters = {"scheme": scheme, "ratios": ratios, "group": group, "seed": seed}
+        Args:
+            scheme: name of the split; several stand side by side.
+            ratios: subset to share, such as `train=0.8,val=0.1,test=0.1`.
+            mode: `hash`: by the group's name alone, so nothing ever moves; `balanced`: so that
+                each subset has its share of every class, and what is assigned stays.
+            group: SQL expression over columns of `items` whose values are not cut; else their
+                `group`, the video that they are frames of, or the URI.
+            stratify: SQL expression over columns of `labels` that is balanced; else the class.
+            stratify_items: SQL expression over columns of `items` that is balanced, besides.
+            layer: of the labels that are balanced; the default one if there are several.
+            seed: another seed is another split.
+            freeze: subsets that no item joins or leaves from now on.
+            thaw: frozen subsets that items may join and leave again.
+            fresh: assign everything anew, but for frozen subsets.
+            by: who does it.
+
+        Raises:
+            InvalidInput: a group lies in two subsets already, the scheme has subsets that the
+                ratios do not name, or an expression is wrong.
+        """
+        from labelstore.analysis.splits.assigning import split
+        from labelstore.analysis.splits.present import Wish
+        from labelstore.analysis.splits.ratios import parse_ratios
+
+        own = self._one_layer(self.manifest(), layer)
+        wish = Wish(parse_ratios(ratios), mode, group, seed, stratify, stratify_items, own,
+                    freeze, thaw, fresh)  # fmt: skip
+        parameters = {"scheme": scheme, **vars(wish), "ratios": ratios}
         with drafting(self.workspace, "split", by=by, parameters=parameters) as draft:
-            report = split_by_hash(draft, scheme, parse_ratios(ratios), group=group, seed=seed)
+            report = split(draft, scheme, wish)
             draft.stage()
         return report
+
+    def check_split(
+        self, scheme: str, *, at: str | None = None, ratios: str | None = None,
+        layer: str | None = None, images: str | Path | None = None,
+        progress: Progress | None = None,
+    ) -> tuple[SplitReport, list[Leak]]:  # fmt: skip
+        """Return how a split shares items and classes out, and what leaks between its subsets.
+
+        Args:
+            scheme: the split.
+            at: the version; the stage or else the newest where it is left out.
+            ratios: shares that are wanted; else those that the subsets have of the items.
+            layer: of the labels; the default one if there are several.
+            images: folder below which the images are, to find those that look the same.
+            progress: told how many images were read.
+
+        Raises:
+            NotFound: there is no such scheme.
+        """
+        from labelstore.analysis.splits.assigning import present_report
+        from labelstore.analysis.splits.leaks import leaks
+        from labelstore.analysis.splits.ratios import parse_ratios
+
+        manifest = self.manifest(at)
+        found = leaks(manifest, scheme, Path(images) if images else None, progress)
+        wanted = parse_ratios(ratios) if ratios else None
+        own = self._one_layer(manifest, layer)
+        return present_report(manifest, scheme, wanted, own), found
 
     def status(self) -> Diff | None:
         """Return what differs between HEAD and the stage, or None where nothing is staged."""

@@ -9,7 +9,16 @@ from typing import Annotated
 
 import typer
 
-from labelstore.cli import branching, data, formats, history, ontology, questions, remotes
+from labelstore.cli import (
+    branching,
+    data,
+    formats,
+    history,
+    ontology,
+    questions,
+    remotes,
+    splitting,
+)
 from labelstore.errors import InvalidInput, LabelstoreError, StorageFailed
 
 app = typer.Typer(
@@ -20,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (data, formats, history, branching, questions, ontology, remotes):
+for module in (data, splitting, formats, history, branching, questions, ontology, remotes):
     module.register(app)
 
 

@@ -52,7 +52,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command("init")(init)
     app.command("import")(import_)
-    app.command("split")(split)
     app.command("export")(export)
     app.command("demo")(demo)
 
@@ -164,37 +163,6 @@ def _look(told: list[dict[str, Any]] | None, before: Manifest, after: Manifest) 
         told.append(found.as_json())
     elif found.found:
         show_diff(found)
-
-
-def split(
-    scheme: Annotated[str, typer.Argument(help="Name of the split, such as default.")],
-    ratios: Annotated[str, typer.Option(help="Subset to share, adding up to 1.")],
-    mode: Annotated[Literal["hash"], typer.Option(help="hash: stateless, never moves.")] = "hash",
-    group: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Column of items that is kept together.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Another seed is another split.")] = 0,
-    by: By = None,
-    store: StoreDir = HERE,
-    json: Json = False,
-) -> None:
-    """Assign every item to a subset; staged like any edit.
-
-    \b
-    Example:
-      labelstore split default --ratios train=0.8,val=0.1,test=0.1 --group group
-    """
-    from labelstore.cli.output import table
-
-    report = opened(store).split(scheme, ratios=ratios, group=group, seed=seed, by=by)
-    if json:
-        emit_json("split", {**report.__dict__, "mode": mode})
-        return
-    total = sum(report.subsets.values())
-    rows = [(n, k, k / total, report.groups[n]) for n, k in report.subsets.items()]
-    table(["subset", "items", "share", "groups"], rows, title=f"split {scheme}")
-    if report.moved:
-        typer.echo(f"  {report.moved:,} items moved from another subset")
 
 
 def export(

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from labelstore.analysis.splits.groups import Strata
 
     Ids = NDArray[np.int64]
-    Floats = NDArray[np.float64]
 
 FREE = -1
 """Stands for a group that is in no subset yet."""
@@ -30,7 +29,7 @@ SIZES = 4.0
 
 
 def place(
-    ratios: Sequence[float] | Floats,
+    ratios: Sequence[float],
     sizes: Ids,
     strata: Strata,
     draws: NDArray[np.str_],

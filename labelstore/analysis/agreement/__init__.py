@@ -1,0 +1,1 @@
+"""Agreement: how far authors who judged the same say the same."""

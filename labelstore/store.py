@@ -27,6 +27,8 @@ from labelstore.versions.workspace import Workspace
 if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses one of them
     import pyarrow as pa
 
+    from labelstore.analysis.agreement.coefficients import Metric
+    from labelstore.analysis.agreement.report import Agreement
     from labelstore.analysis.drift import Drift
     from labelstore.analysis.faults import Finding
     from labelstore.analysis.splits.leaks import Leak
@@ -383,6 +385,37 @@ class Store:
         several = len(manifest.partitions("annotations")) > 1
         named = self.workspace.default_layer if layer is None and several else layer
         return None if named is None else manifest.layer(named)
+
+    def agreement(
+        self, layers: Sequence[str] = (), *, at: str | None = None,
+        by: Literal["layer", "author"] = "layer", least: float | None = None,
+        value: str | None = None, metric: Metric = "interval",
+        progress: Progress | None = None,
+    ) -> tuple[Agreement, pa.Table]:  # fmt: skip
+        """Return how far authors who labelled the same items agree, and where they do not.
+
+        Args:
+            layers: whose labels are compared; all of the version where none is named.
+            at: the version; the stage or else the newest where it is left out.
+            by: each layer is an author, or each agent within one layer is one.
+            least: agreement of shapes below which no two labels are one object; else what suits
+                their kind.
+            value: SQL expression over columns of `labels` whose numbers are compared, too.
+            metric: of these.
+            progress: told how many labels were matched.
+
+        Returns:
+            The agreement, and the objects that are judged otherwise, the worst first; see
+            `labelstore.analysis.agreement.disagreeing.QUEUE`.
+
+        Raises:
+            NotFound: there is no such layer.
+            InvalidInput: there are fewer than two authors, or the expression is wrong.
+        """
+        from labelstore.analysis.agreement.asking import Question, asked
+
+        question = Question(layers, by, least, value, metric)
+        return asked(self.manifest(at), question, names(self.workspace), progress)
 
     def check(
         self, *, at: str | None = None, shown: int = SHOWN_FAULTS, progress: Progress | None = None

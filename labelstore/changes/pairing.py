@@ -212,17 +212,22 @@ def _pairs(
     items = [np.asarray(side.keys.column("item_id")) for side in (before, after)]
     shared, total = np.intersect1d(items[0], items[1]), len(items[0])
     done = 0
-    for block in _blocks(shared, items):
+    for block in blocks(shared, items):
         old, new = before.rows(block), after.rows(block)
-        found = matched(_labels(old), _labels(new), least=least)
+        found = matched(labels_of(old), labels_of(new), least=least)
         yield _compared(before.layer, old, new, found)
         done += old["annotations"].num_rows
         if progress:
             progress("matching", done, total)
 
 
-def _blocks(shared: Ids, items: Sequence[Ids]) -> Iterator[Ids]:
-    """Yield items that have some `BLOCK` labels on a side together."""
+def blocks(shared: Ids, items: Sequence[Ids]) -> Iterator[Ids]:
+    """Yield items that have some `BLOCK` labels on a side together.
+
+    Args:
+        shared: the items, rising.
+        items: of each side, the item of each label.
+    """
     sizes = np.zeros(len(shared), np.int64)
     for own in items:
         ordered = np.sort(own)
@@ -232,7 +237,8 @@ def _blocks(shared: Ids, items: Sequence[Ids]) -> Iterator[Ids]:
     yield from (own for own in np.split(shared, np.flatnonzero(np.diff(number)) + 1) if len(own))
 
 
-def _labels(rows: Mapping[str, pa.Table]) -> Labels:
+def labels_of(rows: Mapping[str, pa.Table]) -> Labels:
+    """Return rows of both families as the matcher takes them."""
     notes = rows["annotations"]
     return Labels(
         np.asarray(notes.column("item_id").combine_chunks()),

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from labelstore.cli import (
+    agreeing,
     branching,
     data,
     formats,
@@ -29,7 +30,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (data, splitting, formats, history, branching, questions, ontology, remotes):
+MODULES = (
+    data, splitting, formats, history, branching, questions, agreeing, ontology, remotes,
+)  # fmt: skip
+for module in MODULES:
     module.register(app)
 
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import Any, TextIO
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
 from labelstore.cli.output import emit_json, table
 from labelstore.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from labelstore.versions.manifest import Manifest
 
 SHOWN = 200
 
@@ -68,3 +74,29 @@ def _flat(result: pa.Table) -> pa.Table:
 
 def _shown(value: Any) -> Any:
     return json.dumps(value, default=str) if isinstance(value, list | dict) else value
+
+
+def write_queue(queue: pa.Table, manifest: Manifest, authors: Sequence[str], file: Path) -> None:
+    """Write disagreements as CSV: item, what differs, and each author's class and label.
+
+    Args:
+        queue: see `labelstore.analysis.agreement.disagreeing.QUEUE`.
+        manifest: the version, for the names of items.
+        authors: in the order of the lists.
+        file: the CSV.
+    """
+    from labelstore.changes.summary import item_names
+
+    ids = queue.column("item_id").combine_chunks()
+    names = item_names(pc.unique(ids), manifest)
+    columns = {
+        "item_id": ids,
+        "item": pa.array([names[i] for i in ids.to_pylist()], pa.string()),
+        "what": queue.column("what"),
+        "amount": queue.column("amount"),
+    }
+    for what, column in (("class", "classes"), ("annotation", "annotations")):
+        lists = queue.column(column)
+        for place, author in enumerate(authors):
+            columns[f"{what} {author}"] = pc.list_element(lists, place)
+    pyarrow.csv.write_csv(pa.table(columns), file)

@@ -1,0 +1,110 @@
+"""Agreement of a version's layers, or of the authors within a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from labelstore.analysis.agreement.disagreeing import disagreements
+from labelstore.analysis.agreement.measuring import Told, agreement
+from labelstore.analysis.agreement.units import Author, agents_of, layers_of, units_of
+from labelstore.changes.summary import class_names
+from labelstore.errors import InvalidInput
+from labelstore.model.tables import TABLES
+from labelstore.query.sandbox import expressions, query
+from labelstore.versions.agents import acting, agent_names
+
+if TYPE_CHECKING:
+    from labelstore.analysis.agreement.coefficients import Metric
+    from labelstore.analysis.agreement.report import Agreement
+    from labelstore.versions.manifest import Manifest
+
+By = Literal["layer", "author"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """Whose agreement is asked for, about what.
+
+    Attributes:
+        layers: whose labels are compared; all of the version where none is named. By author,
+            the one layer in which they are.
+        by: each layer is an author, or each agent within a layer is one.
+        least: agreement of shapes below which no two labels are one object; else what suits them.
+        value: SQL expression over columns of `labels` whose numbers are compared, too.
+        metric: of these.
+    """
+
+    layers: Sequence[str]
+    by: By = "layer"
+    least: float | None = None
+    value: str | None = None
+    metric: Metric = "interval"
+
+
+def asked(
+    manifest: Manifest, question: Question, known: Mapping[str, str],
+    progress: Callable[[str, int, int], None] | None = None,
+) -> tuple[Agreement, pa.Table]:  # fmt: skip
+    """Return how far authors agree, and where they do not; see `disagreeing.QUEUE`.
+
+    Args:
+        manifest: the version.
+        question: whose agreement.
+        known: names of people by pseudonym.
+        progress: told how many labels were matched.
+
+    Raises:
+        NotFound: there is no such layer.
+        InvalidInput: there are fewer than two authors, or the expression is wrong.
+    """
+    authors = _authors(manifest, question, known)
+    if len(authors) < 2:
+        who = authors[0].name if authors else "nobody"
+        raise InvalidInput(
+            f"agreement is between two or more: there is {who}. Name layers, or ask --by author.",
+            code="agreement-authors",
+        )
+    values = _values(manifest, question.value) if question.value else None
+    units = units_of(authors, least=question.least, progress=progress)
+    names = class_names(manifest)
+    months = _months(manifest, {a.side.layer for a in authors})
+    report = agreement(units, names, months=months, values=values, metric=question.metric)
+    return report, disagreements(units, names)
+
+
+def _authors(manifest: Manifest, question: Question, known: Mapping[str, str]) -> list[Author]:
+    layers = question.layers or manifest.partitions("annotations")
+    if question.by == "layer":
+        return layers_of(manifest, list(dict.fromkeys(layers)))
+    if len(layers) != 1:
+        raise InvalidInput("authors are compared within one layer: name it (there is "
+                           f"{', '.join(layers) or 'none'})", code="agreement-layer")  # fmt: skip
+    agents = agent_names(manifest, known)
+    return agents_of(manifest, manifest.layer(layers[0]), acting(manifest), agents)
+
+
+def _values(manifest: Manifest, value: str) -> Told:
+    expressions([value])
+    sql = (f"SELECT annotation_id, CAST(({value}\n) AS DOUBLE) AS value FROM labels "
+           "ORDER BY annotation_id")  # fmt: skip
+    rows = query(manifest, sql)
+    rows = rows.filter(rows.column("value").is_valid())
+    return Told(np.asarray(rows.column("annotation_id")), np.asarray(rows.column("value")))
+
+
+def _months(manifest: Manifest, layers: set[str]) -> Told:
+    """Return the month in which each label was made."""
+    columns = ["annotation_id", "created_at", "created_in"]
+    parts = [manifest.table(TABLES["annotations"], columns, n) for n in sorted(layers)]
+    rows = pa.concat_tables(parts).sort_by("annotation_id").combine_chunks()
+    made = manifest.table(TABLES["activities"], ["activity_id", "ended_at"])
+    at = pc.index_in(rows.column("created_in"), value_set=made.column(0).combine_chunks())
+    times = pc.coalesce(rows.column("created_at"), made.column(1).take(at))
+    months = pc.strftime(times, "%Y-%m").fill_null("")
+    return Told(np.asarray(rows.column("annotation_id")), np.array(months.to_pylist(), "U7"))

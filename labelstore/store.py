@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from labelstore.errors import SHOWN_FAULTS, NotFound
+from labelstore.errors import SHOWN_FAULTS
 from labelstore.training.pin import Pin, check_pin, make_pin, write_pin
 from labelstore.versions.agents import names
 from labelstore.versions.branches import Branch, branches, create_branch, switch
@@ -29,7 +28,7 @@ if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses
 
     from labelstore.analysis.agreement.coefficients import Metric
     from labelstore.analysis.agreement.report import Agreement
-    from labelstore.analysis.drift import Drift
+    from labelstore.analysis.drift.report import Drift
     from labelstore.analysis.faults import Finding
     from labelstore.analysis.splits.leaks import Leak
     from labelstore.analysis.splits.report import SplitReport
@@ -317,17 +316,33 @@ class Store:
         sides = (self.manifest(old), layer), (self.manifest(new), other)
         return compared(*sides, shapes=shapes, match=match, least=least, progress=progress)
 
-    def drift(self, before: str, after: str | None = None, *, layer: str | None = None) -> Drift:
-        """Return how class shares, and labels as a whole, moved between two versions."""
-        from labelstore.analysis.distributions import shifts
-        from labelstore.analysis.drift import class_drift
+    def drift(
+        self, before: str | None, after: str | None = None, *, layer: str | None = None,
+        of_before: str | None = None, of_after: str | None = None,
+    ) -> Drift:  # fmt: skip
+        """Return how far labels of one side are from those of another, in every respect.
 
-        sides = self.workspace.manifest(before), self.manifest(after)
-        own = self._one_layer(sides[1], layer)
-        found = class_drift(*sides, own)
-        if found is None:
-            raise NotFound("one of the versions has no labels, so there are no class shares")
-        return replace(found, shifts=shifts(*sides, own, known=names(self.workspace)))
+        Args:
+            before: the older version; `REV:LAYER` for one layer of it.
+            after: the newer, or a layer of it; else the stage, or HEAD.
+            layer: of both sides; the default one if there are several.
+            of_before: which labels of the older side: `split:SCHEME/SUBSET`, or a SQL condition
+                on columns of `labels`; else all.
+            of_after: which of the newer.
+
+        Raises:
+            NotFound: one of the sides has no labels, or there is no such layer or split.
+            InvalidInput: a condition may not run, or is wrong.
+        """
+        from labelstore.analysis.drift.asking import drift_between, sample
+        from labelstore.changes.sides import revision_and_layer
+
+        sides = []
+        for text, which in ((before, of_before), (after, of_after)):
+            rev, named = revision_and_layer(text)
+            manifest = self.manifest(rev)
+            sides.append(sample(manifest, self._one_layer(manifest, named or layer), which))
+        return drift_between(sides[0], sides[1], names(self.workspace))
 
     def query(
         self,

@@ -14,10 +14,10 @@ import typer
 
 from labelstore.cli.options import HERE, Json, Quiet, Revision, StoreDir, format_names, opened
 from labelstore.cli.output import emit_json, notice, progress, table
-from labelstore.errors import InvalidInput
+from labelstore.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
-    from labelstore.analysis.drift import Drift
+    from labelstore.analysis.drift.report import Drift
     from labelstore.analysis.reporting.policy import Broken, Policy
     from labelstore.changes.report import Report
 
@@ -160,12 +160,13 @@ def _policy(file: Path | None) -> Policy | None:
 
 
 def _drift(report: Report) -> Drift | None:
-    from labelstore.analysis.distributions import shifts
-    from labelstore.analysis.drift import class_drift
+    from labelstore.analysis.drift.asking import drift_between, sample
 
-    found = class_drift(*report.sides, *report.layers)
-    moved = shifts(*report.sides, *report.layers, known=report.known)
-    return found and replace(found, shifts=moved)
+    sides = [sample(m, layer) for m, layer in zip(report.sides, report.layers, strict=True)]
+    try:
+        return drift_between(sides[0], sides[1], report.known)
+    except NotFound:
+        return None
 
 
 def _of_class(report: Report, name: str | None) -> Report:
@@ -184,7 +185,7 @@ def _of_class(report: Report, name: str | None) -> Report:
 def _emit(
     report: Report, drift: Drift | None, broken: Sequence[Broken] | None, *, details: bool
 ) -> None:
-    from labelstore.analysis.drift import as_json
+    from labelstore.analysis.drift.report import as_json
 
     content = report.as_json(details=details)
     if drift is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow.compute as pc
 import typer
 
-from labelstore.analysis.drift import Drift
+from labelstore.analysis.drift.report import Drift
 from labelstore.changes.people import by_author
 from labelstore.changes.report import LISTED, Report
 from labelstore.changes.summary import by_class, by_item, moves_of, reclassified, verdict
@@ -149,14 +149,29 @@ def show_drift(drift: Drift) -> None:
         f"PSI {drift.psi:.4f}"
     )
     moved = [c for c in drift.classes if c.change]
-    rows = [(c.category, c.before, c.after, c.change) for c in moved[:SHOWN]]
+    rows = [(c.category, c.before, c.after, c.change, _between(c.low, c.high), _chance(c.chance))
+            for c in moved[:SHOWN]]  # fmt: skip
     if rows:
-        table(["class", "share before", "after", "change"], rows)
-    more = len(moved) - SHOWN
-    if more > 0:
-        typer.echo(f"  … {more:,} more; --json gives all")
-    told = [(s.what, s.effect, s.psi, f"{s.distance:.4g} {s.unit}".rstrip(), s.before, s.after)
+        table(["class", "share before", "after", "change", "95 % between", "by chance"], rows)
+    _rest(len(moved), "classes")
+    told = [(s.what, s.effect, _between(s.low, s.high), s.psi,
+             f"{s.distance:.4g} {s.unit}".rstrip(), s.before, s.after, _chance(s.chance))
             for s in drift.shifts]  # fmt: skip
     if told:
         typer.echo("\nlabels as a whole (effect: 0 the same, 1 nothing in common):")
-        table(["what", "effect", "PSI", "distance", "before", "after"], told)
+        table(["what", "effect", "95 % between", "PSI", "distance", "before", "after",
+               "by chance"], told)  # fmt: skip
+    if drift.skipped:
+        typer.echo(f"  too few labels say anything of: {', '.join(drift.skipped)}")
+    led = [(d.by, d.what or "(all of theirs)", d.labels, f"{d.share:.0%}") for d in drift.drivers]
+    if led:
+        typer.echo("\nwithout whom class shares would have moved less, by how much of the change:")
+        table(["by", "activity", "labels", "less"], led)
+
+
+def _between(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{low:.3g} to {high:.3g}"
+
+
+def _chance(value: float | None) -> str:
+    return "" if value is None else f"{value:.2g}" if value >= 0.0001 else "< 0.0001"

@@ -184,19 +184,46 @@ def stats(
 
 
 def drift(
-    before: Annotated[str, Revision(metavar="A", help="Older version.")],
+    before: Annotated[str, Revision(metavar="A", help="Older version, or REV:LAYER.")],
     after: Annotated[
-        str | None, Revision(metavar="[B]", help="Newer version; else the stage, or HEAD.")
+        str | None,
+        Revision(metavar="[B]", help="Newer version, or REV:LAYER; else the stage, or HEAD."),
     ] = None,
     layer: Layer = None,
+    where: Annotated[
+        str | None,
+        typer.Option(metavar="SQL", help="Labels of both sides that meet a condition, or are in "
+                     "split:SCHEME/SUBSET."),
+    ] = None,
+    of_before: Annotated[
+        str | None, typer.Option("--before", metavar="SQL", help="The same, of A alone.")
+    ] = None,
+    of_after: Annotated[
+        str | None, typer.Option("--after", metavar="SQL", help="The same, of B alone.")
+    ] = None,
     store: StoreDir = HERE,
     json: Json = False,
-) -> None:
-    """Show how class shares moved between two versions."""
-    from labelstore.analysis.drift import as_json
+) -> None:  # fmt: skip
+    """Show how far classes, sizes, places, authors, … moved from one side to another.
+
+    The effect comes first: with many labels the smallest shift is beyond chance. Chances are
+    corrected for the number of questions (Holm).
+
+    \b
+    Examples:
+      labelstore drift v3 v4
+      labelstore drift v4:ground_truth v4:model-a
+      labelstore drift v4 v4 --before split:default/train --after split:default/test
+      labelstore drift v3 v4 --where "category = 'person'"
+    """
+    from labelstore.analysis.drift.report import as_json
     from labelstore.cli.differences import show_drift
 
-    found = opened(store).drift(before, after, layer=layer)
+    if where is not None and (of_before or of_after):
+        raise InvalidInput("--where is for both sides; leave out --before and --after",
+                           code="drift-where")  # fmt: skip
+    found = opened(store).drift(before, after, layer=layer, of_before=of_before or where,
+                                of_after=of_after or where)  # fmt: skip
     if json:
         emit_json("drift", as_json(found))
     else:

@@ -138,6 +138,13 @@ class ClassShare(Document):
     category: str
     before: float
     after: float
+    counts: list[int]
+    """Labels before and after."""
+    low: float | None
+    """The change of the share lies between `low` and `high`, at 95 %."""
+    high: float | None
+    chance: float | None
+    """How often chance alone would do it, corrected for the number of questions."""
 
 
 class Shift(Document):
@@ -154,6 +161,11 @@ class Shift(Document):
     """Median, or the most frequent group."""
     after: float | str
     counts: list[int]
+    low: float
+    """The effect lies between `low` and `high`, at 95 %."""
+    high: float
+    chance: float
+    """How often chance alone would do it, corrected for the number of questions."""
 
 
 class ClassDrift(Document):
@@ -163,6 +175,19 @@ class ClassDrift(Document):
     psi: float
     classes: list[ClassShare]
     measures: list[Shift]
+    skipped: list[str]
+    """What too few labels say anything about."""
+    drivers: list[Driver]
+
+
+class Driver(Document):
+    """An activity, or an author (`what` is empty), without whom class shares had moved less."""
+
+    by: str
+    what: str
+    labels: int
+    share: float
+    """Of the whole change."""
 
 
 class BrokenRule(Document):

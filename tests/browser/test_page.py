@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from labelstore.analysis.drift import class_drift
+from labelstore.analysis.drift.shares import class_drift
 from labelstore.analysis.reporting.page import write_page
 from labelstore.analysis.reporting.policy import Broken
 from labelstore.changes.report import Report

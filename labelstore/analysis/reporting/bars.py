@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from labelstore.analysis.drift import Drift
+    from labelstore.analysis.drift.report import Drift
 
 SHOWN = 20
 NAME, BAR, LINE = 160, 420, 22

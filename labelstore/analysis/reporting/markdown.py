@@ -9,7 +9,7 @@ from labelstore.changes.summary import by_class, by_item, moves_of, reclassified
 from labelstore.errors import counted
 
 if TYPE_CHECKING:
-    from labelstore.analysis.drift import Drift
+    from labelstore.analysis.drift.report import Drift
     from labelstore.analysis.reporting.policy import Broken
     from labelstore.changes.report import Report
 

@@ -21,7 +21,7 @@ from pydantic import (
     ValidationError,
 )
 
-from labelstore.analysis.drift import class_drift
+from labelstore.analysis.drift.shares import class_drift
 from labelstore.changes.meaning import WORD_OF
 from labelstore.changes.pairing import Side
 from labelstore.changes.summary import reclassified

@@ -24,7 +24,7 @@ FREE = -1
 ROUNDS = 4
 LOOKED_AT = 20_000
 """Groups that are looked at again, those of the rarest classes: common ones come out right."""
-SIZES = 4.0
+SIZES = 40.0
 """How much the number of items counts beside one class."""
 
 

@@ -1,0 +1,1 @@
+"""Drift: how far classes, sizes, places, authors and the like moved from one side to another."""

@@ -20,6 +20,8 @@ QUEUE = pa.schema(
 """A row for each object that authors judge otherwise: `what` differs (missed, class or shape), by
 how much (the share of authors who missed it, 1 for a class, 1 - agreement for a shape), and the
 label and class of each author, null where they have none."""
+SAME = 1e-6
+"""Amount below which shapes are the same, but for the rounding of intersections."""
 TOLD = {MISSED: "(missed)", UNSEEN: "(not seen)"}
 
 
@@ -38,7 +40,7 @@ def disagreements(units: Units, names: Mapping[int | None, str]) -> pa.Table:
     level = np.where(missed > 0, 2, np.where(named, 1, 0))
     amount = np.where(missed > 0, missed, np.where(named, 1.0, worst))
     order = np.lexsort((units.items, -amount, -level))
-    chosen = order[(amount[order] > 0) & (seen[order] > 1)]
+    chosen = order[(amount[order] > SAME) & (seen[order] > 1)]
     what = np.array(["shape", "class", "missed"])[level[chosen]]
     return pa.table([units.items[chosen], what, amount[chosen], _lists(units.labels[chosen]),
                      _named(units.classes[chosen], names)], schema=QUEUE)  # fmt: skip

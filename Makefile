@@ -7,7 +7,7 @@ ORACLES := .venv-oracles
 TORCH := torch==2.13.0
 ROWS ?= 1M
 
-.PHONY: venv demo test oracles browser lint format docs bench schemas schemas-check wheel check lock clean
+.PHONY: venv demo test oracles browser spark lint format docs bench schemas schemas-check wheel check lock clean
 
 venv: $(READY)
 
@@ -38,6 +38,11 @@ oracles: $(READY) $(ORACLES)/.ready
 browser: $(READY)
 	command -v chromium >/dev/null || (apt-get -qq update && apt-get -qq -y install --no-install-recommends chromium >/dev/null)
 	$(BIN)/pytest -q tests/browser
+
+# Spark itself comes with the locked packages; it needs a Java runtime.
+spark: $(READY)
+	command -v java >/dev/null || (apt-get -qq update && apt-get -qq -y install --no-install-recommends openjdk-17-jre-headless >/dev/null)
+	$(BIN)/pytest -q tests/spark
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -75,7 +80,7 @@ wheel: $(READY)
 	$(BIN)/check-wheel-contents --toplevel labelstore,labelstore_converters dist/*.whl
 	$(BIN)/python tests/wheel.py dist/*.whl
 
-check: lint test oracles browser schemas-check docs wheel
+check: lint test oracles browser spark schemas-check docs wheel
 
 lock:
 	cd requirements && for name in uv runtime dev; do \

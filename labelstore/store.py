@@ -352,6 +352,7 @@ class Store:
         parameters: Mapping[str, Any] | None = None,
         limits: Limits | None = None,
         since: str | None = None,
+        master: str | None = None,
     ) -> pa.Table:
         """Return the result of one SELECT over a version's views.
 
@@ -361,15 +362,23 @@ class Store:
             parameters: values of its `$name` parameters.
             limits: memory and time; 4 GiB and ten minutes by default.
             since: ask all versions from this one to `at`; each view has a column `version` then.
+            master: ask this Spark cluster, such as `spark://host:7077` or `local[2]`, which must
+                be able to open the store's files.
 
         Raises:
             InvalidInput: the query may not run, is wrong, or exceeds its limits.
         """
         from labelstore.query.history import History
-        from labelstore.query.sandbox import query
+        from labelstore.query.sandbox import planned, query
 
         history = History(self.workspace, at or "HEAD")
-        return query(self.manifest(at), sql, parameters, limits, history, since)
+        if master is None:
+            return query(self.manifest(at), sql, parameters, limits, history, since)
+        from labelstore.query.spark import ask, connected
+
+        plan = planned(self.manifest(at), sql, history, since)
+        with connected(master) as session:
+            return ask(session, plan, sql, parameters)
 
     def stats(
         self, *, at: str | None = None, layer: str | None = None, items: bool = False,

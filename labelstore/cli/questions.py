@@ -55,6 +55,13 @@ def query(
             autocompletion=revisions,
         ),
     ] = None,
+    engine: Annotated[
+        Literal["duckdb", "spark"], typer.Option(help="What answers; Spark needs --master.")
+    ] = "duckdb",
+    master: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Of Spark: spark://HOST:7077, or local[2]."),
+    ] = None,
     listed: Annotated[
         bool, typer.Option("--list", help="List our own statements; with --statement its text.")
     ] = False,
@@ -81,6 +88,7 @@ def query(
       labelstore query --list
       labelstore query --statement classes_by_split
       labelstore query --statement rework_by_author --since v1 --at v4
+      labelstore query --statement class_balance --engine spark --master spark://host:7077
     """
     from labelstore.cli.tables import write_result
     from labelstore.query.sandbox import Limits
@@ -91,12 +99,14 @@ def query(
         return
     if bool(sql) == (statement is not None):
         raise InvalidInput("give a query, or --statement NAME", code="query-text")
+    if (engine == "spark") != (master is not None):
+        raise InvalidInput("--engine spark and --master URL go together", code="query-engine")
     values = dict(map(_parameter, parameters or ()))
     if statement is not None:
         own = named(statement)
         sql, values = own.sql, {**dict.fromkeys(own.parameters), **values}
     result = opened(store).query(
-        sql, at=at, parameters=values, limits=Limits(memory, seconds), since=since
+        sql, at=at, parameters=values, limits=Limits(memory, seconds), since=since, master=master
     )
     write_result(result, "json" if json else format, sys.stdout)
 

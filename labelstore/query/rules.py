@@ -56,7 +56,7 @@ def broken_rules(manifest: Manifest, shown: int) -> Iterator[tuple[SqlRule, int,
     """
     with connect() as con:
         create_views(con, Plan(table_files(manifest)))
-        con.execute(f"CREATE VIEW shaped AS {_shaped()}")
+        con.execute(f"CREATE VIEW shaped AS {shaped()}")
         for rule in sql_rules():
             sql = f"SELECT COUNT(*) AS count, MIN(f.id) AS example FROM ({rule.sql}) AS f"
             (found,) = execute(con, sql).to_pylist()
@@ -65,7 +65,7 @@ def broken_rules(manifest: Manifest, shown: int) -> Iterator[tuple[SqlRule, int,
                 yield rule, found["count"], found["example"], execute(con, first)
 
 
-def _shaped() -> str:
+def shaped() -> str:
     """Return SQL for each label's kind, and `kinds`: those that its shapes could be."""
     kinds = []
     for kind, columns in SHAPES.items():

@@ -67,17 +67,29 @@ def query(
         InvalidInput: the query may not run, is wrong, or exceeds its limits.
     """
     limits = limits or Limits()
+    plan = planned(manifest, sql, history, since)
+    request = {
+        "sql": sql,
+        "parameters": base64.b64encode(encode_parameters(parameters or {})).decode(),
+        "plan": plan.as_json(),
+        "limits": asdict(limits),
+    }
+    return _ask(json.dumps(request).encode(), limits)
+
+
+def planned(
+    manifest: Manifest, sql: str, history: History | None = None, since: str | None = None
+) -> Plan:
+    """Return the views that a user's query needs, if it may run; see `query`.
+
+    Raises:
+        InvalidInput: it may not run.
+    """
     with connect() as con:
         checked = check(con, sql, VIEWS)
     if since is not None and history is not None:
         checked.span = checked.span or (since, history.rev)
-    request = {
-        "sql": sql,
-        "parameters": base64.b64encode(encode_parameters(parameters or {})).decode(),
-        "plan": _plan(manifest, checked, history).as_json(),
-        "limits": asdict(limits),
-    }
-    return _ask(json.dumps(request).encode(), limits)
+    return _plan(manifest, checked, history)
 
 
 def _plan(manifest: Manifest, checked: Checked, history: History | None) -> Plan:

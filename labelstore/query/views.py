@@ -56,6 +56,11 @@ class Plan:
         """Return every file, once."""
         return sorted({path for view in self.tables.values() for path in view["paths"]})
 
+    def rows_of_history(self) -> list[dict[str, Any]]:
+        """Return rows of `versions`; their times went here as text."""
+        return [{**row, "committed_at": datetime.fromisoformat(row["committed_at"])}
+                for row in self.history]  # fmt: skip
+
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
         return asdict(self)
@@ -113,7 +118,8 @@ def create_views(con: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         con.register(f"no_{name}", schema.empty_table())
         con.execute(f'CREATE VIEW "{name}" AS {_table_sql(con, name, plan.tables[name])}')
     con.execute(f"CREATE VIEW labels AS {_labels_sql(plan)}")
-    con.register("listed_versions", _listed(plan))
+    listed = pa.Table.from_pylist(plan.rows_of_history(), schema=VERSIONS)
+    con.register("listed_versions", listed)
     con.execute(f"CREATE VIEW {HISTORY} AS SELECT * FROM listed_versions")
     con.execute(f"CREATE MACRO {HISTORY}(a := '', b := '') AS TABLE SELECT * FROM listed_versions")
     if plan.where is not None:
@@ -131,13 +137,6 @@ def lock(con: duckdb.DuckDBPyConnection, plan: Plan) -> None:
 def quoted(text: str) -> str:
     """Return a SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def _listed(plan: Plan) -> pa.Table:
-    """Return `versions`; its times went to this process as text."""
-    rows = [{**row, "committed_at": datetime.fromisoformat(row["committed_at"])}
-            for row in plan.history]  # fmt: skip
-    return pa.Table.from_pylist(rows, schema=VERSIONS)
 
 
 def _spanning(plan: Plan) -> bool:

@@ -4,4 +4,4 @@
 SELECT l.annotation_id AS id, l.item_id, l.annotation_id, l.keypoints AS value
 FROM labels AS l JOIN categories AS c ON c.category_id = l.category_id
 WHERE c.keypoint_names IS NOT NULL AND l.keypoints IS NOT NULL
-    AND LEN(l.keypoints) <> LEN(c.keypoint_names) * COALESCE(l.keypoint_dims, 2)
+    AND ARRAY_LENGTH(l.keypoints) <> ARRAY_LENGTH(c.keypoint_names) * COALESCE(l.keypoint_dims, 2)

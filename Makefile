@@ -65,6 +65,7 @@ bench: $(READY)
 	$(BIN)/python tests/bench/formats.py
 	$(BIN)/python tests/bench/pairing.py
 	$(BIN)/python tests/bench/meaning.py --rows $(ROWS)
+	$(BIN)/python tests/bench/questions.py --rows $(ROWS)
 
 schemas: $(READY)
 	$(BIN)/labelstore schema export schemas/v1

@@ -9,10 +9,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from labelstore.model.tables import TABLES
 from labelstore.query.statements import statement
 from labelstore.query.views import Plan, create_views, lock, spanning_files, table_files
 from labelstore.versions.manifest import Manifest
 
+ANNOTATION_COLUMNS = frozenset({*TABLES["annotations"].schema.names, "labels"})
+"""What a condition may name without shapes having to be read."""
 QUIET = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -44,8 +47,11 @@ def run(
 
     files = table_files(of) if isinstance(of, Manifest) else spanning_files(of)
     with connect() as con:
-        named = where is not None and check_condition(con, where, files.keys() | {"labels"})
-        plan = Plan(files, named=named, where=where)
+        plan = Plan(files)
+        if where is not None:
+            asked = check_condition(con, where, files.keys() | {"labels"})
+            own = asked.columns <= ANNOTATION_COLUMNS and len(asked.views) == 1
+            plan = Plan(files, named=asked.named, where=where, narrow=own)
         try:
             create_views(con, plan)
             lock(con, plan)

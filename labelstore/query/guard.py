@@ -102,6 +102,8 @@ class Checked:
     keyed: bool = False
     named: bool = False
     """Whether the names of classes or items may be asked of `labels`."""
+    columns: set[str] = field(default_factory=set)
+    """Last names of all columns, in small letters; `*` where all may be meant."""
     span: tuple[str, str] | None = None
     """The versions that the query is about, where it asks for several."""
 
@@ -162,8 +164,8 @@ def check_expression(con: duckdb.DuckDBPyConnection, text: str) -> None:
             raise InvalidInput(f"{text!r} gives more than one value a row", code="edit-sql")
 
 
-def check_condition(con: duckdb.DuckDBPyConnection, text: str, views: Collection[str]) -> bool:
-    """Refuse text that is no condition on rows of `labels`; say whether it may ask for names.
+def check_condition(con: duckdb.DuckDBPyConnection, text: str, views: Collection[str]) -> Checked:
+    """Refuse text that is no condition on rows of `labels`; return what it refers to.
 
     Args:
         con: any connection; only its parser is used.
@@ -177,7 +179,7 @@ def check_condition(con: duckdb.DuckDBPyConnection, text: str, views: Collection
     found = check(con, f"SELECT annotation_id FROM labels WHERE ({text}\n)", views)
     if found.span is not None:
         raise refused("a condition is about one version")
-    return found.named
+    return found
 
 
 def wrong(error: duckdb.Error) -> InvalidInput:
@@ -278,14 +280,20 @@ class _Walk:
     def _expression(self, node: dict[str, Any]) -> None:
         if node["class"] not in CLASSES:
             raise refused(f"{node['class'].lower()} is not allowed")
-        if node["class"] == "STAR" or (node["class"] == "COLUMN_REF" and _column(node) in NAMES):
-            self.found.named = True
+        if node["class"] in ("STAR", "COLUMN_REF"):
+            self._column(node)
         if node["class"] in ("FUNCTION", "WINDOW"):
             name = node["qualified_name"]["path"][-1].lower()
             if name not in self._functions:
                 raise refused(f"function {name} is not allowed")
         if node["class"] in ("COMPARISON", "BETWEEN", "OPERATOR") and _names_key(node):
             self.found.keyed = True
+
+    def _column(self, node: dict[str, Any]) -> None:
+        names = node.get("column_names") or []
+        self.found.columns |= {str(n).lower() for n in names} or {"*"}
+        if node["class"] == "STAR" or _column(node) in NAMES:
+            self.found.named = True
 
     def _relation(self, node: dict[str, Any], named: frozenset[str]) -> None:
         kind = node["type"]

@@ -42,6 +42,7 @@ class Plan:
         named: give `labels` the class's name as `category` and the item's `uri`; two joins more.
         where: a condition on columns of `labels` that was looked at by `guard.check_condition`:
             `annotations` and `labels` are the rows that meet it.
+        narrow: the condition is about columns of `annotations` alone.
         history: rows of `versions`.
     """
 
@@ -49,6 +50,7 @@ class Plan:
     keyed: bool = False
     named: bool = False
     where: str | None = None
+    narrow: bool = False
     history: Sequence[Mapping[str, Any]] = ()
 
     @property
@@ -123,7 +125,7 @@ def create_views(con: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     con.execute(f"CREATE VIEW {HISTORY} AS SELECT * FROM listed_versions")
     con.execute(f"CREATE MACRO {HISTORY}(a := '', b := '') AS TABLE SELECT * FROM listed_versions")
     if plan.where is not None:
-        _choose(con, plan.where, spanning=spanning)
+        _choose(con, plan.where, spanning=spanning, narrow=plan.narrow)
 
 
 def lock(con: duckdb.DuckDBPyConnection, plan: Plan) -> None:
@@ -179,15 +181,18 @@ def _labels_sql(plan: Plan) -> str:
     )
 
 
-def _choose(con: duckdb.DuckDBPyConnection, where: str, *, spanning: bool) -> None:
+def _choose(con: duckdb.DuckDBPyConnection, where: str, *, spanning: bool, narrow: bool) -> None:
     """Put views of the chosen rows before those of all.
 
     The condition's own subqueries see all rows, since it stands in a view of the main schema.
     """
     con.execute(f"CREATE VIEW main.met AS SELECT * FROM main.labels WHERE ({where}\n)")
+    source = "annotations AS labels" if narrow else "labels"
+    con.execute(f"CREATE VIEW main.noted AS SELECT * FROM main.{source} WHERE ({where}\n)")
     con.execute("CREATE SCHEMA chosen")
     columns = [*TABLES[FAMILY[0]].schema.names, *(["version"] if spanning else [])]
     listed = {"annotations": ", ".join(f'"{c}"' for c in columns), "labels": "*"}
     for name, shown in listed.items():
-        con.execute(f"CREATE VIEW chosen.{name} AS SELECT {shown} FROM main.met")
+        source = "noted" if name == "annotations" else "met"
+        con.execute(f"CREATE VIEW chosen.{name} AS SELECT {shown} FROM main.{source}")
     con.execute("SET search_path = 'chosen,main'")

@@ -45,7 +45,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     (video,) = store.query("SELECT item_id FROM items WHERE uri = 'v.mp4'")["item_id"].to_pylist()
     with store.edit(by="bob") as edit:
         edit.add(
-            [Span(item="t.txt", category="ß'\"\\", spans=[(0, 4), (5, 9)], surface="Stra größ")],
+            [Span(item="t.txt", category="ß'\"\\", spans=[(0, 4), (5, 9)], surface="else")],
             items=[{"uri": "t.txt", "text": "Straße größer 日本"}],
         )
         edit.add([], items=[{"uri": f"f{n}", "parent_id": video, "frame_index": n}

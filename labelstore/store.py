@@ -170,10 +170,12 @@ class Store:
                 `group`, the video that they are frames of, or the URI.
             stratify: SQL expression over columns of `labels` that is balanced; else the class.
             stratify_items: SQL expression over columns of `items` that is balanced, besides.
-            layer: of the labels that are balanced; the default one if there are several.
+            layer: of the labels that are balanced; the default one if there are several, or all
+                where that is not among them.
             seed: another seed is another split.
             freeze: subsets that no item joins or leaves from now on.
-            thaw: frozen subsets that items may join and leave again.
+            thaw: frozen subsets that items may join and leave again; by hash, groups that came
+                meanwhile may move there.
             fresh: assign everything anew, but for frozen subsets.
             by: who does it.
 
@@ -185,7 +187,7 @@ class Store:
         from labelstore.analysis.splits.present import Wish
         from labelstore.analysis.splits.ratios import parse_ratios
 
-        own = self._one_layer(self.manifest(), layer)
+        own = self._layer_if_any(self.manifest(), layer)
         wish = Wish(parse_ratios(ratios), mode, group, seed, stratify, stratify_items, own,
                     freeze, thaw, fresh)  # fmt: skip
         parameters = {"scheme": scheme, **vars(wish), "ratios": ratios}
@@ -217,9 +219,9 @@ class Store:
         from labelstore.analysis.splits.ratios import parse_ratios
 
         manifest = self.manifest(at)
+        own = self._layer_if_any(manifest, layer)
         found = leaks(manifest, scheme, Path(images) if images else None, progress)
         wanted = parse_ratios(ratios) if ratios else None
-        own = self._one_layer(manifest, layer)
         return present_report(manifest, scheme, wanted, own), found
 
     def status(self) -> Diff | None:
@@ -361,7 +363,8 @@ class Store:
             at: the version; the stage or else the newest where it is left out.
             parameters: values of its `$name` parameters.
             limits: memory and time; 4 GiB and ten minutes by default.
-            since: ask all versions from this one to `at`; each view has a column `version` then.
+            since: ask all versions from this one to `at`, or HEAD; what is staged is not among
+                them. Each view has a column `version` then.
             master: ask this Spark cluster, such as `spark://host:7077` or `local[2]`, which must
                 be able to open the store's files.
 
@@ -378,7 +381,7 @@ class Store:
 
         plan = planned(self.manifest(at), sql, history, since)
         with connected(master) as session:
-            return ask(session, plan, sql, parameters)
+            return ask(session, plan, sql, parameters, self.workspace.private)
 
     def stats(
         self, *, at: str | None = None, layer: str | None = None, items: bool = False,
@@ -403,6 +406,13 @@ class Store:
         own = self._one_layer(manifest, layer) if "layer" not in by or layer else None
         return stats(manifest, own, items=items, by=by, where=where, beta=beta,
                      known=names(self.workspace))  # fmt: skip
+
+    def _layer_if_any(self, manifest: Manifest, layer: str | None) -> str | None:
+        """Return the layer that is meant; all of them where the default one is not there."""
+        there = manifest.partitions("annotations")
+        if layer is None and self.workspace.default_layer not in there:
+            return None
+        return self._one_layer(manifest, layer)
 
     def _one_layer(self, manifest: Manifest, layer: str | None) -> str | None:
         """Return the layer that is meant; None where there is none but one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -174,9 +175,16 @@ def _grouped(
 ) -> dict[str, Balance]:  # fmt: skip
     names = class_names(manifest)
     rows = run(manifest, f"classes_by_{name}", where=where, layer=layer).to_pylist()
-    told = {str(i): n for i, n in agent_names(manifest, known).items()} if name == "author" else {}
+    told = _authors(manifest, known) if name == "author" else {}
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         value = row["value"]
         groups.setdefault(NONE if value is None else told.get(value, value), []).append(row)
     return {value: described(own, names, beta) for value, own in groups.items()}
+
+
+def _authors(manifest: Manifest, known: Mapping[str, str]) -> dict[str, str]:
+    """Return how to tell authors, by their ids as text; those of one name with their ids."""
+    names = agent_names(manifest, known)
+    counts = Counter(names.values())
+    return {str(i): n if counts[n] == 1 else f"{n} ({i})" for i, n in names.items()}

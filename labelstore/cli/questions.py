@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import asdict
 from json import dumps
@@ -27,6 +28,8 @@ from labelstore.errors import SHOWN_FAULTS, InvalidInput
 if TYPE_CHECKING:
     from labelstore.analysis.faults import Finding
 
+NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]+)?")
+"""Parameters that are numbers; others, such as 007, are texts."""
 LONGEST = 120
 """Characters of a value that a line shows."""
 
@@ -104,6 +107,10 @@ def query(
     values = dict(map(_parameter, parameters or ()))
     if statement is not None:
         own = named(statement)
+        if own.several != (since is not None):
+            said = "is about several versions: give --since REV" if own.several else (
+                "is about one version: leave out --since")  # fmt: skip
+            raise InvalidInput(f"{statement} {said}", code="query-versions")
         sql, values = own.sql, {**dict.fromkeys(own.parameters), **values}
     result = opened(store).query(
         sql, at=at, parameters=values, limits=Limits(memory, seconds), since=since, master=master
@@ -116,12 +123,9 @@ def _parameter(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise InvalidInput(f"--param {text}: write NAME=VALUE", code="query-parameter")
-    for number in (int, float):
-        try:
-            return name, number(value)
-        except ValueError:
-            continue
-    return name, value
+    if not NUMBER.fullmatch(value):
+        return name, value
+    return name, float(value) if "." in value else int(value)
 
 
 def _list_statements(name: str | None) -> None:

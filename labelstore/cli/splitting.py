@@ -8,7 +8,7 @@ import typer
 
 from labelstore.cli.options import HERE, At, By, Images, Json, Layer, Quiet, StoreDir, opened
 from labelstore.cli.output import emit_json, progress, table
-from labelstore.errors import InvalidInput, counted
+from labelstore.errors import InvalidInput, NotFound, counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,6 +97,8 @@ def split(
             stratify_items=stratify_items, layer=layer, seed=seed, freeze=freeze or (),
             thaw=thaw or (), fresh=fresh, by=by,
         )  # fmt: skip
+    if report is not None and not sum(report.subsets.values()):
+        raise NotFound("there are no items to split", code="split-empty")
     with progress(quiet=quiet) as advance:
         present, leaks = opened_store.check_split(
             scheme, at=at, ratios=ratios, layer=layer, images=images, progress=advance

@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from labelstore.model.tables import TABLES
 from labelstore.query.statements import statement
-from labelstore.query.views import Plan, create_views, lock, spanning_files, table_files
+from labelstore.query.views import Plan, choose, create_views, lock, spanning_files, table_files
 from labelstore.versions.manifest import Manifest
 
-ANNOTATION_COLUMNS = frozenset({*TABLES["annotations"].schema.names, "labels"})
+ANNOTATION_COLUMNS = frozenset(TABLES["annotations"].schema.names)
 """What a condition may name without shapes having to be read."""
 QUIET = {
     "autoinstall_known_extensions": "false",
@@ -25,7 +25,9 @@ QUIET = {
 
 def connect(**settings: Any) -> duckdb.DuckDBPyConnection:
     """Return a connection in memory that fetches no extensions."""
-    return duckdb.connect(":memory:", config={**QUIET, **settings})
+    con = duckdb.connect(":memory:", config={**QUIET, **settings})
+    con.execute("SET TimeZone = 'UTC'")
+    return con
 
 
 def run(
@@ -55,6 +57,7 @@ def run(
         try:
             create_views(con, plan)
             lock(con, plan)
+            choose(con, plan)
             return execute(con, statement(name).sql, parameters)
         except duckdb.Error as error:
             if where is None:

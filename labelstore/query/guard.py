@@ -84,6 +84,8 @@ SPANNING = "versions"
 """`versions('A', 'B')` in a query makes it one about all versions from A to B."""
 KEY_COLUMNS = frozenset({"item_id", "annotation_id"})
 NAMES = frozenset({"category", "uri"})
+ASCII = {ord(c): c.lower() for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+LONGEST_NUMBER = 20
 
 
 @dataclass
@@ -271,16 +273,20 @@ class _Walk:
 
     def _with(self, node: dict[str, Any], named: frozenset[str]) -> frozenset[str]:
         for entry in (node.pop("cte_map", None) or {"map": []})["map"]:
-            own = named | {entry["key"].lower()}
-            recursive = entry["value"]["query_node"]["type"] == "RECURSIVE_CTE_NODE"
-            self.visit(entry["value"], own if recursive else named)
+            own = named | {_folded(entry["key"])}
+            query = entry["value"]["query_node"]
+            if query["type"] == "RECURSIVE_CTE_NODE":  # its name means itself on the right alone
+                self.visit({k: v for k, v in query.items() if k != "right"}, named)
+                self.visit(query["right"], own)
+            else:
+                self.visit(entry["value"], named)
             named = own
         return named
 
     def _expression(self, node: dict[str, Any]) -> None:
         if node["class"] not in CLASSES:
             raise refused(f"{node['class'].lower()} is not allowed")
-        if node["class"] in ("STAR", "COLUMN_REF"):
+        if node["class"] in ("STAR", "COLUMN_REF", "POSITIONAL_REFERENCE"):
             self._column(node)
         if node["class"] in ("FUNCTION", "WINDOW"):
             name = node["qualified_name"]["path"][-1].lower()
@@ -290,8 +296,10 @@ class _Walk:
             self.found.keyed = True
 
     def _column(self, node: dict[str, Any]) -> None:
-        names = node.get("column_names") or []
-        self.found.columns |= {str(n).lower() for n in names} or {"*"}
+        names = [_folded(str(n)) for n in node.get("column_names") or []]
+        if len(names) > 1 and names[0] == "labels":
+            del names[0]
+        self.found.columns |= set(names) or {"*"}
         if node["class"] == "STAR" or _column(node) in NAMES:
             self.found.named = True
 
@@ -299,6 +307,9 @@ class _Walk:
         kind = node["type"]
         if kind not in KINDS:
             raise refused(f"{kind.lower()} is not allowed")
+        using = {_folded(str(name)) for name in node.get("using_columns") or []}
+        if using & NAMES or node.get("ref_type") == "NATURAL":
+            self.found.named = True
         if kind == "BASE_TABLE":
             self._table(node, named)
         elif kind == "TABLE_FUNCTION":
@@ -325,7 +336,7 @@ class _Walk:
 
     def _table(self, node: dict[str, Any], named: frozenset[str]) -> None:
         path = node["qualified_name"]["path"]
-        name = path[0].lower()
+        name = _folded(path[0])
         if len(path) != 1 or node.get("at_clause"):
             raise refused(f"{'.'.join(path)}: qualified names and AT are not allowed")
         if name in named:
@@ -343,13 +354,18 @@ def _names_key(node: Mapping[str, Any]) -> bool:
 
 def _column(node: Mapping[str, Any]) -> str:
     names = node.get("column_names") or node.get("qualified_name", {}).get("path") or [""]
-    return str(names[-1]).lower()
+    return _folded(str(names[-1]))
+
+
+def _folded(name: str) -> str:
+    """Return a name as DuckDB compares it: only A to Z lose their case."""
+    return name.translate(ASCII)
 
 
 def _constant(node: Mapping[str, Any]) -> int | str | None:
     """Return the value of a constant whole number or text, None for anything else."""
     literal = node.get("literal") or {}
-    if literal.get("kind") == "INTEGER":
+    if literal.get("kind") == "INTEGER" and len(literal["text"]) <= LONGEST_NUMBER:
         return int(literal["text"])
     return str(literal["text"]) if literal.get("kind") == "STRING" else None
 
@@ -358,7 +374,8 @@ def _equalities(node: Mapping[str, Any], view: str) -> dict[str, int]:
     """Return `key = constant` conditions of a plain SELECT from one view."""
     source = node.get("from_table") or {}
     path = (source.get("qualified_name") or {}).get("path") or [""]
-    if node.get("type") != "SELECT_NODE" or path[0].lower() != view:
+    renamed = source.get("column_name_alias") or (node.get("cte_map") or {}).get("map")
+    if node.get("type") != "SELECT_NODE" or _folded(path[0]) != view or renamed:
         return {}
     condition = node.get("where_clause") or {}
     is_and = condition.get("type") == "CONJUNCTION_AND"

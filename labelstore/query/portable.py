@@ -5,6 +5,7 @@ Each construct that is refused gave other rows on Spark when it was tried, most 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -31,6 +32,9 @@ NODES: tuple[tuple[type[exp.Expression], str], ...] = (
     (exp.WithinGroup, "WITHIN GROUP: becomes an approximate one"),
     (exp.Upper, "UPPER: other letters than a to z differ"),
     (exp.Lower, "LOWER: other letters than A to Z differ"),
+    (exp.ILike, "ILIKE: other letters than A to Z differ"),
+    (exp.TableSample, "SAMPLE: differs from run to run"),
+    (exp.ApproxDistinct, "APPROX_COUNT_DISTINCT: each engine has its own"),
     (exp.Rand, "RANDOM: differs from run to run"),
 )
 WHOLE = (exp.Floor, exp.Ceil, exp.Count)
@@ -58,8 +62,24 @@ def _faults(tree: Any) -> Iterator[str]:
             name = node.name.upper() if isinstance(node, exp.Anonymous) else node.sql_name()
             if name in REFUSED:
                 yield f"{name}: {REFUSED[name]}"
+        yield from _texts(node)
+        if isinstance(node, exp.Log) and node.expression is None:
+            yield "LOG: the natural one there; use LN or LOG10"
         if isinstance(node, exp.Cast) and _rounds(node):
             yield f"{node.sql('duckdb')}: one engine rounds, the other cuts; use FLOOR"
+
+
+def _texts(node: Any) -> Iterator[str]:
+    """Yield what of texts differs: patterns with a backslash, places before the first letter."""
+    if isinstance(node, exp.Like):
+        pattern = node.expression
+        if not isinstance(pattern, exp.Literal) or "\\" in str(pattern.this):
+            yield "LIKE: a backslash means something there; give a plain pattern"
+    places = [node.args.get("start")] if isinstance(node, exp.Substring) else (
+        [node.expression] if isinstance(node, exp.Left | exp.Right) else [])  # fmt: skip
+    for place in places:
+        if isinstance(place, exp.Neg) or (isinstance(place, exp.Literal) and place.this == "0"):
+            yield "SUBSTR, LEFT and RIGHT: count from 1; other places differ"
 
 
 def _rounds(cast: exp.Cast) -> bool:
@@ -83,6 +103,10 @@ def for_spark(sql: str, parameters: Mapping[str, Any]) -> str:
             raise InvalidInput("this query may mean something else on Spark: " + "; ".join(found),
                                code="query-portable")  # fmt: skip
         tree = sqlglot.parse_one(sql, read="duckdb").transform(_filled, dict(parameters))
+        again = sorted(set(_faults(tree)))
+        if again:
+            raise InvalidInput("this query may mean something else on Spark: " + "; ".join(again),
+                               code="query-portable")  # fmt: skip
         return str(tree.sql("spark", unsupported_level=sqlglot.ErrorLevel.RAISE))
     except sqlglot.errors.SqlglotError as error:
         raise InvalidInput(
@@ -96,4 +120,8 @@ def _filled(node: Any, values: Mapping[str, Any]) -> Any:
     name = node.name or str(node.this)
     if name not in values:
         raise InvalidInput(f"parameter ${name} has no value", code="query-parameter")
-    return exp.convert(values[name])
+    value = values[name]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidInput(f"parameter ${name} is {value}, which no text of SQL says",
+                           code="query-parameter")  # fmt: skip
+    return exp.convert(value)

@@ -120,7 +120,7 @@ def encode_parameters(parameters: Mapping[str, Any]) -> pa.Buffer:
                                code="query-parameter")  # fmt: skip
         try:
             columns[name] = pa.array([value])
-        except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
+        except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError, OverflowError) as error:
             raise InvalidInput(
                 f"parameter {name!r} is a value of {type(value).__name__}, which no column holds",
                 code="query-parameter",

@@ -53,6 +53,10 @@ def connected(master: str) -> Iterator[SparkSession]:
     if master.startswith("local") or "127.0.0.1" in master:
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         settings |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    running = SparkSession.getActiveSession()
+    if running is not None:
+        yield _beside(running, master, settings)
+        return
     for name, value in settings.items():
         builder = builder.config(name, value)
     logging.getLogger("SQLQueryContextLogger").disabled = True  # prints a whole stack
@@ -63,9 +67,27 @@ def connected(master: str) -> Iterator[SparkSession]:
         session.stop()
 
 
+def _beside(running: SparkSession, master: str, settings: Mapping[str, str]) -> SparkSession:
+    """Return a session of its own beside one that the caller has, which stays as it is.
+
+    Raises:
+        InvalidInput: that one is of another cluster; a process has one.
+    """
+    own = running.sparkContext.master
+    if own != master:
+        raise InvalidInput(f"this process is connected to {own} already, not to {master}",
+                           code="spark-master")  # fmt: skip
+    session = running.newSession()
+    for name, value in settings.items():
+        if name.startswith("spark.sql."):
+            session.conf.set(name, value)
+    return session
+
+
 def ask(
-    session: SparkSession, plan: Plan, sql: str, parameters: Mapping[str, Any] | None = None
-) -> pa.Table:
+    session: SparkSession, plan: Plan, sql: str, parameters: Mapping[str, Any] | None = None,
+    folder: Path | None = None,
+) -> pa.Table:  # fmt: skip
     """Return the result of a statement.
 
     Args:
@@ -73,6 +95,7 @@ def ask(
         plan: what its views are made of; a condition is not for Spark.
         sql: as DuckDB takes it, in the portable subset.
         parameters: values of its `$name` parameters.
+        folder: where small files may stand for a while that all workers must see.
 
     Raises:
         InvalidInput: it may mean something else on Spark, or Spark refuses it.
@@ -82,9 +105,9 @@ def ask(
     from labelstore.query.portable import for_spark
 
     text = for_spark(sql, parameters or {})
-    with tempfile.TemporaryDirectory(prefix="labelstore-") as folder:
+    with tempfile.TemporaryDirectory(prefix="spark-", dir=folder) as beside:
         try:
-            create_views(session, plan, Path(folder))
+            create_views(session, plan, Path(beside))
             return session.sql(text).toArrow()
         except PySparkException as error:
             said = str(error).splitlines()[0]

@@ -31,6 +31,11 @@ class Statement:
     columns: Mapping[str, str]
     sql: str
 
+    @property
+    def several(self) -> bool:
+        """Say whether it is about several versions."""
+        return "version" in self.columns
+
 
 def statement(name: str) -> Statement:
     """Return one of our own statements.

@@ -110,7 +110,8 @@ def spanning_files(versions: Mapping[str, Manifest]) -> dict[str, dict[str, Any]
 def create_views(con: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     """Create a view per table, `labels` (annotations with their geometries), and `versions`.
 
-    Over several versions every view but `versions` has a column `version`.
+    Over several versions every view but `versions` has a column `version`. The condition of a
+    plan is for `choose`, once everything else is closed.
     """
     spanning = _spanning(plan)
     for name, table in TABLES.items():
@@ -124,8 +125,6 @@ def create_views(con: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     con.register("listed_versions", listed)
     con.execute(f"CREATE VIEW {HISTORY} AS SELECT * FROM listed_versions")
     con.execute(f"CREATE MACRO {HISTORY}(a := '', b := '') AS TABLE SELECT * FROM listed_versions")
-    if plan.where is not None:
-        _choose(con, plan.where, spanning=spanning, narrow=plan.narrow)
 
 
 def lock(con: duckdb.DuckDBPyConnection, plan: Plan) -> None:
@@ -134,6 +133,25 @@ def lock(con: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     con.execute(f"SET allowed_paths = [{', '.join(map(quoted, plan.paths))}]")
     con.execute("SET enable_external_access = false")
     con.execute("SET lock_configuration = true")
+
+
+def choose(con: duckdb.DuckDBPyConnection, plan: Plan) -> None:
+    """Put views of the rows that meet the condition before those of all, if there is one.
+
+    The condition's own subqueries see all rows, since it stands in a view of the main schema.
+    """
+    if plan.where is None:
+        return
+    con.execute(f"CREATE VIEW main.met AS SELECT * FROM main.labels WHERE ({plan.where}\n)")
+    source = "annotations AS labels" if plan.narrow else "labels"
+    con.execute(f"CREATE VIEW main.noted AS SELECT * FROM main.{source} WHERE ({plan.where}\n)")
+    con.execute("CREATE SCHEMA chosen")
+    columns = [*TABLES[FAMILY[0]].schema.names, *(["version"] if _spanning(plan) else [])]
+    listed = {"annotations": ", ".join(f'"{c}"' for c in columns), "labels": "*"}
+    for name, shown in listed.items():
+        source = "noted" if name == "annotations" else "met"
+        con.execute(f"CREATE VIEW chosen.{name} AS SELECT {shown} FROM main.{source}")
+    con.execute("SET search_path = 'chosen,main'")
 
 
 def quoted(text: str) -> str:
@@ -179,20 +197,3 @@ def _labels_sql(plan: Plan) -> str:
         f"LEFT JOIN main.categories c USING (category_id{also}) "
         f"LEFT JOIN main.items i USING (item_id{also})"
     )
-
-
-def _choose(con: duckdb.DuckDBPyConnection, where: str, *, spanning: bool, narrow: bool) -> None:
-    """Put views of the chosen rows before those of all.
-
-    The condition's own subqueries see all rows, since it stands in a view of the main schema.
-    """
-    con.execute(f"CREATE VIEW main.met AS SELECT * FROM main.labels WHERE ({where}\n)")
-    source = "annotations AS labels" if narrow else "labels"
-    con.execute(f"CREATE VIEW main.noted AS SELECT * FROM main.{source} WHERE ({where}\n)")
-    con.execute("CREATE SCHEMA chosen")
-    columns = [*TABLES[FAMILY[0]].schema.names, *(["version"] if spanning else [])]
-    listed = {"annotations": ", ".join(f'"{c}"' for c in columns), "labels": "*"}
-    for name, shown in listed.items():
-        source = "noted" if name == "annotations" else "met"
-        con.execute(f"CREATE VIEW chosen.{name} AS SELECT {shown} FROM main.{source}")
-    con.execute("SET search_path = 'chosen,main'")

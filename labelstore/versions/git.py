@@ -163,7 +163,7 @@ class Git:
             args.append(self.prefix + path)
         tags = self._tags()
         found = []
-        for line in self.run(*args).splitlines():
+        for line in filter(None, self.run(*args).split("\n")):
             sha, author, when, subject = line.split("\0")
             found.append(Commit(sha, author, when, subject, tuple(tags.get(sha, ()))))
         return found

@@ -143,8 +143,11 @@ def test_every_kind_is_matched(tmp_path: Path, kind: str) -> None:
     sides = {name: [made(n, shift) for n in range(6)] for name, shift in (("a", 0), ("b", 2))}
     found, _ = store_of(tmp_path / "s", sides, 6).agreement()
     assert (found.objects, found.alpha) == (6, 1.0)
-    assert found.shapes is not None
-    assert 0.5 < found.shapes <= 1
+    if kind == "tag":
+        assert found.shapes is None
+    else:
+        assert found.shapes is not None
+        assert 0.5 < found.shapes <= 1
 
 
 def test_authors_within_a_layer_and_months(tmp_path: Path, kinds: Any, cli: Run) -> None:
@@ -235,7 +238,8 @@ def test_the_interval_holds_the_truth_of_many_samples() -> None:
         truth = rng.integers(0, 3, items)
         second = np.where(rng.random(items) < 0.25, rng.integers(0, 3, items), truth)
         classes = np.stack([truth, second], axis=1)
-        return Units(["a", "b"], np.arange(items), classes + 1, classes, np.ones((items, 2)))
+        return Units(["a", "b"], np.arange(items), classes + 1, classes, np.ones((items, 2)),
+                     np.ones((items, 1)))  # fmt: skip
 
     whole = alpha(*sample(200_000).judgements())
     assert whole is not None
@@ -251,8 +255,43 @@ def test_the_interval_holds_the_truth_of_many_samples() -> None:
 def test_what_was_missed_and_what_was_not_seen_differ() -> None:
     classes = np.array([[1, MISSED, UNSEEN], [1, 1, UNSEEN]])
     units = Units(["a", "b", "c"], np.array([5, 6]), (classes > 0) * 1, classes,
-                  np.ones((2, 3)))  # fmt: skip
+                  np.ones((2, 3)), np.ones((2, 3)))  # fmt: skip
     unit, value = units.judgements()
     assert sorted(zip(unit.tolist(), value.tolist(), strict=True)) == [
         (0, MISSED), (0, 1), (1, 1), (1, 1)
     ]  # fmt: skip
+
+
+def test_shapes_are_those_of_the_two_authors(tmp_path: Path) -> None:
+    """Also where neither was the first to label the object."""
+    sides: dict[str, list[l.Label]] = {
+        name: [l.Box(item="0", category="car", x=x, y=0, width=10, height=10)]
+        for name, x in (("a", 0.0), ("b", 3.0), ("c", 3.0))
+    }
+    found, _ = store_of(tmp_path / "s", sides, 1).agreement()
+    shapes = {(p.first, p.second): p.shapes for p in found.pairs}
+    assert shapes["b", "c"] == 1.0
+    assert shapes["a", "b"] == shapes["a", "c"] == pytest.approx(70 / 130)
+    assert found.sweep == []  # said of two authors alone
+
+
+def test_labels_of_whole_items_have_no_shapes_to_agree(tmp_path: Path) -> None:
+    sides: dict[str, list[l.Label]] = {
+        name: [l.Tag(item=str(n), category=kind) for n in range(4)]
+        for name, kind in (("a", "car"), ("b", "bus"))
+    }
+    found, queue = store_of(tmp_path / "s", sides, 4).agreement()
+    assert (found.shapes, found.pairs[0].shapes) == (None, None)
+    assert {r["what"] for r in queue.to_pylist()} == {"class"}
+
+
+def test_values_of_other_layers_are_not_looked_at(tmp_path: Path) -> None:
+    sides: dict[str, list[l.Label]] = {
+        name: [l.Box(item=str(n), category="car", x=5, y=5, width=9, height=9,
+                     attributes={"level": level if name == "m" else n})
+               for n in range(4)]
+        for name, level in (("a", 1), ("b", 1), ("m", "high"))
+    }  # fmt: skip
+    store = store_of(tmp_path / "s", sides, 4)
+    found, _ = store.agreement(["a", "b"], value="CAST(attributes['level'] AS INT)")
+    assert found.value == 1.0

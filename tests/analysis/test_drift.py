@@ -280,3 +280,18 @@ def test_who_drives_a_change_is_told(tmp_path: Path, cli: Run) -> None:
     shown = cli("drift", "v1", "v2", cwd=store.workspace.folder).stdout
     assert "cars are vans" in shown
     assert store.drift("v1", "v1").drivers == []
+
+
+def test_the_same_groups_may_be_the_same() -> None:
+    """Chance adds to what is seen, so the interval begins at none where it may do it all."""
+    assert interval_of_groups([[50] * 20, [50] * 20])[0] == 0.0
+    rng = np.random.default_rng(6)
+    p, q = np.full(5, 0.2), np.array([0.3, 0.2, 0.2, 0.2, 0.1])
+    true = cramers_v([p * 1e9, q * 1e9])
+    inside = 0
+    for _ in range(100):
+        low, high = interval_of_groups([rng.multinomial(400, p), rng.multinomial(400, q)])
+        inside += low <= true <= high
+    assert inside >= 90
+    low, high = interval_of_groups([[6_000_000, 4_000_000], [5_900_000, 4_100_000]])
+    assert 0 < low < cramers_v([[6_000_000, 4_000_000], [5_900_000, 4_100_000]]) < high < 0.02

@@ -13,9 +13,10 @@ import pytest
 from conftest import Run
 from PIL import Image, ImageFilter
 
+from labelstore.analysis.splits import hashed
 from labelstore.analysis.splits.balanced import FREE, place
 from labelstore.analysis.splits.duplicates import alike, hashes_of
-from labelstore.analysis.splits.groups import Strata
+from labelstore.analysis.splits.groups import Groups, Strata
 from labelstore.analysis.splits.present import Mode
 from labelstore.errors import InvalidInput, NotFound
 from labelstore.model.labels import Box
@@ -357,3 +358,81 @@ def test_images_that_look_the_same_are_found(tmp_path: Path, cli: Run) -> None:
     assert leak["kind"] == "duplicates"
     assert "3.jpg and again.jpg" in {e[0] for e in leak["examples"]}
     assert "4.jpg and small.png" not in {e[0] for e in leak["examples"]}
+
+
+def test_what_is_frozen_now_stays_as_it_is(tmp_path: Path) -> None:
+    store = grown(tmp_path / "s")
+    store.split("default", ratios="train=0.5,test=0.5")
+    test = {u for u, s in subsets(store).items() if s == "test"}
+    store.split("default", ratios="train=0.9,test=0.1", freeze=["test"])
+    assert {u for u, s in subsets(store).items() if s == "test"} == test
+    store.split("default", ratios="train=1", freeze=["test"])
+    assert {u for u, s in subsets(store).items() if s == "test"} == test
+    both = "CASE WHEN true THEN 'one' END"
+    store.split("other", ratios="a=0.5,b=0.5")
+    store.split("other", ratios="a=0.4,b=0.4,c=0.2", freeze=["a", "b"])
+    with pytest.raises(InvalidInput, match="Both are frozen: thaw one"):
+        store.split("other", ratios="a=0.4,b=0.4,c=0.2", group=both, fresh=True)
+
+
+def test_groups_stay_whichever_subset_is_closed_next() -> None:
+    names = pa.array([f"g{n}" for n in range(2000)])
+    groups = Groups(np.arange(2000), np.arange(2000), names, draws(2000, 4))
+    ratios = {"a": 0.3, "b": 0.3, "c": 0.3, "test": 0.1}
+    closed = [list(ratios)[s] for s in (3, 2)]
+    before, after = (hashed.place(ratios, groups, closed[:n], "0") for n in (1, 2))
+    stay = before != 2
+    assert (before[stay] == after[stay]).all()
+    assert set(after.tolist()) == {0, 1}
+    shares = np.bincount(before, minlength=4) / 2000
+    assert np.abs(shares[:3] - 1 / 3).max() < 0.04
+
+
+def test_items_that_are_left_out_are_not_counted(tmp_path: Path) -> None:
+    store = grown(tmp_path / "s")
+    store.split("default", ratios="train=0.5,test=0.5", mode="balanced", freeze=["test"])
+    scene = next(g for g, own in scenes(store, subsets(store)).items() if own == {"test"})
+    with store.edit(by="ada") as edit:
+        edit.add(boxes(np.random.default_rng(1), range(40, 80)),
+                 items=[{"uri": f"{n}.jpg", "group": scene} for n in range(40, 80)])  # fmt: skip
+    report = store.split("default", ratios="train=0.5,test=0.5", mode="balanced")
+    assert report.left_out == 40
+    present, _ = store.check_split("default")
+    told = {d.stratum: d.count for d in report.deviations}
+    assert told == {d.stratum: d.count for d in present.deviations}
+
+
+def test_layers_without_the_default_one_are_split_together(tmp_path: Path) -> None:
+    store = init_store(tmp_path / "s")
+    with store.edit(by="ada") as edit:
+        edit.add([Box(item=n, category="c", x=0, y=0, width=5, height=5, layer=layer)
+                  for n in "ab" for layer in ("vendor-a", "vendor-b")],
+                 items=[{"uri": n} for n in "ab"], categories=[{"name": "c"}])  # fmt: skip
+    report = store.split("default", ratios="train=0.5,test=0.5", mode="balanced")
+    assert report.deviations[0].count == 4
+
+
+def test_neighbours_are_told_with_two_subsets(tmp_path: Path) -> None:
+    store = init_store(tmp_path / "s")
+    with store.edit(by="ada") as edit:
+        edit.add([], items=[{"uri": "v.mp4", "modality": "video"}])
+    (video,) = store.query("SELECT item_id FROM items")["item_id"].to_pylist()
+    with store.edit(by="ada") as edit:
+        edit.add([], items=[{"uri": f"f{n}", "parent_id": video, "frame_index": n}
+                            for n in range(3)])  # fmt: skip
+    leaky(store, {"f0": "val", "f1": "train", "f2": "test", "v.mp4": "train"})
+    (frames,) = (k for k in store.check_split("default")[1] if k.kind == "frames")
+    assert frames.examples[0][1] != frames.examples[0][2]
+
+
+def test_many_equal_images_are_one_pair(tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    for n in range(30):
+        scenery(1).save(images / f"{n}.png")
+    store = init_store(tmp_path / "s")
+    with store.edit(by="ada") as edit:
+        edit.add([], items=[{"uri": f"{n}.png"} for n in range(30)])
+    leaky(store, {f"{n}.png": "train" if n < 20 else "test" for n in range(30)})
+    _, (leak,) = store.check_split("default", images=images)
+    assert (leak.count, len(leak.examples)) == (200, 1)

@@ -82,6 +82,11 @@ def test_a_condition_narrows_every_number(v1: Store) -> None:
     assert v1.stats(at="v1", where=within).annotations == expected
 
 
+def test_a_condition_on_the_whole_row_is_about_labels(v1: Store) -> None:
+    found = v1.stats(at="v1", items=True, where="labels::VARCHAR LIKE '%polygon%'")
+    assert found.annotations == sum(s.boxes for s in found.sizes) > 0
+
+
 @pytest.mark.parametrize(
     ("where", "code"),
     [("read_text('/etc/passwd') = ''", "query-refused"),

@@ -35,6 +35,13 @@ def test_our_rules_are_portable(rule: object) -> None:
         ("SELECT CAST(score AS BIGINT) FROM annotations", "rounds"),
         ("SELECT UPPER(name) FROM categories", "UPPER"),
         ("SELECT RANDOM()", "RANDOM"),
+        ("SELECT LOG(score) FROM annotations", "LN or LOG10"),
+        ("SELECT uri FROM items WHERE uri ILIKE 'a%'", "ILIKE"),
+        ("SELECT uri FROM items WHERE uri LIKE 'a\\_b%'", "backslash"),
+        ("SELECT SUBSTR(uri, 0, 3) FROM items", "count from 1"),
+        ("SELECT LEFT(uri, -1) FROM items", "count from 1"),
+        ("SELECT APPROX_COUNT_DISTINCT(uri) FROM items", "APPROX"),
+        ("SELECT uri FROM items USING SAMPLE 10%", "SAMPLE"),
         ("SELECT * FROM versions('v1', 'v2')", "--since"),
         ("DELETE FROM items", "not one SELECT"),
         ("SELECT 1; SELECT 2", "not one SELECT"),
@@ -51,6 +58,10 @@ def test_values_stand_in_the_text() -> None:
     text = for_spark(sql, {"uri": "it's \\ here", "least": 5, "none": None})
     assert "NULL IS NULL" in text
     assert "width > 5" in text
+    with pytest.raises(InvalidInput, match="rounds"):
+        for_spark("SELECT CAST($n AS BIGINT)", {"n": 3.5})
+    with pytest.raises(InvalidInput, match="no text of SQL"):
+        for_spark("SELECT $n", {"n": float("nan")})
     with pytest.raises(InvalidInput, match=r"\$uri has no value"):
         for_spark(sql, {})
 

@@ -50,6 +50,12 @@ REFUSED = [
     "SHOW TABLES",
     "SELECT * FROM query('SELECT 1')",
     "SELECT * FROM main.items",
+    "WITH RECURSIVE duckdb_views AS (SELECT sql FROM duckdb_views UNION SELECT sql FROM "
+    "duckdb_views WHERE false) SELECT * FROM duckdb_views",
+    'WITH "duc\u212adb_views" AS (SELECT 1) SELECT * FROM duckdb_views',
+    'WITH "/etc/passw\u212a" AS (SELECT 1) SELECT * FROM "/etc/passwk"',
+    "SELECT * FROM listed_versions",
+    "SELECT * FROM no_items",
     "WITH a AS (" * 8 + "!",
     "SELECT " + "(" * 300 + "1" + ")" * 300,
 ]
@@ -106,6 +112,22 @@ def test_a_key_in_the_query_leaves_out_other_parts() -> None:
         assert check(con, sql, ["labels"]).keys == {"annotation_id": 5, "item_id": 7}
         sql = "SELECT * FROM labels WHERE annotation_id = 5 OR item_id = 7"
         assert check(con, sql, ["labels"]).keys == {}
+        sql = "WITH labels AS (SELECT item_id + 1 AS item_id FROM labels) SELECT * FROM labels"
+        assert check(con, f"{sql} WHERE item_id = 5", ["labels"]).keys == {}
+        sql = "SELECT * FROM labels AS l(x, item_id) WHERE item_id = 5"
+        assert check(con, sql, ["labels"]).keys == {}
+        assert check(con, f"SELECT * FROM labels WHERE item_id = {'9' * 5000}", ["labels"])
+
+
+def test_times_are_of_one_zone(v1: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    sql = "SELECT CAST(TIMESTAMPTZ '2024-01-31 20:00:00+00' AS DATE)::VARCHAR AS day"
+    assert v1.query(sql).to_pylist() == [{"day": "2024-01-31"}]
+
+
+def test_names_are_there_also_where_they_are_joined_by(v1: Store) -> None:
+    sql = "SELECT count(*) AS n FROM labels JOIN (SELECT 'person' AS category) x USING (category)"
+    assert v1.query(sql).to_pylist() == [{"n": 127}]
 
 
 def test_a_key_in_the_query_gives_the_same_row(v1: Store) -> None:
@@ -206,6 +228,14 @@ def test_a_statement_is_shown_and_asked_by_name(v1: Store, cli: Run) -> None:
     assert refused.returncode == 3
     assert "class_balance" in refused.stderr
     assert cli("query", cwd=folder).returncode == 2
+    for words in (["class_balance", "--since", "v1"], ["label_age"]):
+        refused = cli("query", "--statement", *words, cwd=folder)
+        assert refused.returncode == 2
+        assert "--since" in refused.stderr
+    values = ["--param", "a=007", "--param", "b=1.5", "--format", "csv"]
+    told = cli("query", "SELECT $a || '' AS a, $b + 1 AS b", *values, cwd=folder)
+    assert told.stdout.splitlines()[1] == '"007",2.5'
+    assert cli("query", "SELECT $a", "--param", f"a={2**70}", cwd=folder).returncode == 0
 
 
 def test_a_trace_tells_every_version_field_by_field(v1: Store) -> None:

@@ -70,10 +70,11 @@ def asked(
             f"agreement is between two or more: there is {who}. Name layers, or ask --by author.",
             code="agreement-authors",
         )
-    values = _values(manifest, question.value) if question.value else None
+    layers = sorted({a.side.layer for a in authors})
+    values = _values(manifest, question.value, layers) if question.value else None
     units = units_of(authors, least=question.least, progress=progress)
     names = class_names(manifest)
-    months = _months(manifest, {a.side.layer for a in authors})
+    months = _months(manifest, layers)
     report = agreement(units, names, months=months, values=values, metric=question.metric)
     return report, disagreements(units, names)
 
@@ -89,19 +90,19 @@ def _authors(manifest: Manifest, question: Question, known: Mapping[str, str]) -
     return agents_of(manifest, manifest.layer(layers[0]), acting(manifest), agents)
 
 
-def _values(manifest: Manifest, value: str) -> Told:
+def _values(manifest: Manifest, value: str, layers: Sequence[str]) -> Told:
     expressions([value])
-    sql = (f"SELECT annotation_id, CAST(({value}\n) AS DOUBLE) AS value FROM labels "
-           "ORDER BY annotation_id")  # fmt: skip
-    rows = query(manifest, sql)
+    own = f"CASE WHEN list_contains($layers, layer) THEN CAST(({value}\n) AS DOUBLE) END"
+    sql = f"SELECT annotation_id, {own} AS value FROM labels ORDER BY annotation_id"
+    rows = query(manifest, sql, {"layers": list(layers)})
     rows = rows.filter(rows.column("value").is_valid())
     return Told(np.asarray(rows.column("annotation_id")), np.asarray(rows.column("value")))
 
 
-def _months(manifest: Manifest, layers: set[str]) -> Told:
+def _months(manifest: Manifest, layers: Sequence[str]) -> Told:
     """Return the month in which each label was made."""
     columns = ["annotation_id", "created_at", "created_in"]
-    parts = [manifest.table(TABLES["annotations"], columns, n) for n in sorted(layers)]
+    parts = [manifest.table(TABLES["annotations"], columns, n) for n in layers]
     rows = pa.concat_tables(parts).sort_by("annotation_id").combine_chunks()
     made = manifest.table(TABLES["activities"], ["activity_id", "ended_at"])
     at = pc.index_in(rows.column("created_in"), value_set=made.column(0).combine_chunks())

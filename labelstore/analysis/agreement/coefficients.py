@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Metric = Literal["nominal", "ordinal", "interval", "ratio"]
 Weights = Literal["none", "linear", "quadratic"]
+ROWS = 500
+"""Levels that are compared with all others at once."""
 
 
 def alpha(units: Ints, values: Any, metric: Metric = "nominal") -> float | None:
@@ -93,15 +95,24 @@ def _squares(units: Ints, values: Floats) -> tuple[float, float]:
 
 def _ratio(units: Ints, values: Floats) -> tuple[float, float]:
     """Return the sums of squared differences, each by the sum of the two, squared."""
+    sizes = np.bincount(units)
+    observed = 0.0
+    for reach in range(1, int(sizes.max())):  # pairs of a unit that stand so far apart
+        same = units[reach:] == units[:-reach]
+        apart = _relative(values[reach:][same], values[:-reach][same])
+        observed += float((2 * apart / (sizes[units[reach:][same]] - 1)).sum())
     level, codes = np.unique(values, return_inverse=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        apart = ((level[:, None] - level) / (level[:, None] + level)) ** 2
-    apart = np.nan_to_num(apart)
     totals = np.bincount(codes).astype(np.float64)
-    counts = np.zeros((int(units.max()) + 1, len(level)))
-    np.add.at(counts, (units, codes), 1)
-    within = np.einsum("uc,ck,uk->u", counts, apart, counts) / (counts.sum(1) - 1)
-    return float(within.sum()), float(totals @ apart @ totals / (len(units) - 1))
+    expected = 0.0
+    for first in range(0, len(level), ROWS):
+        own = slice(first, first + ROWS)
+        expected += float(totals[own] @ _relative(level[own, None], level) @ totals)
+    return observed, expected / (len(units) - 1)
+
+
+def _relative(a: Floats, b: Floats) -> Floats:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.nan_to_num(((a - b) / (a + b)) ** 2)
 
 
 def cohen(confusion: Any, weights: Weights = "none") -> float | None:

@@ -18,8 +18,8 @@ QUEUE = pa.schema(
      ("annotations", pa.list_(pa.int64())), ("classes", pa.list_(pa.string()))]
 )  # fmt: skip
 """A row for each object that authors judge otherwise: `what` differs (missed, class or shape), by
-how much (the share of authors who missed it, 1 for a class, 1 - agreement for a shape), and the
-label and class of each author, null where they have none."""
+how much (the share of authors who missed it, 1 for a class, 1 - agreement for a shape), the label
+of each author, null where there is none, and its class, else `(missed)` or `(not seen)`."""
 SAME = 1e-6
 """Amount below which shapes are the same, but for the rounding of intersections."""
 TOLD = {MISSED: "(missed)", UNSEEN: "(not seen)"}

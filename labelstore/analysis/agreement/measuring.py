@@ -25,6 +25,8 @@ SWEEP = (0.5, 0.75, 0.9)
 DRAWS = 500
 """Samples of items, with replacement, that the interval of alpha comes from."""
 SEED = 7
+LAST = "9999-99"
+"""After every month."""
 
 
 @dataclass(frozen=True)
@@ -61,15 +63,15 @@ def agreement(
         metric: of the values.
     """
     low, high = interval(units)
-    several = (units.labels != NONE).sum(axis=1) > 1
-    shapes = units.agreement[several]
+    shapes = units.between
     table = None if values is None else values.of(units.labels, np.nan)
     found = Agreement(
         len(np.unique(units.items)), len(units), alpha(*units.judgements()), low, high,
-        _fleiss(units), _mean(_others(shapes)), list(_authors(units)),
+        _fleiss(units), _mean(shapes[~np.isnan(shapes)]), list(_authors(units)),
         list(_pairs(units, table)), list(_classes(units, names)),
         list(_months(units, months)),
-        [(least, alpha(*_split_below(units, least).judgements())) for least in SWEEP],
+        [(least, alpha(*_split_below(units, least).judgements())) for least in SWEEP
+         if len(units.authors) == 2],
     )  # fmt: skip
     if table is None:
         return found
@@ -119,13 +121,6 @@ def _fleiss(units: Units) -> float | None:
     return fleiss(counts)
 
 
-def _others(shapes: Any) -> Any:
-    """Return agreements but for the first author's own, which is 1 by definition."""
-    there = ~np.isnan(shapes)
-    first = there & (np.cumsum(there, axis=1) == 1)
-    return shapes[there & ~first]
-
-
 def _mean(values: Any) -> float | None:
     return float(values.mean()) if len(values) else None
 
@@ -154,21 +149,21 @@ def _pair_alpha(pair: Ids) -> float | None:
 
 
 def _pairs(units: Units, values: Any) -> Iterator[PairAgreement]:
-    for a, b in combinations(range(len(units.authors)), 2):
+    for at, (a, b) in enumerate(combinations(range(len(units.authors)), 2)):
         pair = units.classes[:, [a, b]]
         own = _both(pair)
         level, codes = np.unique(pair[own], return_inverse=True)
         counts = np.zeros((len(level), len(level)))
         np.add.at(counts, tuple(codes.reshape(-1, 2).T), 1)
         have = (units.labels[:, [a, b]] != NONE).all(axis=1)
-        first = np.nan_to_num(units.agreement[have][:, [a, b]], nan=1.0).min(axis=1)
+        shapes = units.between[:, at]
         r = None
         if values is not None:
             sides = values[have][:, [a, b]]
             sides = sides[~np.isnan(sides).any(axis=1)]
             r = pearson(sides[:, 0], sides[:, 1])
         yield PairAgreement(units.authors[a], units.authors[b], int(own.sum()), cohen(counts),
-                            _mean(first), r)  # fmt: skip
+                            _mean(shapes[~np.isnan(shapes)]), r)  # fmt: skip
 
 
 def _classes(units: Units, names: Mapping[int | None, str]) -> Iterator[Group]:
@@ -186,15 +181,15 @@ def _months(units: Units, months: Told | None) -> Iterator[Group]:
     """Yield alpha of the objects that were first labelled in each month."""
     if months is None:
         return
-    first = np.where(units.labels != NONE, units.labels, np.iinfo(np.int64).max).min(axis=1)
-    column = months.of(first, "")
-    for month in sorted(set(column.tolist()) - {""}):
+    every = months.of(units.labels, "")
+    column = np.sort(np.where(every == "", LAST, every), axis=1)[:, 0]
+    for month in sorted(set(column.tolist()) - {LAST}):
         own = units.take(column == month)
         yield Group(month, len(own), alpha(*own.judgements()))
 
 
 def _split_below(units: Units, least: float) -> Units:
-    """Return objects as they would be if shapes that agree by less were objects of their own."""
+    """Return objects of two authors as they would be if shapes that agree by less were others."""
     low = (units.agreement < least) & (units.labels != NONE)
     classes = np.where(low, MISSED, units.classes)
     rows, author = np.nonzero(low)
@@ -203,4 +198,5 @@ def _split_below(units: Units, least: float) -> Units:
     items = np.concatenate([units.items, units.items[rows]])
     stacked = np.concatenate([classes, alone])
     empty = np.zeros_like(stacked)
-    return Units(units.authors, items, empty, stacked, empty.astype(np.float64))
+    none = empty.astype(np.float64)
+    return Units(units.authors, items, empty, stacked, none, none[:, :0])

@@ -33,7 +33,8 @@ class PairAgreement:
 
     Attributes:
         kappa: Cohen's, of the class; that one missed an object counts as a class.
-        shapes: mean agreement (such as IoU) of the objects that both have.
+        shapes: mean agreement (such as IoU) of the two labels of each object that both have; None
+            where none has a shape.
         correlation: Pearson's r of their values, where values were asked for.
     """
 
@@ -66,7 +67,8 @@ class Agreement:
         low, high: of alpha in 95 of 100 samples of items.
         fleiss: Fleiss' kappa, where all authors labelled all these items.
         shapes: mean agreement of shapes, of objects that several have.
-        sweep: alpha where shapes must agree by at least so much to be one object.
+        sweep: of two authors, alpha where shapes must agree by at least so much to be one object;
+            nothing changes below what was asked for.
         value: alpha of the values that were asked for, with their metric.
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,10 @@ import pyarrow.compute as pc
 
 from labelstore.changes.matching import Labels, matched
 from labelstore.changes.pairing import Side, blocks, labels_of
+from labelstore.geometry.agreement import WHOLE
+from labelstore.geometry.agreement import agreement as shapes_agree
+from labelstore.geometry.agreement import places as shape_places
+from labelstore.geometry.covering import covering_boxes
 from labelstore.model.tables import TABLES
 
 if TYPE_CHECKING:
@@ -48,7 +53,10 @@ class Units:
         labels: shape (u, a), annotation ids, or `NONE`.
         classes: shape (u, a), category ids, `UNCLASSED`, `MISSED` or `UNSEEN`.
         agreement: shape (u, a), of each label's shape with that of the first author who has the
-            object, 0 to 1; NaN where there is none. That author's own is 1.
+            object, 0 to 1; NaN where there is none, and of labels of whole items, which have no
+            shape. That author's own is 1.
+        between: shape (u, p), of the two labels of each pair of authors, in the order of
+            `itertools.combinations`; NaN likewise, and where not both have the object.
     """
 
     authors: Sequence[str]
@@ -56,6 +64,7 @@ class Units:
     labels: Ids
     classes: Ids
     agreement: Floats
+    between: Floats
 
     def __len__(self) -> int:
         """Return how many objects there are."""
@@ -64,7 +73,8 @@ class Units:
     def take(self, chosen: Any) -> Units:
         """Return some objects."""
         return replace(self, items=self.items[chosen], labels=self.labels[chosen],
-                       classes=self.classes[chosen], agreement=self.agreement[chosen])  # fmt: skip
+                       classes=self.classes[chosen], agreement=self.agreement[chosen],
+                       between=self.between[chosen])  # fmt: skip
 
     def judgements(self) -> tuple[Ids, Ids]:
         """Return object and class of each judgement; an object that was missed is judged, too."""
@@ -139,7 +149,40 @@ def _block(
     for a, (side, own, at, score) in enumerate(zip(sides, ids, places, scores, strict=True)):
         classes[np.isin(objects.items, side.items), a] = MISSED
         classes[at, a], labels[at, a], agreement[at, a] = side.classes, own, score
-    return Units([a.name for a in authors], objects.items, labels, classes, agreement)
+        agreement[at[_whole(side)], a] = np.nan
+    pairs = [_between(sides, places, count, a, b)
+             for a, b in combinations(range(len(authors)), 2)]  # fmt: skip
+    between = np.stack(pairs, axis=1) if pairs else np.empty((count, 0))
+    return Units([a.name for a in authors], objects.items, labels, classes, agreement, between)
+
+
+def _whole(side: Labels) -> Any:
+    """Return which labels are of whole items, shape (n,)."""
+    return shape_places(side.kinds, side.shapes, covering_boxes(side.shapes)) == WHOLE
+
+
+def _between(sides: Sequence[Labels], places: Sequence[Ids], count: int, a: int, b: int) -> Floats:
+    """Return how the shapes of two authors agree, by object; NaN where not both have one."""
+    rows = []
+    for author in (a, b):
+        at = np.full(count, -1)
+        shaped = np.flatnonzero(~_whole(sides[author]))
+        at[places[author][shaped]] = shaped
+        rows.append(at)
+    both = np.flatnonzero((rows[0] >= 0) & (rows[1] >= 0))
+    found = np.full(count, np.nan)
+    if len(both):
+        own = [(sides[s], at[both]) for s, at in zip((a, b), rows, strict=True)]
+        kinds = own[0][0].kinds[own[0][1]], own[1][0].kinds[own[1][1]]
+        shapes = tuple(_used(side.shapes.take(pa.array(at))) for side, at in own)
+        found[both] = shapes_agree(kinds, (shapes[0], shapes[1]))[0]
+    return found
+
+
+def _used(shapes: pa.Table) -> pa.Table:
+    """Return shapes without the columns that none of them has."""
+    names = shapes.schema.names
+    return shapes.select([n for n in names if shapes.column(n).null_count < shapes.num_rows])
 
 
 def _gathered(
@@ -178,12 +221,13 @@ def _with(objects: Labels, side: Labels, new: Ids) -> Labels:
 def _empty(authors: Sequence[Author]) -> Units:
     none = np.empty((0, len(authors)))
     ids = none.astype(np.int64)
-    return Units([a.name for a in authors], np.empty(0, np.int64), ids, ids, none)
+    pairs = np.empty((0, len(authors) * (len(authors) - 1) // 2))
+    return Units([a.name for a in authors], np.empty(0, np.int64), ids, ids, none, pairs)
 
 
 def _joined(found: Sequence[Units]) -> Units:
     columns: Iterator[Any] = (
         np.concatenate([getattr(own, name) for own in found])
-        for name in ("items", "labels", "classes", "agreement")
+        for name in ("items", "labels", "classes", "agreement", "between")
     )
     return Units(found[0].authors, *columns)

@@ -73,10 +73,14 @@ class Sample:
 
 
 def gathered(before: Sample, after: Sample) -> tuple[Gathered, Gathered]:
-    """Return the labels of two sides; parts that both have whole are read once."""
+    """Return the labels of two sides; parts that both have whole are read once.
+
+    Images that differ may have other sizes, by which shares are told in pixels: then all is read.
+    """
     sides = (before.pairs(), after.pairs())
     there = [{digests(p) for p in own} for own in sides]
-    if not (before.whole and after.whole):
+    items = [[p.digest for p in s.manifest.parts_of("items")] for s in (before, after)]
+    if not (before.whole and after.whole) or items[0] != items[1]:
         there = [set(), set()]
     shared = Gathered(before, [p for p in sides[0] if digests(p) in there[1]])
     old, new = ([p for p in pairs if digests(p) not in other]

@@ -57,6 +57,10 @@ def split(draft: Draft, scheme: str, wish: Wish) -> SplitReport:
     items, left_out = _of_items(groups, subset, present, closed)
     moved = _write(draft, scheme, groups, present, items, wish)
     wanted = _wanted(wish, closed, present.names, items)
+    if left_out:
+        there = items != FREE
+        own = Groups(groups.items[there], groups.group[there], groups.names, groups.draws)
+        strata = strata_of(manifest, own, wish.layer, wish.stratify, wish.stratify_items)
     return _report(scheme, wish, groups, strata, present.names, items, wanted, closed,
                    moved, left_out)  # fmt: skip
 

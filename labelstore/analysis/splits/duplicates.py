@@ -112,14 +112,19 @@ def _joined(left: Hashes, right: Hashes, of_left: Hashes, of_right: Hashes) -> N
 def across_subsets(
     manifest: Manifest, scheme: str, images: Path,
     progress: Callable[[str, int, int], None] | None = None,
-) -> Pairs:  # fmt: skip
+) -> tuple[Pairs, int]:  # fmt: skip
     """Return images that look the same and are in different subsets: name and subset of each.
+
+    Of images with one hash in one subset the first stands for all.
 
     Args:
         manifest: the version.
         scheme: of `splits`.
         images: folder below which the URIs of items are.
         progress: told how many images were read.
+
+    Returns:
+        The pairs, and how many there are if each image counts.
     """
     rows = manifest.table(TABLES["splits"], ["item_id", "subset"], scheme).to_pydict()
     subset = dict(zip(rows["item_id"], rows["subset"], strict=True))
@@ -128,6 +133,12 @@ def across_subsets(
     placed = [(r["uri"], subset[r["item_id"]], (top / r["uri"]).resolve()) for r in items
               if r["item_id"] in subset and r["uri"]]  # fmt: skip
     there = [entry for entry in placed if entry[2].is_relative_to(top) and entry[2].is_file()]
-    pairs = alike(hashes_of([file for _, _, file in there], progress))
-    told = [(there[a], there[b]) for a, b in pairs.tolist()]
-    return [(a[0], a[1], b[0], b[1]) for a, b in told if a[1] != b[1]]
+    hashes = hashes_of([file for _, _, file in there], progress)
+    _, codes = np.unique([name for _, name, _ in there], return_inverse=True)
+    keys = np.concatenate([hashes, codes.astype(np.uint64).reshape(-1, 1)], axis=1)
+    _, first, count = np.unique(keys, axis=0, return_index=True, return_counts=True)
+    pairs = alike(hashes[first])
+    pairs = pairs[codes[first[pairs[:, 0]]] != codes[first[pairs[:, 1]]]]
+    told = [(there[first[a]], there[first[b]]) for a, b in pairs.tolist()]
+    every = int((count[pairs[:, 0]] * count[pairs[:, 1]]).sum())
+    return [(a[0], a[1], b[0], b[1]) for a, b in told], every

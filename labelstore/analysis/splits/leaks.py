@@ -73,11 +73,11 @@ def leaks(
     if images is not None:
         from labelstore.analysis.splits.duplicates import across_subsets
 
-        pairs = across_subsets(manifest, scheme, images, progress)
+        pairs, count = across_subsets(manifest, scheme, images, progress)
         if pairs:
             items = {name for a, _, b, _ in pairs for name in (a, b)}
             told = [(f"{a} and {b}", one, other, 2) for a, one, b, other in pairs[:EXAMPLES]]
-            found.append(Leak("duplicates", DUPLICATES, len(pairs), len(items), told))
+            found.append(Leak("duplicates", DUPLICATES, count, len(items), told))
     return found
 
 

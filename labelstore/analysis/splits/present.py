@@ -93,10 +93,12 @@ def present_of(manifest: Manifest, scheme: str, groups: Groups, wish: Wish) -> P
     since[there] = np.asarray(own.column("frozen_since").fill_null(0))
     stored = since.copy()
     since[np.isin(subset, [names.index(n) for n in wish.thaw if n in names])] = 0
+    closing = [names.index(n) for n in wish.freeze if n in names]
+    frozen: Flags = (since > 0) | np.isin(subset, closing)
     places = np.full(len(groups.items), -1)
     places[there] = np.arange(int(there.sum()))
     group = own.column("group").combine_chunks().take(pa.array(places, mask=places < 0))
-    return Present(names, subset, since > 0, since, stored, group)
+    return Present(names, subset, frozen, since, stored, group)
 
 
 def refuse_strangers(present: Present, kept: Flags, closed: Sequence[str], wish: Wish) -> None:
@@ -135,9 +137,12 @@ def fixed_groups(groups: Groups, present: Present, kept: Flags) -> Ids:
         ids = groups.items[kept][at == one]
         pair = [int(ids[subset[at == one] == s][0]) for s in np.unique(subset[at == one])[:2]]
         told = [present.names[s] for s in np.unique(subset[at == one])[:2]]
+        firm = present.frozen[kept][at == one]
+        both = len(np.unique(subset[at == one][firm])) > 1
+        how = "Both are frozen: thaw one, or group otherwise." if both else (
+            "Move one of them, or pass --fresh to assign everything anew.")  # fmt: skip
         raise InvalidInput(
             f"group {groups.names[int(one)].as_py()!r} is in {told[0]} (item {pair[0]}) and in "
-            f"{told[1]} (item {pair[1]}) already. Move one of them, or pass --fresh to assign "
-            "everything anew.", code="split-groups",
+            f"{told[1]} (item {pair[1]}) already. {how}", code="split-groups",
         )  # fmt: skip
     return fixed

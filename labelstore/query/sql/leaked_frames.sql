@@ -4,8 +4,8 @@
 -- gives  value VARCHAR, first_subset VARCHAR, last_subset VARCHAR, items BIGINT, example BIGINT
 SELECT
     COALESCE(p.uri, CAST(f.parent_id AS VARCHAR)) AS value,
-    MIN(f.before) AS first_subset,
-    MAX(f.subset) AS last_subset,
+    MIN(LEAST(f.before, f.subset)) AS first_subset,
+    MAX(GREATEST(f.before, f.subset)) AS last_subset,
     COUNT(*) AS items,
     MIN(f.item_id) AS example
 FROM (

@@ -123,7 +123,7 @@ def test_a_users_query_is_asked_there_too(store: Store, cli: Run) -> None:
 )  # fmt: skip
 def test_what_may_not_run_here_may_not_run_there(store: Store, sql: str, said: str) -> None:
     with pytest.raises(InvalidInput, match=said):
-        store.query(sql, at="v3", master="local[1]")
+        store.query(sql, at="v3", master="local[2]")
 
 
 @contextmanager
@@ -178,3 +178,12 @@ def test_a_cluster_of_two_workers_answers(store: Store, tmp_path: Path) -> None:
                               capture_output=True, text=True)  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.splitlines()[-1] == str(expected.to_pylist())
+
+
+def test_a_session_that_is_there_stays_as_it_is(store: Store, session: Any) -> None:
+    session.createDataFrame([(1,)], ["x"]).createOrReplaceTempView("items")
+    count = store.query("SELECT COUNT(*) AS n FROM items", at="v3", master="local[2]")
+    assert count.to_pylist()[0]["n"] > 50
+    assert session.sql("SELECT COUNT(*) AS n FROM items").collect()[0]["n"] == 1
+    with pytest.raises(InvalidInput, match="connected to local"):
+        store.query("SELECT COUNT(*) AS n FROM items", at="v3", master="local[1]")

@@ -180,8 +180,8 @@ class Store:
             by: who does it.
 
         Raises:
-            InvalidInput: a group lies in two subsets already, the scheme has subsets that the
-                ratios do not name, or an expression is wrong.
+            InvalidInput: a group lies in two subsets already, what is assigned stays and is in
+                subsets that the ratios do not name, or an expression is wrong.
         """
         from labelstore.analysis.splits.assigning import split
         from labelstore.analysis.splits.present import Wish
@@ -362,7 +362,7 @@ class Store:
             sql: the query.
             at: the version; the stage or else the newest where it is left out.
             parameters: values of its `$name` parameters.
-            limits: memory and time; 4 GiB and ten minutes by default.
+            limits: memory and time; 4 GiB and ten minutes by default. Spark has its own.
             since: ask all versions from this one to `at`, or HEAD; what is staged is not among
                 them. Each view has a column `version` then.
             master: ask this Spark cluster, such as `spark://host:7077` or `local[2]`, which must

@@ -112,4 +112,5 @@ def _show(found: Agreement) -> None:
     if len(found.months) > 1:
         table(["month", "objects", "alpha"], [(g.name, g.objects, g.alpha) for g in found.months],
               title="\nmonths")  # fmt: skip
-    table(["shapes agree by", "alpha"], found.sweep, title="\nhow strict")
+    if found.sweep:
+        table(["shapes agree by", "alpha"], found.sweep, title="\nhow strict")

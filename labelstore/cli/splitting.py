@@ -157,7 +157,7 @@ def _show_leaks(leaks: Sequence[Leak], *, staged: bool) -> None:
         typer.echo("nothing leaks that was looked for")
         return
     for leak in leaks:
-        typer.echo(f"\nleak: {leak.count:,} {leak.words} ({counted(leak.items, 'item')})")
+        typer.echo(f"\nleak: {leak.words}: {leak.count:,} ({counted(leak.items, 'item')})")
         table(["what", "subset", "other", "items"], leak.examples)
         if leak.count > len(leak.examples):
             typer.echo(f"  … {leak.count - len(leak.examples):,} more")

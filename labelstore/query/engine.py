@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from labelstore.model.tables import TABLES
 from labelstore.query.statements import statement
-from labelstore.query.views import Plan, choose, create_views, lock, spanning_files, table_files
+from labelstore.query.views import Plan, choose, create_views, lock, table_files
 from labelstore.versions.manifest import Manifest
 
 ANNOTATION_COLUMNS = frozenset(TABLES["annotations"].schema.names)
@@ -30,14 +30,11 @@ def connect(**settings: Any) -> duckdb.DuckDBPyConnection:
     return con
 
 
-def run(
-    of: Manifest | Mapping[str, Manifest], name: str, *, where: str | None = None,
-    **parameters: Any,
-) -> pa.Table:  # fmt: skip
+def run(manifest: Manifest, name: str, *, where: str | None = None, **parameters: Any) -> pa.Table:
     """Return the result of one of our own statements.
 
     Args:
-        of: a version, or several by how they are told, see `views.spanning_files`.
+        manifest: the version.
         name: of the statement.
         where: count only labels that meet this condition on columns of `labels`.
         parameters: values of its `$name` parameters.
@@ -47,7 +44,7 @@ def run(
     """
     from labelstore.query.guard import check_condition, wrong
 
-    files = table_files(of) if isinstance(of, Manifest) else spanning_files(of)
+    files = table_files(manifest)
     with connect() as con:
         plan = Plan(files)
         if where is not None:

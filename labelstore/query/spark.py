@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,12 +36,10 @@ def connected(master: str) -> Iterator[SparkSession]:
     Raises:
         MissingExtra: Spark or sqlglot is not installed.
     """
-    try:
-        import sqlglot  # noqa: F401
-        from pyspark.sql import SparkSession
-    except ImportError as error:
-        raise MissingExtra("asking Spark needs: pip install 'labelstore[spark]'",
-                           code="spark") from error  # fmt: skip
+    if not all(map(find_spec, ("pyspark", "sqlglot"))):
+        raise MissingExtra("asking Spark needs: pip install 'labelstore[spark]'", code="spark")
+    from pyspark.sql import SparkSession
+
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.master(master).appName("labelstore")
     settings = {

@@ -7,7 +7,7 @@ from conftest import Run
 
 from labelstore.errors import InvalidInput
 from labelstore.query.portable import faults, for_spark
-from labelstore.query.rules import sql_rules
+from labelstore.query.rules import SqlRule, sql_rules
 from labelstore.query.statements import statements
 from labelstore.store import Store
 
@@ -18,8 +18,8 @@ def test_our_statements_are_portable(name: str) -> None:
 
 
 @pytest.mark.parametrize("rule", sql_rules(), ids=lambda rule: rule.code)
-def test_our_rules_are_portable(rule: object) -> None:
-    assert faults(rule.sql) == []  # type: ignore[attr-defined]
+def test_our_rules_are_portable(rule: SqlRule) -> None:
+    assert faults(rule.sql) == []
 
 
 @pytest.mark.parametrize(

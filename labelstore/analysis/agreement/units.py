@@ -100,8 +100,9 @@ def agents_of(
     """
     columns = ["item_id", "annotation_id", "created_by", "created_in"]
     rows = manifest.table(TABLES["annotations"], columns, layer)
-    pairs = zip(*(rows.column(n).to_pylist() for n in columns[2:]), strict=True)
-    agents = pa.array([by or acting.get(made) for by, made in pairs], pa.int64())
+    activities, theirs = (pa.array(own, pa.int64()) for own in (acting.keys(), acting.values()))
+    made = theirs.take(pc.index_in(rows.column("created_in"), value_set=activities))
+    agents = pc.coalesce(rows.column("created_by"), made)
     found = []
     for agent in pc.unique(agents.drop_null()).to_pylist():
         keys = rows.filter(pc.equal(agents, agent)).select(columns[:2])

@@ -65,6 +65,8 @@ def _faults(tree: Any) -> Iterator[str]:
         yield from _texts(node)
         if isinstance(node, exp.Log) and node.expression is None:
             yield "LOG: the natural one there; use LN or LOG10"
+        if isinstance(node, exp.ArrayContains) and not isinstance(node.parent, exp.Coalesce):
+            yield "LIST_CONTAINS: null there for a list with a null; use COALESCE(…, FALSE)"
         if isinstance(node, exp.Cast) and _rounds(node):
             yield f"{node.sql('duckdb')}: one engine rounds, the other cuts; use FLOOR"
 

@@ -34,6 +34,7 @@ def test_our_rules_are_portable(rule: SqlRule) -> None:
         ("SELECT CAST(2.5 AS INTEGER)", "rounds"),
         ("SELECT CAST(score AS BIGINT) FROM annotations", "rounds"),
         ("SELECT UPPER(name) FROM categories", "UPPER"),
+        ("SELECT uri FROM items WHERE NOT LIST_CONTAINS(tags, 'a')", "COALESCE"),
         ("SELECT RANDOM()", "RANDOM"),
         ("SELECT LOG(score) FROM annotations", "LN or LOG10"),
         ("SELECT uri FROM items WHERE uri ILIKE 'a%'", "ILIKE"),

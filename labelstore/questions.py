@@ -1,0 +1,289 @@
+"""What can be asked of a store: one short method per question, each delegating to its module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from labelstore.errors import SHOWN_FAULTS
+from labelstore.training.pin import check_pin
+from labelstore.versions.agents import names
+from labelstore.versions.described import Version, describe
+from labelstore.versions.dvc.pointer import POINTER
+from labelstore.versions.git import Commit
+from labelstore.versions.manifest import Manifest
+from labelstore.versions.stage import Stage, open_stage
+from labelstore.versions.workspace import Workspace
+
+if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses one of them
+    import pyarrow as pa
+
+    from labelstore.analysis.agreement.coefficients import Metric
+    from labelstore.analysis.agreement.report import Agreement
+    from labelstore.analysis.drift.report import Drift
+    from labelstore.analysis.faults import Finding
+    from labelstore.analysis.splits.leaks import Leak
+    from labelstore.analysis.splits.report import SplitReport
+    from labelstore.analysis.statistics import Stats
+    from labelstore.changes.difference import Diff
+    from labelstore.lineage.trace import Trace
+    from labelstore.query.sandbox import Limits
+
+Progress = Callable[[str, int, int], None]
+"""Called with a phase, how much of it is done, and how much there is (0: not known)."""
+
+
+class Questions:
+    """What a store answers; nothing here changes it.
+
+    Attributes:
+        workspace: where the store is.
+    """
+
+    workspace: Workspace
+
+    def manifest(self, at: str | None = None) -> Manifest:
+        """Return a version's manifest; without `at` the stage, else HEAD."""
+        if at is None:
+            staged = self.staged()
+            return staged.manifest if staged else self.workspace.manifest("HEAD")
+        return self.workspace.manifest(at)
+
+    def staged(self) -> Stage | None:
+        """Return what `commit` would publish, or None."""
+        return open_stage(self.workspace)
+
+    def status(self) -> Diff | None:
+        """Return what differs between HEAD and the stage, or None where nothing is staged."""
+        from labelstore.changes.diff import diff
+
+        staged = self.staged()
+        if staged is None:
+            return None
+        return diff(self.workspace.manifest(staged.parent), staged.manifest)
+
+    def log(self, at: str = "HEAD", *, limit: int | None = None) -> list[Commit]:
+        """Return the commits that changed the store, newest first."""
+        return self.workspace.git.log(at, POINTER, limit)
+
+    def show(self, at: str = "HEAD") -> Version:
+        """Return one version, described."""
+        return describe(self.workspace, at)
+
+    def ontology(self, *, at: str | None = None) -> list[dict[str, Any]]:
+        """Return the classes of a version in their order, as `apply_ontology` takes them."""
+        from labelstore.changes.ontology.text import ontology_of
+
+        return ontology_of(self.manifest(at))
+
+    def diff(
+        self, before: str, after: str | None = None, *, shapes: bool = True,
+        match: Literal["identity", "geometry"] = "identity", least: float | None = None,
+        progress: Progress | None = None,
+    ) -> Diff:  # fmt: skip
+        """Compare two versions, or two layers.
+
+        Args:
+            before: the older version; `REV:LAYER` for one layer of it.
+            after: the newer, or a layer of it; else the stage, or HEAD. Labels of layers are
+                paired by geometry.
+            shapes: name the columns in which shapes differ.
+            match: `geometry` also pairs labels that went with labels that came, so what was
+                renumbered is one change.
+            least: agreement from 0 to 1 below which no two are one; else what suits their kind.
+            progress: told how far things are.
+
+        Raises:
+            InvalidInput: one side is a layer and the other is none.
+        """
+        from labelstore.changes.sides import compared, revision_and_layer
+
+        (old, layer), (new, other) = revision_and_layer(before), revision_and_layer(after)
+        sides = (self.manifest(old), layer), (self.manifest(new), other)
+        return compared(*sides, shapes=shapes, match=match, least=least, progress=progress)
+
+    def drift(
+        self, before: str | None, after: str | None = None, *, layer: str | None = None,
+        of_before: str | None = None, of_after: str | None = None,
+    ) -> Drift:  # fmt: skip
+        """Return how far labels of one side are from those of another, in every respect.
+
+        Args:
+            before: the older version; `REV:LAYER` for one layer of it.
+            after: the newer, or a layer of it; else the stage, or HEAD.
+            layer: of both sides; the default one if there are several.
+            of_before: which labels of the older side: `split:SCHEME/SUBSET`, or a SQL condition
+                on columns of `labels`; else all.
+            of_after: which of the newer.
+
+        Raises:
+            NotFound: one of the sides has no labels, or there is no such layer or split.
+            InvalidInput: a condition may not run, or is wrong.
+        """
+        from labelstore.analysis.drift.asking import drift_between, sample
+        from labelstore.changes.sides import revision_and_layer
+
+        sides = []
+        for text, which in ((before, of_before), (after, of_after)):
+            rev, named = revision_and_layer(text)
+            manifest = self.manifest(rev)
+            sides.append(sample(manifest, self._one_layer(manifest, named or layer), which))
+        return drift_between(sides[0], sides[1], names(self.workspace))
+
+    def query(
+        self,
+        sql: str,
+        *,
+        at: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        limits: Limits | None = None,
+        since: str | None = None,
+        master: str | None = None,
+    ) -> pa.Table:
+        """Return the result of one SELECT over a version's views.
+
+        Args:
+            sql: the query.
+            at: the version; the stage or else the newest where it is left out.
+            parameters: values of its `$name` parameters.
+            limits: memory and time; 4 GiB and ten minutes by default. Spark has its own.
+            since: ask all versions from this one to `at`, or HEAD; what is staged is not among
+                them. Each view has a column `version` then.
+            master: ask this Spark cluster, such as `spark://host:7077` or `local[2]`, which must
+                be able to open the store's files.
+
+        Raises:
+            InvalidInput: the query may not run, is wrong, or exceeds its limits.
+        """
+        from labelstore.query.history import History
+        from labelstore.query.sandbox import planned, query
+
+        history = History(self.workspace, at or "HEAD")
+        if master is None:
+            return query(self.manifest(at), sql, parameters, limits, history, since)
+        from labelstore.query.spark import ask, connected
+
+        plan = planned(self.manifest(at), sql, history, since)
+        with connected(master) as session:
+            return ask(session, plan, sql, parameters, self.workspace.private)
+
+    def stats(
+        self, *, at: str | None = None, layer: str | None = None, items: bool = False,
+        by: Sequence[str] = (), where: str | None = None, beta: float = 0.999,
+    ) -> Stats:  # fmt: skip
+        """Return a version in numbers: class balance, and sizes, density and groups if asked.
+
+        Args:
+            at: the version; the stage or else the newest where it is left out.
+            layer: the default one if there are several.
+            items: count items too, and measure sizes and labels per item: scans the labels.
+            by: balance by `split`, `layer`, `author`, `source`, `kind` or `month`, too.
+            where: only labels that meet this SQL condition on columns of `labels`.
+            beta: of the effective number of samples, which gives the weights.
+
+        Raises:
+            InvalidInput: labels cannot be grouped so, the condition may not run, or beta is none.
+        """
+        from labelstore.analysis.statistics import stats
+
+        manifest = self.manifest(at)
+        own = self._one_layer(manifest, layer) if "layer" not in by or layer else None
+        return stats(manifest, own, items=items, by=by, where=where, beta=beta,
+                     known=names(self.workspace))  # fmt: skip
+
+    def agreement(
+        self, layers: Sequence[str] = (), *, at: str | None = None,
+        by: Literal["layer", "author"] = "layer", least: float | None = None,
+        value: str | None = None, metric: Metric = "interval",
+        progress: Progress | None = None,
+    ) -> tuple[Agreement, pa.Table]:  # fmt: skip
+        """Return how far authors who labelled the same items agree, and where they do not.
+
+        Args:
+            layers: whose labels are compared; all of the version where none is named.
+            at: the version; the stage or else the newest where it is left out.
+            by: each layer is an author, or each agent within one layer is one.
+            least: agreement of shapes below which no two labels are one object; else what suits
+                their kind.
+            value: SQL expression over columns of `labels` whose numbers are compared, too.
+            metric: of these.
+            progress: told how many labels were matched.
+
+        Returns:
+            The agreement, and the objects that are judged otherwise, the worst first; see
+            `labelstore.analysis.agreement.disagreeing.QUEUE`.
+
+        Raises:
+            NotFound: there is no such layer.
+            InvalidInput: there are fewer than two authors, or the expression is wrong.
+        """
+        from labelstore.analysis.agreement.asking import Question, asked
+
+        question = Question(layers, by, least, value, metric)
+        return asked(self.manifest(at), question, names(self.workspace), progress)
+
+    def check_split(
+        self, scheme: str, *, at: str | None = None, ratios: str | None = None,
+        layer: str | None = None, images: str | Path | None = None,
+        progress: Progress | None = None,
+    ) -> tuple[SplitReport, list[Leak]]:  # fmt: skip
+        """Return how a split shares items and classes out, and what leaks between its subsets.
+
+        Args:
+            scheme: the split.
+            at: the version; the stage or else the newest where it is left out.
+            ratios: shares that are wanted; else those that the subsets have of the items.
+            layer: of the labels; the default one if there are several.
+            images: folder below which the images are, to find those that look the same.
+            progress: told how many images were read.
+
+        Raises:
+            NotFound: there is no such scheme.
+        """
+        from labelstore.analysis.splits.assigning import present_report
+        from labelstore.analysis.splits.leaks import leaks
+        from labelstore.analysis.splits.ratios import parse_ratios
+
+        manifest = self.manifest(at)
+        own = self._layer_if_any(manifest, layer)
+        found = leaks(manifest, scheme, Path(images) if images else None, progress)
+        wanted = parse_ratios(ratios) if ratios else None
+        return present_report(manifest, scheme, wanted, own), found
+
+    def check(
+        self, *, at: str | None = None, shown: int = SHOWN_FAULTS, progress: Progress | None = None
+    ) -> list[Finding]:
+        """Return the rules that a version breaks.
+
+        Args:
+            at: the version; the stage or else the newest where it is left out.
+            shown: how many labels of each rule to tell one by one.
+            progress: told how many parts were looked at.
+        """
+        from labelstore.analysis.checks import check
+
+        return check(self.manifest(at), progress, shown=shown)
+
+    def trace(self, annotation_id: int, *, at: str = "HEAD") -> Trace:
+        """Return the life of one label."""
+        from labelstore.lineage.trace import trace
+
+        return trace(self.workspace, annotation_id, at)
+
+    def check_pin(self, path: str | Path) -> list[str]:
+        """Return what is wrong with a pin in this store; nothing for a good one."""
+        return check_pin(self.workspace, Path(path))
+
+    def _layer_if_any(self, manifest: Manifest, layer: str | None) -> str | None:
+        """Return the layer that is meant; all of them where the default one is not there."""
+        there = manifest.partitions("annotations")
+        if layer is None and self.workspace.default_layer not in there:
+            return None
+        return self._one_layer(manifest, layer)
+
+    def _one_layer(self, manifest: Manifest, layer: str | None) -> str | None:
+        """Return the layer that is meant; None where there is none but one."""
+        several = len(manifest.partitions("annotations")) > 1
+        named = self.workspace.default_layer if layer is None and several else layer
+        return None if named is None else manifest.layer(named)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from labelstore.questions import Progress, Questions
 from labelstore.training.pin import Pin, make_pin, write_pin
+from labelstore.versions.agents import names
 from labelstore.versions.branches import Branch, branches, create_branch, switch
 from labelstore.versions.collect import collect
 from labelstore.versions.exchange import pull, push, remote_add
@@ -20,6 +21,9 @@ from labelstore.versions.stage import drafting, drop_stage
 from labelstore.versions.workspace import Workspace
 
 if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses one of them
+    import pyarrow as pa
+
+    from labelstore.analysis.consensus.report import Consensus
     from labelstore.analysis.splits.report import SplitReport
     from labelstore.changes.editing import Edit
     from labelstore.changes.merging.branching import MergeReport
@@ -160,6 +164,49 @@ class Store(Questions):
             report = split(draft, scheme, wish)
             draft.stage()
         return report
+
+    def consensus(
+        self, layers: Sequence[str] = (), *, into: str = "consensus",
+        method: Literal["quorum", "dawid-skene"] = "quorum",
+        among: Literal["layer", "author"] = "layer", quorum: int | None = None,
+        sure: float | None = None, least: float | None = None, by: str | None = None,
+        dry_run: bool = False, progress: Progress | None = None,
+    ) -> tuple[Consensus, pa.Table]:  # fmt: skip
+        """Make one layer of the labels of several authors; staged.
+
+        Each label is that of the author whose shape agrees most with the others', of the class
+        that was decided; `relations` say from which labels it comes (`derived_from`). Made again,
+        it changes what has changed.
+
+        Args:
+            layers: whose labels; all but `into` where none is named.
+            into: layer that takes it, and that has nothing else.
+            method: by votes, or by Dawid and Skene's estimate of how each author errs.
+            among: each layer is an author, or each agent within one layer is.
+            quorum: authors who must have an object; more than half of those who looked otherwise.
+            sure: chance that the estimate must exceed, 0.5 otherwise.
+            least: agreement of shapes below which no two labels are one object; else what suits
+                their kind.
+            by: who does it.
+            dry_run: only say what would come of it.
+            progress: told how many labels were matched.
+
+        Returns:
+            What came of it, and the objects of which nobody can say what they are; see
+            `labelstore.analysis.agreement.disagreeing.QUEUE`.
+
+        Raises:
+            NotFound: there is no such layer.
+            InvalidInput: there are fewer than two authors, or `into` has labels of others.
+        """
+        from labelstore.analysis.consensus.asking import Wanted, consensus
+
+        wanted = Wanted(layers, into, among, method, quorum, sure, least)
+        with drafting(self.workspace, "consensus", by=by, parameters=vars(wanted)) as draft:
+            found = consensus(draft, wanted, names(self.workspace), progress)
+            if not dry_run:
+                draft.stage()
+        return found
 
     def commit(self, message: str, *, tag: str | None = None) -> str | None:
         """Publish the stage as a Git commit, and return it; None where there is nothing to do."""

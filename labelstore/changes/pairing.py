@@ -62,6 +62,11 @@ class Side:
         keys = manifest.table(TABLES["annotations"], KEY_COLUMNS, layer)
         return cls(manifest, layer, keys, classes or {})
 
+    def only(self, ids: Ids) -> Side:
+        """Return the labels of these ids alone."""
+        chosen = pc.is_in(self.keys.column("annotation_id"), value_set=pa.array(ids))
+        return replace(self, keys=self.keys.filter(chosen))
+
     def rows(self, items: Ids) -> dict[str, pa.Table]:
         """Return the labels of some items, of both families, in the order of their keys.
 

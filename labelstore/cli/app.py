@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from labelstore.cli import (
+    agreed,
     agreeing,
     branching,
     data,
@@ -31,7 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 MODULES = (
-    data, splitting, formats, history, branching, questions, agreeing, ontology, remotes,
+    data, splitting, formats, history, branching, questions, agreeing, agreed, ontology, remotes,
 )  # fmt: skip
 for module in MODULES:
     module.register(app)

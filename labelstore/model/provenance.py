@@ -12,7 +12,9 @@ from labelstore.model.columns import Column, Row
 from labelstore.model.links import RowHash
 from labelstore.model.units import Id, JsonObject, JsonText
 
-ActivityKind = Literal["import", "edit", "review", "split", "merge", "model_run", "ontology"]
+ActivityKind = Literal[
+    "import", "edit", "review", "split", "merge", "model_run", "ontology", "consensus"
+]
 AgentKind = Literal["human", "model", "tool"]
 
 
@@ -27,7 +29,7 @@ class ActivityInput(Row):
 
 
 class Activity(Row):
-    """One import, edit, review, split, merge or model run."""
+    """One import, edit, review, split, merge, model run, change of classes or consensus."""
 
     activity_id: Annotated[Id, Column(1)]
     generation: Annotated[int, Field(ge=1, le=4095), Column(2, pa.int16())]

@@ -63,13 +63,8 @@ def asked(
         NotFound: there is no such layer.
         InvalidInput: there are fewer than two authors, or the expression is wrong.
     """
-    authors = _authors(manifest, question, known)
-    if len(authors) < 2:
-        who = authors[0].name if authors else "nobody"
-        raise InvalidInput(
-            f"agreement is between two or more: there is {who}. Name layers, or ask --by author.",
-            code="agreement-authors",
-        )
+    layers = question.layers or manifest.partitions("annotations")
+    authors = authors_of(manifest, layers, question.by, known)
     layers = sorted({a.side.layer for a in authors})
     values = _values(manifest, question.value, layers) if question.value else None
     units = units_of(authors, least=question.least, progress=progress)
@@ -79,15 +74,37 @@ def asked(
     return report, disagreements(units, names)
 
 
-def _authors(manifest: Manifest, question: Question, known: Mapping[str, str]) -> list[Author]:
-    layers = question.layers or manifest.partitions("annotations")
-    if question.by == "layer":
-        return layers_of(manifest, list(dict.fromkeys(layers)))
-    if len(layers) != 1:
+def authors_of(
+    manifest: Manifest, layers: Sequence[str], by: By, known: Mapping[str, str]
+) -> list[Author]:
+    """Return each layer as an author, or each agent who has labels in the one layer.
+
+    Args:
+        manifest: the version.
+        layers: whose labels.
+        by: which of the two.
+        known: names of people by pseudonym.
+
+    Raises:
+        NotFound: there is no such layer.
+        InvalidInput: there are fewer than two authors.
+    """
+    if by == "layer":
+        found = layers_of(manifest, list(dict.fromkeys(layers)))
+    elif len(layers) == 1:
+        agents = agent_names(manifest, known)
+        found = agents_of(manifest, manifest.layer(layers[0]), acting(manifest), agents)
+    else:
         raise InvalidInput("authors are compared within one layer: name it (there is "
                            f"{', '.join(layers) or 'none'})", code="agreement-layer")  # fmt: skip
-    agents = agent_names(manifest, known)
-    return agents_of(manifest, manifest.layer(layers[0]), acting(manifest), agents)
+    if len(found) < 2:
+        who = found[0].name if found else "nobody"
+        raise InvalidInput(
+            f"this takes two authors or more: there is {who}. Name layers, or let the authors "
+            "within one layer be compared.",
+            code="agreement-authors",
+        )
+    return found
 
 
 def _values(manifest: Manifest, value: str, layers: Sequence[str]) -> Told:

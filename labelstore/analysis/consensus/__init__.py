@@ -1,0 +1,1 @@
+"""Consensus: one layer of labels made of those of several authors."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses
     from labelstore.analysis.agreement.report import Agreement
     from labelstore.analysis.drift.report import Drift
     from labelstore.analysis.faults import Finding
+    from labelstore.analysis.scoring.report import Score
     from labelstore.analysis.splits.leaks import Leak
     from labelstore.analysis.splits.report import SplitReport
     from labelstore.analysis.statistics import Stats
@@ -222,6 +223,36 @@ class Questions:
 
         question = Question(layers, by, least, value, metric)
         return asked(self.manifest(at), question, names(self.workspace), progress)
+
+    def score(
+        self, layers: Sequence[str] = (), *, gold: str = "gold", at: str | None = None,
+        by: Literal["layer", "author"] = "layer", items: str | None = None,
+        least: float | None = None, min_score: float | None = None, precision: bool = True,
+        progress: Progress | None = None,
+    ) -> list[Score]:  # fmt: skip
+        """Return how layers, or the authors within one, do against a gold set.
+
+        Args:
+            layers: who is scored; all but the gold set where none is named.
+            gold: layer that is the truth.
+            at: the version; the stage or else the newest where it is left out.
+            by: each layer is scored, or each agent within one layer.
+            items: SQL condition on columns of `items`: which the gold set covers, also where
+                there is nothing; else those on which it has a label.
+            least: agreement of shapes below which no two labels are one object; else what suits
+                their kind.
+            min_score: labels of a lower score count for average precision alone.
+            precision: whether to compute COCO's average precision, which takes longest.
+            progress: told how many labels were matched.
+
+        Raises:
+            NotFound: there is no such layer.
+            InvalidInput: nobody is scored, or the condition is wrong.
+        """
+        from labelstore.analysis.scoring.asking import Question, scores
+
+        question = Question(layers, gold, by, items, least, min_score, precision)
+        return scores(self.manifest(at), question, names(self.workspace), progress)
 
     def check_split(
         self, scheme: str, *, at: str | None = None, ratios: str | None = None,

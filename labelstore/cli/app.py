@@ -19,6 +19,7 @@ from labelstore.cli import (
     ontology,
     questions,
     remotes,
+    scoring,
     splitting,
 )
 from labelstore.errors import InvalidInput, LabelstoreError, StorageFailed
@@ -32,7 +33,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 MODULES = (
-    data, splitting, formats, history, branching, questions, agreeing, agreed, ontology, remotes,
+    data, splitting, formats, history, branching, questions, agreeing, agreed,
+    scoring, ontology, remotes,
 )  # fmt: skip
 for module in MODULES:
     module.register(app)

@@ -16,6 +16,7 @@ from labelstore.cli.output import emit_json, table
 from labelstore.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from labelstore.analysis.scoring.report import Score
     from labelstore.versions.manifest import Manifest
 
 SHOWN = 200
@@ -100,3 +101,24 @@ def write_queue(queue: pa.Table, manifest: Manifest, authors: Sequence[str], fil
         for place, author in enumerate(authors):
             columns[f"{what} {author}"] = pc.list_element(lists, place)
     pyarrow.csv.write_csv(pa.table(columns), file)
+
+
+def write_confusion(scores: Sequence[Score], file: Path) -> None:
+    """Write which class was labelled as which, as CSV: a row for each layer and class in it.
+
+    Args:
+        scores: of layers or authors.
+        file: the CSV.
+    """
+    from labelstore.analysis.scoring.counting import BACKGROUND
+
+    names = list(dict.fromkeys(c.name for own in scores for c in own.classes))
+    names.append(BACKGROUND)
+    rows = []
+    for own in scores:
+        counts = {(c.gold, c.said): c.count for c in own.confusion}
+        counts |= {(c.name, c.name): c.correct for c in own.classes}
+        rows += [{"scored": own.name, "gold": gold,
+                  **{said: counts.get((gold, said), 0) for said in names}}
+                 for gold in names]  # fmt: skip
+    pyarrow.csv.write_csv(pa.Table.from_pylist(rows), file)

@@ -73,6 +73,29 @@ def runs(mask: Mapping[str, Any]) -> Runs | None:
     return None if pixels is None else _encoded(pixels)
 
 
+def on_canvas(mask: Mapping[str, Any], h: int, w: int) -> Runs | None:
+    """Return a mask as COCO's compressed runs, a window as a mask of the whole image.
+
+    Args:
+        mask: a value of `mask`.
+        h: height of the image in pixels.
+        w: width of the image in pixels.
+
+    Returns:
+        None as in `runs`.
+    """
+    if mask["x0"] is None:
+        return runs(mask)
+    window = decode(mask)
+    if window is None:
+        return None
+    whole = np.zeros((h, w), np.uint8)
+    left, top = max(mask["x0"], 0), max(mask["y0"] or 0, 0)
+    own = window[top - (mask["y0"] or 0) :, left - mask["x0"] :][: h - top, : w - left]
+    whole[top : top + own.shape[0], left : left + own.shape[1]] = own
+    return _encoded(whole)
+
+
 def decode(mask: Mapping[str, Any]) -> Pixels | None:
     """Return the pixels of a mask, shape (h, w), 0 or 1; None as in `runs`."""
     h, w = mask["h"], mask["w"]

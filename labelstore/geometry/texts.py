@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Counts = tuple[Floats, Floats]
 
 
 def text_similarity(a: pa.Array, b: pa.Array) -> Floats:
@@ -37,13 +38,27 @@ def error_rates(reference: pa.Array, told: pa.Array) -> tuple[Floats, Floats]:
     Returns:
         Shapes (n,); NaN where one is null.
     """
+    letters, words = edit_counts(reference, told)
+    return _rate(*letters), _rate(*words)
+
+
+def edit_counts(reference: pa.Array, told: pa.Array) -> tuple[Counts, Counts]:
+    """Return the edits that turn each reference into what is told, and the reference's length.
+
+    Args:
+        reference: n texts.
+        told: n texts.
+
+    Returns:
+        Both of letters, then both of words; shapes (n,), edits NaN where one text is null.
+    """
     from rapidfuzz.distance import Levenshtein
 
-    letters = _measured(reference, told, Levenshtein.distance)
     words = [pa.array([None if t is None else t.split() for t in c.to_pylist()],
                       pa.list_(pa.string())) for c in (reference, told)]  # fmt: skip
-    edits = _measured(words[0], words[1], Levenshtein.distance)
-    return _rate(letters, reference), _rate(edits, words[0])
+    sides = (reference, told), (words[0], words[1])
+    of_letters, of_words = ((_measured(a, b, Levenshtein.distance), _lengths(a)) for a, b in sides)
+    return of_letters, of_words
 
 
 def _measured(a: pa.Array, b: pa.Array, scorer: Any) -> Floats:
@@ -58,7 +73,10 @@ def _measured(a: pa.Array, b: pa.Array, scorer: Any) -> Floats:
     return found
 
 
-def _rate(edits: Floats, reference: pa.Array) -> Floats:
-    lengths = np.array([0 if t is None else len(t) for t in reference.to_pylist()], np.float64)
+def _lengths(texts: pa.Array) -> Floats:
+    return np.array([0 if t is None else len(t) for t in texts.to_pylist()], np.float64)
+
+
+def _rate(edits: Floats, lengths: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(edits == 0, 0.0, edits / lengths)

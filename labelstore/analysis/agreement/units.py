@@ -111,8 +111,9 @@ def agents_of(
 
 
 def units_of(
-    authors: Sequence[Author], *, least: float | None = None, progress: Progress | None = None
-) -> Units:
+    authors: Sequence[Author], *, least: float | None = None, among: Ids | None = None,
+    progress: Progress | None = None,
+) -> Units:  # fmt: skip
     """Return the objects on items that at least two authors labelled.
 
     Labels are matched wherever they are, whatever their class: that authors name an object
@@ -121,11 +122,12 @@ def units_of(
     Args:
         authors: at least one.
         least: agreement of shapes below which no two are one object; else what suits their kind.
+        among: the items instead, rising, however many labelled them.
         progress: told how many labels were matched.
     """
     items = [np.asarray(a.side.keys.column("item_id")) for a in authors]
     known, count = np.unique(np.concatenate([np.unique(own) for own in items]), return_counts=True)
-    shared = known[count > 1]
+    shared = known[count > 1] if among is None else np.intersect1d(known, among)
     total, done, found = sum(map(len, items)), 0, [_empty(authors)]
     for block in blocks(shared, items):
         rows = [author.side.rows(block) for author in authors]

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelstore.model.tables import FAMILY, TABLES
+from labelstore.analysis.images import ImageSizes
+from labelstore.model.tables import FAMILY
 from labelstore.versions.agents import acting
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     Values = dict[str, list[Floats]]
     Pair = tuple[Part, Part]
     """A part of labels and that of their shapes, row by row."""
-    Sizes = tuple[NDArray[np.int64], Floats]
-    """Ids of images, rising, and their width and height, shape (n, 2)."""
 
 UNITS = {"area": "px²", "aspect": "width / height", "x": "of the image", "y": "of the image",
          "labels per item": "", "occluded": "", "score": "", "text length": "letters"}  # fmt: skip
@@ -106,7 +105,7 @@ class Gathered:
             n: Counter(beside.groups[n]) if beside else Counter() for n in names
         }
         self._items: list[NDArray[np.int64]] = list(beside._items) if beside else []
-        sizes = _sizes(manifest) if parts else (np.empty(0, np.int64), np.empty((0, 2)))
+        sizes = ImageSizes.of(manifest) if parts else ImageSizes.none()
         agents = acting(manifest)
         for notes, shapes in parts:
             own = manifest.read(notes, COLUMNS), manifest.read(shapes, SHAPES)
@@ -120,13 +119,13 @@ class Gathered:
         return np.asarray(np.unique(ids, return_counts=True)[1], np.float64)
 
     def _take(
-        self, rows: pa.Table, shapes: pa.Table, sizes: Sizes, agents: Mapping[int, int]
+        self, rows: pa.Table, shapes: pa.Table, sizes: ImageSizes, agents: Mapping[int, int]
     ) -> None:
         items = np.asarray(rows.column("item_id"))
         self._items.append(items)
         ends = np.stack([np.asarray(rows.column(n).fill_null(np.nan)) for n in ENDS], axis=1)
         shares = np.asarray(pc.equal(shapes.column("frame"), "unit").fill_null(False))
-        for name, own in _places(ends, shares, _of_items(sizes, items)).items():
+        for name, own in _places(ends, shares, sizes.of_items(items)).items():
             self._numbers[name].append(own[np.isfinite(own)])
         lengths = pc.utf8_length(shapes.column("text")).drop_null()
         self._numbers["text length"].append(np.asarray(lengths, np.float64))
@@ -154,19 +153,3 @@ def _places(ends: Floats, shares: NDArray[np.bool_], whole: Floats) -> dict[str,
     with np.errstate(divide="ignore", invalid="ignore"):
         x, y = np.where(shares[:, None], middle, middle / whole).T
         return {"area": width * height, "aspect": width / height, "x": x, "y": y}
-
-
-def _sizes(manifest: Manifest) -> Sizes:
-    rows = manifest.table(TABLES["items"], ["item_id", "width", "height"])
-    sides = [np.asarray(rows.column(n).cast(pa.float64()).fill_null(np.nan))
-             for n in ("width", "height")]  # fmt: skip
-    return np.asarray(rows.column("item_id")), np.stack(sides, axis=1)
-
-
-def _of_items(sizes: Sizes, items: NDArray[np.int64]) -> Floats:
-    """Return the size of each label's image, shape (n, 2); NaN where nobody knows it."""
-    ids, known = sizes
-    if not len(ids):
-        return np.full((len(items), 2), np.nan)
-    at = np.minimum(np.searchsorted(ids, items), len(ids) - 1)
-    return np.where((ids[at] == items)[:, None], known[at], np.nan)

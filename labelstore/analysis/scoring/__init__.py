@@ -1,0 +1,1 @@
+"""Scores: labels of a layer or an author against a gold set."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +17,9 @@ from labelstore.versions.stage import Stage, open_stage
 from labelstore.versions.workspace import Workspace
 
 if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses one of them
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from labelstore.analysis.agreement.coefficients import Metric
     from labelstore.analysis.agreement.report import Agreement
@@ -30,6 +32,8 @@ if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses
     from labelstore.changes.difference import Diff
     from labelstore.lineage.trace import Trace
     from labelstore.query.sandbox import Limits
+
+    Ids = NDArray[np.int64]
 
 Progress = Callable[[str, int, int], None]
 """Called with a phase, how much of it is done, and how much there is (0: not known)."""
@@ -305,6 +309,18 @@ class Questions:
     def check_pin(self, path: str | Path) -> list[str]:
         """Return what is wrong with a pin in this store; nothing for a good one."""
         return check_pin(self.workspace, Path(path))
+
+    def _items(self, items: str | Collection[int], at: str | None) -> Ids:
+        """Return the ids of items, rising: those given, or for which a condition holds."""
+        import numpy as np
+
+        if not isinstance(items, str):
+            return np.unique(np.array(list(items), np.int64))
+        from labelstore.query.sandbox import expressions
+
+        expressions([items])
+        rows = self.query(f"SELECT item_id FROM items WHERE ({items}\n)", at=at)
+        return np.unique(np.asarray(rows.column(0), np.int64))
 
     def _layer_if_any(self, manifest: Manifest, layer: str | None) -> str | None:
         """Return the layer that is meant; all of them where the default one is not there."""

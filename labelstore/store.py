@@ -61,6 +61,7 @@ class Store(Questions):
         sidecar: bool = True,
         on_error: Literal["stop", "skip"] = "stop",
         of: str | None = None,
+        only_listed: bool = False,
         look: Callable[[Manifest, Manifest], None] | None = None,
         progress: Progress | None = None,
     ) -> ImportReport:
@@ -90,6 +91,7 @@ class Store(Questions):
             beside=known,
             sidecar=sidecar,
             of=of,
+            only_listed=only_listed,
             look=look,
         )
 
@@ -271,9 +273,14 @@ class Store(Questions):
         digits: int | None = None,
         allow_loss: Collection[str] = (),
         sidecar: bool = True,
+        items: str | Collection[int] | None = None,
         progress: Progress | None = None,
     ) -> ExportReport:
-        """Write a version's labels as a file or folder of some format."""
+        """Write a version's labels as a file or folder of some format.
+
+        With `items`, ids or a SQL condition on columns of `items`, only these are written; an
+        update by that file touches no other item.
+        """
         from labelstore.exchange.exporting import export_to
 
         return export_to(
@@ -286,6 +293,7 @@ class Store(Questions):
             digits=digits,
             allow_loss=allow_loss,
             sidecar=sidecar,
+            among=None if items is None else self._items(items, at),
             progress=progress,
         )
 

@@ -96,6 +96,9 @@ def import_(
                      "how much, and exit with 1."),
     ] = "stop",
     of: Of = None,
+    only_listed: Annotated[
+        bool, typer.Option("--only-listed", help="With update: leave other items alone.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change.")] = False,
     store: StoreDir = HERE,
     json: Json = False,
@@ -124,8 +127,8 @@ def import_(
         report = opened_store.import_from(
             format, source, layer=layer, mode=mode, by=by, dataset=dataset, message=message,
             dry_run=dry_run, commit=message is not None, tag=tag, task=task, images=images,
-            sizes=sizes, sidecar=sidecar, on_error=on_error, of=of, progress=advance,
-            look=partial(_look, told if json else None) if dry_run else None,
+            sizes=sizes, sidecar=sidecar, on_error=on_error, of=of, only_listed=only_listed,
+            progress=advance, look=partial(_look, told if json else None) if dry_run else None,
         )  # fmt: skip
     warn(format, report.notices, quiet)
     commit = report.commit
@@ -177,10 +180,15 @@ def export(
         str, typer.Option(metavar="CODE,…", help="Losses that are accepted, or `all`.")
     ] = "",
     sidecar: Sidecar = True,
+    items: Annotated[
+        str | None,
+        typer.Option(metavar="SQL", help="Only items for which this holds; an update by the file "
+                     "touches no other."),
+    ] = None,
     store: StoreDir = HERE,
     json: Json = False,
     quiet: Quiet = False,
-) -> None:
+) -> None:  # fmt: skip
     """Write a version's labels, in the words of their source.
 
     What another format cannot hold stands beside it in a sidecar; importing both brings all back.
@@ -189,12 +197,13 @@ def export(
     Example:
       labelstore export coco out.json --at v3
       labelstore export yolo out/ --task detect --allow-loss all
+      labelstore export label-studio tasks.json --items "width < 100" --allow-loss all
     """
     opened_store = opened(store)
     with losses_told(json=json), progress(quiet=quiet) as advance:
         report = opened_store.export_to(
             format, target, at=at, layer=layer, dataset=dataset, task=task, digits=digits,
-            allow_loss=allow_loss.split(","), sidecar=sidecar, progress=advance,
+            allow_loss=allow_loss.split(","), sidecar=sidecar, items=items, progress=advance,
         )  # fmt: skip
     if json:
         emit_json("export", report.__dict__)

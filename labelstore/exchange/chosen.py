@@ -48,10 +48,24 @@ def choose(
     return named[0], is_alone(manifest, layer)
 
 
-def listed_rows(manifest: Manifest, name: str, dataset_id: int, used: Ids) -> tuple[pa.Table, int]:
-    """Return the rows that a data set lists and then others that its labels use, and how many."""
+def listed_rows(
+    manifest: Manifest, name: str, dataset_id: int, used: Ids, among: Ids | None = None
+) -> tuple[pa.Table, int]:
+    """Return the rows that a data set lists and then others that its labels use, and how many.
+
+    Args:
+        manifest: the version.
+        name: `items` or `categories`.
+        dataset_id: the data set.
+        used: ids that labels use.
+        among: ids of the only items that are wanted, with those that they are parts of.
+    """
     table = TABLES[name]
     rows = manifest.table(table)
+    if among is not None and name == "items":
+        used = np.union1d(used, among)
+        kept = pa.array(_with_parents(rows, used))
+        rows = rows.filter(pc.is_in(rows.column("item_id"), value_set=kept))
     if dataset_id == BY_HAND["dataset_id"]:
         return everything(table, rows), 0
     listed = as_stated(table, rows, dataset_id)

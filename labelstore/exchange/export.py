@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,6 +30,12 @@ from labelstore.exchange.ordered import OrderedRows
 from labelstore.model.tables import TABLES
 from labelstore.plugins import Format, Writing, find_format
 from labelstore.versions.manifest import Manifest
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Ids = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -55,9 +62,10 @@ class Export:
 
     def __init__(
         self, manifest: Manifest, format_name: str, layer: str, dataset: str | None,
-        task: str | None, digits: int | None = None,
+        task: str | None, digits: int | None = None, among: Ids | None = None,
     ) -> None:  # fmt: skip
         self._manifest, self._layer, self._task, self._digits = manifest, layer, task, digits
+        self._among = among
         self.described, self._alone = choose(manifest, format_name, layer, dataset)
         self.foreign = self.described["format"] != format_name
         self.converter = find_format(format_name, task)
@@ -82,11 +90,13 @@ class Export:
         return OrderedRows(
             self._manifest, self._layer, self.described["dataset_id"], with_unsourced=self._alone,
             complete=complete, held=self.converter.carries, by_item=self.converter.by_item,
+            among=self._among,
         )  # fmt: skip
 
     def _list(self, name: str) -> pa.Table:
         used = getattr(self.rows.tally, name)
-        rows, given = listed_rows(self._manifest, name, self.described["dataset_id"], used)
+        dataset = self.described["dataset_id"]
+        rows, given = listed_rows(self._manifest, name, dataset, used, self._among)
         if given:
             self.notices[f"{name}-given-ids"] = given
         return rows
@@ -139,6 +149,8 @@ class Export:
         """Return the tracks that the data set lists, and others that its labels are on."""
         tracks = self._manifest.table(TABLES["tracks"])
         used = pc.is_in(tracks.column("track_id"), value_set=pa.array(self.rows.tally.tracks))
+        if self._among is not None:
+            return tracks.filter(used).sort_by([("seq", "ascending"), ("track_id", "ascending")])
         own = pc.equal(tracks.column("dataset_id"), self.described["dataset_id"])
         if self._alone:  # what was made by hand is of it
             own = pc.or_kleene(own, tracks.column("dataset_id").is_null())

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labelstore.errors import InvalidInput, StorageFailed
 from labelstore.exchange.collector import without_collector
@@ -16,6 +16,12 @@ from labelstore.exchange.notices import LEFT_OUT, meanings
 from labelstore.exchange.sidecar.file import sidecar_path
 from labelstore.exchange.sidecar.writing import write_sidecar
 from labelstore.versions.manifest import Manifest
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Ids = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ def export_to(
     digits: int | None = None,
     allow_loss: Collection[str] = (),
     sidecar: bool = True,
+    among: Ids | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> ExportReport:
     """Write one data set of a layer, in the order and words of its source.
@@ -70,6 +77,8 @@ def export_to(
         digits: significant digits to which numbers are rounded, where they are parts of an image.
         allow_loss: codes of losses that are accepted, or `all`.
         sidecar: whether to write beside it what is left out, for an import to put back.
+        among: ids of the only items that are written. The sidecar says that it is a selection,
+            so that its import touches no other item.
         progress: told how far things are.
 
     Raises:
@@ -78,7 +87,7 @@ def export_to(
         LossRefused: something that the format cannot hold would be lost; nothing is written.
         StorageFailed: there is no room for the sidecar; nothing is kept.
     """
-    export = Export(manifest, format_name, layer, dataset, task, digits)
+    export = Export(manifest, format_name, layer, dataset, task, digits, among)
     found = export.losses()
     asked = [] if digits is None else [f"{format_name}-rounded"]
     losses = accepted(found, export.converter, [*allow_loss, *asked], export.examples)
@@ -90,8 +99,9 @@ def export_to(
         if progress:
             progress("writing", done, export.rows.count)
     before.unlink(missing_ok=True)  # of what was there, which is replaced only now
-    if sidecar and found and export.items.num_rows and not export.converter.refers:
-        _write_sidecar(export, target)
+    left = found or among is not None
+    if sidecar and left and export.items.num_rows and not export.converter.refers:
+        _write_sidecar(export, target, selection=among is not None)
     beside = sidecar_path(target)
     names = [export.described["name"]]
     kept = str(beside) if beside.is_file() else None
@@ -109,10 +119,11 @@ def _written(export: Export, losses: Mapping[str, int]) -> int:
     return sum(int((told.counts > 0).sum()) for told in export.converter.records(export.data()))
 
 
-def _write_sidecar(export: Export, target: Path) -> None:
+def _write_sidecar(export: Export, target: Path, *, selection: bool) -> None:
     """Write what an export leaves out; where that fails, the export goes too."""
     try:
-        write_sidecar(target, export.converter, export.data(), export.kept(), export.raw())
+        write_sidecar(target, export.converter, export.data(), export.kept(), export.raw(),
+                      selection=selection)  # fmt: skip
     except BaseException as error:
         shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
         if not isinstance(error, OSError):

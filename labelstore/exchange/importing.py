@@ -9,9 +9,9 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labelstore.changes.diff import diff
 from labelstore.changes.summary import verdict
@@ -30,6 +30,12 @@ from labelstore.versions.manifest import Manifest
 from labelstore.versions.publish import publish_stage
 from labelstore.versions.stage import Draft, additions, drafting
 from labelstore.versions.workspace import Workspace
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Ids = NDArray[np.int64]
 
 Progress = Callable[[str, int, int], None]
 """Called with a phase, the rows done in it and the rows there are."""
@@ -81,6 +87,7 @@ def import_from(
     beside: Beside = NOTHING,
     sidecar: bool = True,
     of: str | None = None,
+    only_listed: bool = False,
     look: Callable[[Manifest, Manifest], None] | None = None,
 ) -> ImportReport:
     """Read a source into the stage.
@@ -104,6 +111,8 @@ def import_from(
         beside: what is known of the media and does not stand in the source.
         sidecar: whether to restore what an export left out, where it left a sidecar.
         of: name of the data set that a source without items, such as results, is of.
+        only_listed: whether an update leaves items alone that the source does not list; so it does
+            where a sidecar says that the source is a selection.
         look: given what was there and what came of it, while both can be read.
 
     Raises:
@@ -111,6 +120,12 @@ def import_from(
         InvalidInput: the data set is there already and no mode is given.
     """
     found = opened(source, format_name, task, beside, sidecar=sidecar)
+    if only_listed and mode != "update":
+        raise InvalidInput("--only-listed is for --mode update", code="import-mode")
+    found = replace(found, selection=found.selection or only_listed)
+    if found.selection and mode == "replace":
+        raise InvalidInput(f"{source}: is a selection of items, which cannot replace all; pass "
+                           "--mode update", code="import-mode")  # fmt: skip
     refers = found.converter.refers
     name = found.name if dataset is None else dataset
     parameters = {"format": format_name, "layer": layer or workspace.default_layer,
@@ -208,8 +223,8 @@ class _Import:
             self._listing.place_unlisted(source, items, categories)
             self.item_count += self._listing.referred
             self._describe()
-            self._write(source)
-        if self.mode != "add":
+            self._write(source, items.ids)
+        if self.mode != "add" and not self._source.selection:
             self._listing.drop_tracks(tracks)
             self._listing.drop("items", items)
             self._listing.drop("categories", categories)
@@ -230,8 +245,8 @@ class _Import:
         if self._known is None or not is_known(self._known, row, order=self.mode != "update"):
             self.draft.apply({("datasets", ""): additions(TABLES["datasets"], [row])})
 
-    def _write(self, source: Spill) -> None:
-        """Bring the annotations into the draft by the way that suits the mode."""
+    def _write(self, source: Spill, items: Ids) -> None:
+        """Bring the annotations of these items into the draft by the way that suits the mode."""
         manifest = self.draft.manifest
         there = manifest.parts_of("annotations", self.layer)
         if not source.rows and self.mode == "add":
@@ -248,6 +263,7 @@ class _Import:
                 dataset_id=self.dataset_id,
                 carries=self._source.converter.carries,
                 keep_origin=self.mode == "update",
+                among=items if self._source.selection else None,
                 notice=self._notice,
             )
             self.draft.apply(edits)

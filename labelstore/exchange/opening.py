@@ -23,6 +23,7 @@ class Opened:
         format: name of the format that the data set first came in.
         name: of the data set.
         files: what was read.
+        selection: whether it is of some items, and says nothing of others.
     """
 
     reading: Reading
@@ -30,6 +31,7 @@ class Opened:
     format: str
     name: str
     files: Sequence[Mapping[str, Any]]
+    selection: bool = False
 
 
 def opened(
@@ -62,7 +64,8 @@ def opened(
             )
         name = known.dataset["name"]
         kept = known.dataset["format"] or format_name
-        return Opened(restored, converter, kept, name, reading.dataset["files"])
+        files = reading.dataset["files"]
+        return Opened(restored, converter, kept, name, files, known.selection)
     reading = converter.open(source, beside)
     name = source.stem or source.name
     return Opened(reading, converter, format_name, name, reading.dataset["files"])

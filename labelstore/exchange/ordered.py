@@ -42,6 +42,7 @@ class OrderedRows:
             gives them to none.
         held: columns that the format has.
         by_item: give the labels of each item together, in the order of the items' ids.
+        among: ids of the only items whose labels are taken.
 
     Attributes:
         count: how many rows.
@@ -61,6 +62,7 @@ class OrderedRows:
         complete: bool | None,
         held: Collection[str],
         by_item: bool = False,
+        among: Ids | None = None,
     ) -> None:
         self._manifest, self._scratch, self.tally = manifest, Scratch.of_its_own(), Tally()
         self._complete, self._held = complete, held
@@ -72,6 +74,13 @@ class OrderedRows:
         own = [_own(rows, dataset_id, with_unsourced) for rows in keys]
         keys = [rows.filter(kept) for rows, kept in zip(keys, own, strict=True)]
         numbers = given_ids(pa.concat_tables([_NONE, *keys]))
+        if among is not None:
+            wanted = [pc.is_in(rows.column("item_id"), value_set=pa.array(among)) for rows in keys]
+            bare = [w.filter(rows.column("dataset_id").is_null())
+                    for w, rows in zip(wanted, keys, strict=True)]  # fmt: skip
+            numbers = numbers[np.concatenate([np.empty(0, bool), *map(np.asarray, bare)])]
+            own = [_narrowed(kept, w) for kept, w in zip(own, wanted, strict=True)]
+            keys = [rows.filter(w) for rows, w in zip(keys, wanted, strict=True)]
         places = _places(keys, by_item=by_item)
         self._places: list[Ids] = []
         self.count = len(places)
@@ -136,6 +145,13 @@ def _places(tables: list[pa.Table], *, by_item: bool) -> Ids:
 def _own(rows: pa.Table, dataset_id: int, with_unsourced: bool) -> pa.ChunkedArray:
     """Return which rows belong to a data set, and to none where that is asked for."""
     return pc.equal(rows.column("dataset_id"), dataset_id).fill_null(with_unsourced)
+
+
+def _narrowed(kept: pa.ChunkedArray, wanted: pa.ChunkedArray) -> pa.Array:
+    """Return which rows are kept and wanted; `wanted` speaks of those that are kept."""
+    found = np.array(kept)
+    found[found] = np.asarray(wanted)
+    return pa.array(found)
 
 
 def _kept(rows: pa.Table, kept: pa.ChunkedArray) -> pa.Table:

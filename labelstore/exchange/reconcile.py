@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Ids = NDArray[np.int64]
+    Rows = dict[str, pa.Table]
 
 Notices = Callable[[str, int], None]
 PLACE = ("item_id", "annotation_id", "seq", "source_id", "source_key")
@@ -64,6 +65,7 @@ def reconciled(
     dataset_id: int,
     carries: frozenset[str],
     keep_origin: bool,
+    among: Ids | None,
     notice: Notices,
 ) -> dict[tuple[str, str], Edits]:
     """Return edits that make one data set of a layer equal to its new delivery.
@@ -75,9 +77,15 @@ def reconciled(
         dataset_id: the data set.
         carries: content columns that the format can hold; others are left as the store has them.
         keep_origin: leave order and source ids of matched rows as they are.
+        among: the items that the delivery speaks of, where it does not speak of all; its numbers
+            then mean nothing beside those of other items, and new labels get numbers of their own.
         notice: told by code how many labels matched by what they are.
     """
     before = _places(draft, layer, dataset_id)
+    last_seq, last_id = (max(pc.max(before.column(n)).as_py() or 0, 0)
+                         for n in ("seq", "source_id"))  # fmt: skip
+    if among is not None:
+        before = before.filter(pc.is_in(before.column("item_id"), value_set=pa.array(among)))
     keys, seqs, _ = source.order()
     after = _incoming_places(source)
     old_of_new = _matches(before, after)
@@ -96,10 +104,13 @@ def reconciled(
     before_ids = np.asarray(before.column("annotation_id").combine_chunks())
     ids[~fresh] = before_ids[old_of_new[~fresh]]
     if keep_origin:
-        after = 1 + max(pc.max(before.column("seq")).as_py() or 0, 0)
         seqs = seqs.copy()
-        seqs[fresh] = after + np.argsort(np.argsort(seqs[fresh]))
-    delivery = _Delivery(source, keys, seqs, ids, fresh, anew, stated, keep_origin)
+        seqs[fresh] = 1 + last_seq + np.argsort(np.argsort(seqs[fresh]))
+    numbers = None
+    if among is not None:
+        numbers, anew = 1 + last_id + np.cumsum(fresh) - 1, np.zeros(len(keys), bool)
+    delivery = _Delivery(source, keys, seqs, ids, fresh, anew, stated, keep_origin, numbers,
+                         edit_activities(draft.manifest))  # fmt: skip
     gone = np.asarray(before.column("dataset_id").is_valid().combine_chunks()).copy()
     gone[old_of_new[~fresh]] = False
     dropped = before.filter(pa.array(gone)).select(["item_id", "annotation_id"])
@@ -123,6 +134,10 @@ class _Delivery:
     """Which were found by what they are: they take the delivery's source ids."""
     stated: frozenset[str]
     keep_origin: bool
+    numbers: Ids | None
+    """Source ids that new rows take, in place of those that they have."""
+    edits: pa.Array
+    """Activities that were edits by hand."""
 
     def changed(self, first: int, last: int, old: dict[str, pa.Table]) -> dict[str, pa.Table]:
         """Return the rows of a range of items that are new or differ, of both families."""
@@ -136,23 +151,37 @@ class _Delivery:
             name: _replaced(self.source.rows_of_items(name, first, last), columns)
             for name in FAMILY
         }
+        if self.numbers is not None:
+            new["annotations"] = _renumbered(new["annotations"], fresh, self.numbers[a:b])
         at = _positions(old["annotations"], ids[~fresh])
         result = {name: [rows.filter(pa.array(fresh))] for name, rows in new.items()}
         pairs = {
             name: (old[name].take(pa.array(at)), rows.filter(pa.array(~fresh)))
             for name, rows in new.items()
         }
-        shape_differs = _differs(*pairs["geometries"], TABLES["geometries"].columns("content"))
-        before, after = (self._unordered(t) for t in pairs["annotations"])
+        told = self._completed(pairs["annotations"], pairs["geometries"][1])
+        content = TABLES["geometries"].columns("content")
+        shape_differs = _differs(pairs["geometries"][0], told["geometries"], content)
+        sides = pairs["annotations"][0], told["annotations"]
+        before, after = (self._unordered(t) for t in sides)
         row_differs = _differs(before, after, self._compared())
         anew = self.anew[a:b][~fresh] & np.asarray(before.column("dataset_id").is_valid())
         anew &= _differs(before, after, list(NUMBERS))
         touched = pa.array(row_differs | shape_differs | anew)
         result["geometries"].append(pairs["geometries"][1].filter(pa.array(shape_differs)))
-        sides = [t.filter(touched) for t in pairs["annotations"]]
-        merged = self._kept(sides[0], sides[1], pa.array(anew).filter(touched))
+        chosen = [t.filter(touched) for t in pairs["annotations"]]
+        merged = self._kept(chosen[0], chosen[1], pa.array(anew).filter(touched))
         result["annotations"].append(merged)
         return {name: pa.concat_tables(tables) for name, tables in result.items()}
+
+    def _completed(self, notes: tuple[pa.Table, pa.Table], shapes: pa.Table) -> Rows:
+        """Return labels with what follows from their shapes, as what they were has it.
+
+        A file says all of it; a sidecar has labels that were made by hand as these were made.
+        """
+        made = with_column(notes[1], "changed_in", notes[0].column("changed_in"))
+        rows, shapes, _ = completed(made, shapes, self.edits, self.stated)
+        return {"annotations": rows, "geometries": shapes}
 
     def _compared(self) -> list[str]:
         columns = TABLES["annotations"].columns("content")
@@ -314,6 +343,13 @@ def _replaced(rows: pa.Table, columns: dict[str, Any]) -> pa.Table:
         if name in rows.column_names:
             rows = with_column(rows, name, values)
     return rows
+
+
+def _renumbered(rows: pa.Table, fresh: NDArray[np.bool_], numbers: Ids) -> pa.Table:
+    """Return rows of which new ones have other source ids, where they have numbers."""
+    column = rows.column("source_id").combine_chunks()
+    chosen = pc.and_(pa.array(fresh), column.is_valid())
+    return with_column(rows, "source_id", pc.if_else(chosen, pa.array(numbers), column))
 
 
 def _no_keys() -> pa.Table:

@@ -90,6 +90,7 @@ class Sidecar:
 
     Attributes:
         written_as: name of the format of the export.
+        selection: whether the store has items beside those that were written.
         extra: names that the export lists and the store did not, of `items` and `categories`.
 
     Raises:
@@ -105,6 +106,7 @@ class Sidecar:
                 raise KeyError("version")
             self.written_as: str = said["written_as"]
             self._task: str | None = said["task"]
+            self.selection: bool = said.get("selection", False)
             self.extra: dict[str, list[str | None]] = said.get("extra", {})
         except (OSError, KeyError, ValueError, pa.ArrowException) as error:
             raise Corrupt(

@@ -25,8 +25,9 @@ Pair = tuple[pa.RecordBatch, pa.RecordBatch]
 
 
 def write_sidecar(
-    target: Path, converter: Format, written: Writing, kept: Writing, batches: Iterable[Pair]
-) -> None:
+    target: Path, converter: Format, written: Writing, kept: Writing, batches: Iterable[Pair],
+    *, selection: bool = False,
+) -> None:  # fmt: skip
     """Read back what was written, and write what the store has of it beside it.
 
     Args:
@@ -35,6 +36,7 @@ def write_sidecar(
         written: what it was given; its annotations are read through once more.
         kept: data set, items, classes and tracks as the store has them.
         batches: annotations and geometries as the store has them, in the same order.
+        selection: whether there are items that were not written.
     """
     names = converter.uris(written)
     keys = [converter.item_key(name) for name in names]
@@ -54,7 +56,8 @@ def write_sidecar(
              if own in numbers}  # fmt: skip
     known = [by_id.get(item) for item in kept.items.column("item_id").to_pylist()]
     extra = {"items": _others(known, listed), "categories": _others(classes, names_)}
-    said = {"written_as": converter.name, "task": converter.task, "extra": extra}
+    said = {"written_as": converter.name, "task": converter.task, "extra": extra,
+            "selection": selection}  # fmt: skip
     write_rows(
         sidecar_path(target), said, _groups(kept, (known, classes), _beside(told, found), batches)
     )

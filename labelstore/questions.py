@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses
 
     from labelstore.analysis.agreement.coefficients import Metric
     from labelstore.analysis.agreement.report import Agreement
+    from labelstore.analysis.curation.asking import Choice
     from labelstore.analysis.drift.report import Drift
     from labelstore.analysis.faults import Finding
     from labelstore.analysis.scoring.report import Score
@@ -257,6 +258,42 @@ class Questions:
 
         question = Question(layers, gold, by, items, least, min_score, precision)
         return scores(self.manifest(at), question, names(self.workspace), progress)
+
+    def curate(
+        self, count: int, *, by: Mapping[str, float] | None = None, at: str | None = None,
+        layer: str | None = None, compare: Sequence[str] = (), slices: str | None = None,
+        embeddings: pa.Table | None = None, items: str | Collection[int] | None = None,
+        seed: int = 0, progress: Progress | None = None,
+    ) -> Choice:  # fmt: skip
+        """Return which items to label or review next, and why.
+
+        Args:
+            count: how many at most.
+            by: reasons and their weights: `rare`, `low-score`, `duplicates`, `rules` (the usual
+                ones), `disagreement`, `slices`, `distance`, `unlabelled`.
+            at: the version; the stage or else the newest where it is left out.
+            layer: whose labels; the default one if there are several.
+            compare: layers that are compared for disagreement; one: the people within it.
+            slices: SQL expression over columns of `items`; items of slices that have few labelled
+                items are chosen.
+            embeddings: column `embedding` (lists of numbers) and `item_id` or `uri`; items are
+                chosen that are far from all that is labelled or chosen.
+            items: the only ones to choose from: ids, or a SQL condition on columns of `items`.
+            seed: among items of equal score another seed chooses others.
+            progress: told how many labels were matched.
+
+        Raises:
+            NotFound: there is no such layer.
+            InvalidInput: there is no such reason, or what it needs is missing or wrong.
+        """
+        from labelstore.analysis.curation.asking import Question, chosen
+
+        manifest = self.manifest(at)
+        own = self._layer_if_any(manifest, layer)
+        question = Question(count, by or {}, own, compare, slices, seed)
+        pool = None if items is None else self._items(items, at)
+        return chosen(manifest, question, names(self.workspace), items=pool,
+                      embeddings=embeddings, progress=progress)  # fmt: skip
 
     def check_split(
         self, scheme: str, *, at: str | None = None, ratios: str | None = None,

@@ -13,6 +13,7 @@ from labelstore.cli import (
     agreed,
     agreeing,
     branching,
+    curating,
     data,
     formats,
     history,
@@ -34,7 +35,7 @@ app = typer.Typer(
 )
 MODULES = (
     data, splitting, formats, history, branching, questions, agreeing, agreed,
-    scoring, ontology, remotes,
+    scoring, curating, ontology, remotes,
 )  # fmt: skip
 for module in MODULES:
     module.register(app)

@@ -122,3 +122,8 @@ def write_confusion(scores: Sequence[Score], file: Path) -> None:
                   **{said: counts.get((gold, said), 0) for said in names}}
                  for gold in names]  # fmt: skip
     pyarrow.csv.write_csv(pa.Table.from_pylist(rows), file)
+
+
+def write_csv(rows: pa.Table, file: Path) -> None:
+    """Write a table as CSV."""
+    pyarrow.csv.write_csv(_flat(rows), file)

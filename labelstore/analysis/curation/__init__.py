@@ -1,0 +1,1 @@
+"""Curation: what to label or review next, and why."""

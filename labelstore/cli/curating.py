@@ -1,0 +1,150 @@
+"""The command `curate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labelstore.cli.data import warn
+from labelstore.cli.options import HERE, At, Json, Layer, Quiet, StoreDir, opened
+from labelstore.cli.output import emit_json, notice, progress, table
+from labelstore.errors import InvalidInput, counted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from labelstore.analysis.curation.asking import Choice
+    from labelstore.store import Store
+
+SHOWN = 20
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command("curate")(curate)
+
+
+def curate(
+    count: Annotated[int, typer.Option("--count", "-n", help="How many items at most.")] = 100,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(metavar="REASON[=WEIGHT]", help="rare, low-score, duplicates, rules, "
+                     "disagreement, slices, distance or unlabelled; may be repeated. The first "
+                     "four, if none is named."),
+    ] = None,
+    layer: Layer = None,
+    compare: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LAYER", help="Layers to compare for disagreement; one: the people "
+                     "within it."),
+    ] = None,
+    slices: Annotated[
+        str | None,
+        typer.Option("--slice", metavar="SQL", help="Column of items, or expression: prefer "
+                     "values with few labelled items."),
+    ] = None,
+    embeddings: Annotated[
+        Path | None,
+        typer.Option(metavar="PARQUET", help="Columns `embedding` and `uri` or `item_id`: prefer "
+                     "what is far from all that is labelled."),
+    ] = None,
+    items: Annotated[
+        str | None, typer.Option(metavar="SQL", help="Choose only from these items.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Another choice among equals.")] = 0,
+    tasks: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the items with their labels for an annotation "
+                     "tool; take it back with `import --mode update`."),
+    ] = None,
+    tool: Annotated[
+        str, typer.Option("--as", metavar="FORMAT", help="Of that file, such as cvat.")
+    ] = "label-studio",
+    listed: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write items and reasons as CSV.")
+    ] = None,
+    at: At = None,
+    store: StoreDir = HERE,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Choose the items to label or review next, and say why.
+
+    The same version and question give the same choice. Scores are from 0 to 1, and their weighted
+    mean is that of the item.
+
+    \b
+    Examples:
+      labelstore curate -n 50
+      labelstore curate -n 200 --by rare=2 --by rules --tasks review.json --as label-studio
+      labelstore curate --compare vendor-a --compare vendor-b --by disagreement
+      labelstore curate --by distance --embeddings clip.parquet --items "width > 100"
+      labelstore curate --by slices --slice "split_part(uri, '/', 1)"
+    """
+    opened_store = opened(store)
+    with progress(quiet=quiet) as advance:
+        found = opened_store.curate(
+            count, by=dict(map(_weighed, by or ())), at=at, layer=layer, compare=compare or (),
+            slices=slices, embeddings=_read(embeddings) if embeddings else None, items=items,
+            seed=seed, progress=advance,
+        )  # fmt: skip
+    if listed is not None:
+        from labelstore.cli.tables import write_csv
+
+        write_csv(found.table, listed)
+        notice(f"wrote {listed}: {counted(found.table.num_rows, 'item')}", quiet=quiet)
+    if json:
+        emit_json("curate", found.as_json())
+    else:
+        _show(found)
+    if tasks is not None:
+        _write_tasks(opened_store, found, tasks, tool, at, layer, quiet=quiet)
+
+
+def _weighed(text: str) -> tuple[str, float]:
+    """Return name and weight of `REASON=WEIGHT`."""
+    name, equals, weight = text.partition("=")
+    try:
+        return name, float(weight) if equals else 1.0
+    except ValueError:
+        raise InvalidInput(f"--by {text}: write REASON or REASON=WEIGHT",
+                           code="curate-weight") from None  # fmt: skip
+
+
+def _read(file: Path) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(file)
+    except (OSError, pa.ArrowException) as error:
+        raise InvalidInput(f"{file}: cannot be read as Parquet ({error})",
+                           code="curate-embeddings") from error  # fmt: skip
+
+
+def _write_tasks(
+    store: Store, found: Choice, target: Path, tool: str, at: str | None, layer: str | None,
+    *, quiet: bool,
+) -> None:  # fmt: skip
+    if not found.table.num_rows:
+        notice(f"{target} is not written: no item was chosen", quiet=quiet)
+        return
+    report = store.export_to(tool, target, at=at, layer=layer, allow_loss=["all"],
+                             items=found.items.tolist())  # fmt: skip
+    warn(tool, report.notices, quiet)
+    notice(f"wrote {target}: {counted(report.items, 'item')} with "
+           f"{counted(report.annotations, 'label')}", quiet=quiet)  # fmt: skip
+    if report.sidecar:
+        named = ", ".join(report.datasets)
+        notice(f"keep {report.sidecar} beside it, and take it back with\n  labelstore import "
+               f"{tool} {target} --mode update --dataset '{named}'", quiet=quiet)  # fmt: skip
+
+
+def _show(found: Choice) -> None:
+    rows = found.table.slice(0, SHOWN).to_pylist()
+    table(["item", "score", "because"], [(r["item"], r["score"], r["because"]) for r in rows],
+          title=f"{counted(found.table.num_rows, 'item')} of {found.considered:,}")  # fmt: skip
+    if found.table.num_rows > SHOWN:
+        typer.echo(f"  … {found.table.num_rows - SHOWN:,} more; --csv FILE lists all")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labelstore.cli.data import warn
 from labelstore.cli.options import HERE, At, Json, Layer, Quiet, StoreDir, opened
 from labelstore.cli.output import emit_json, notice, progress, table
 from labelstore.errors import InvalidInput, counted
@@ -133,7 +132,6 @@ def _write_tasks(
         return
     report = store.export_to(tool, target, at=at, layer=layer, allow_loss=["all"],
                              items=found.items.tolist())  # fmt: skip
-    warn(tool, report.notices, quiet)
     notice(f"wrote {target}: {counted(report.items, 'item')} with "
            f"{counted(report.annotations, 'label')}", quiet=quiet)  # fmt: skip
     if report.sidecar:

@@ -44,18 +44,19 @@ def run(manifest: Manifest, name: str, *, where: str | None = None, **parameters
     """
     from labelstore.query.guard import check_condition, wrong
 
-    files = table_files(manifest)
+    files, own = table_files(manifest), statement(name)
     with connect() as con:
-        plan = Plan(files)
+        plan = Plan(files, views=[*own.views])
         if where is not None:
             asked = check_condition(con, where, files.keys() | {"labels"})
-            own = asked.columns <= ANNOTATION_COLUMNS and len(asked.views) == 1
-            plan = Plan(files, named=asked.named, where=where, narrow=own)
+            narrow = asked.columns <= ANNOTATION_COLUMNS and len(asked.views) == 1
+            views = own.views | (frozenset() if narrow else frozenset(asked.views))
+            plan = Plan(files, named=asked.named, where=where, narrow=narrow, views=[*views])
         try:
             create_views(con, plan)
             lock(con, plan)
             choose(con, plan)
-            return execute(con, statement(name).sql, parameters)
+            return execute(con, own.sql, parameters)
         except duckdb.Error as error:
             if where is None:
                 raise

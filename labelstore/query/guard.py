@@ -225,6 +225,10 @@ def _bound(sql: str) -> None:
             raise refused("it is nested too deeply")
 
 
+KNOWN: dict[str, frozenset[str]] = {}
+"""Harmless functions by version of DuckDB; to list them takes longer than to check a query."""
+
+
 def _parse(con: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any]:
     try:
         rows = con.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()
@@ -240,6 +244,13 @@ def _parse(con: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any]:
 
 
 def _functions(con: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """Return the harmless functions of this DuckDB, which has the same in every connection."""
+    if duckdb.__version__ not in KNOWN:
+        KNOWN[duckdb.__version__] = _listed_functions(con)
+    return KNOWN[duckdb.__version__]
+
+
+def _listed_functions(con: duckdb.DuckDBPyConnection) -> frozenset[str]:
     rows = con.execute(
         "SELECT DISTINCT lower(function_name) FROM duckdb_functions() "
         "WHERE function_type IN ('scalar', 'aggregate', 'window', 'macro')"

@@ -101,7 +101,8 @@ def _plan(manifest: Manifest, checked: Checked, history: History | None) -> Plan
     listed = history.listed() if asked and history else []
     if checked.span is None or history is None:
         files = table_files(manifest, _chosen(manifest, checked))
-        return Plan(files, keyed=checked.keyed, named=named, history=listed)
+        views = [*checked.views]
+        return Plan(files, keyed=checked.keyed, named=named, history=listed, views=views)
     versions = history.between(*checked.span)
     listed = [row for row in listed if row["version"] in versions]
     return Plan(spanning_files(versions), keyed=checked.keyed, named=named, history=listed)

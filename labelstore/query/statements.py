@@ -6,12 +6,17 @@ each parameter and one `-- gives  COLUMN TYPE, …` for the result.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 from labelstore.errors import NotFound
+from labelstore.query.views import VIEWS
+
+NAMED = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)")
+"""Where a statement names a view."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,7 @@ class Statement:
         purpose: what it answers.
         parameters: meaning of each, by name.
         columns: type of each column of its result, by name.
+        views: that it names.
         sql: the whole file.
     """
 
@@ -29,6 +35,7 @@ class Statement:
     purpose: str
     parameters: Mapping[str, str]
     columns: Mapping[str, str]
+    views: frozenset[str]
     sql: str
 
     @property
@@ -65,6 +72,8 @@ def _parsed(name: str, text: str) -> Statement:
     named = (line.split(maxsplit=2)[1:] for line in head if line.startswith("param "))
     (gives,) = (line.removeprefix("gives ") for line in head if line.startswith("gives "))
     columns = (column.split(maxsplit=1) for column in gives.split(","))
+    views = frozenset(NAMED.findall(text)) & frozenset(VIEWS)
     return Statement(
-        name, " ".join(told), {n: m for n, m in named}, {n: kind for n, kind in columns}, text
-    )
+        name, " ".join(told), {n: m for n, m in named}, {n: kind for n, kind in columns}, views,
+        text,
+    )  # fmt: skip

@@ -44,6 +44,7 @@ class Plan:
             `annotations` and `labels` are the rows that meet it.
         narrow: the condition is about columns of `annotations` alone.
         history: rows of `versions`.
+        views: names of the only views that are made, and that files are read for; None makes all.
     """
 
     tables: Mapping[str, Mapping[str, Any]]
@@ -52,11 +53,22 @@ class Plan:
     where: str | None = None
     narrow: bool = False
     history: Sequence[Mapping[str, Any]] = ()
+    views: Sequence[str] | None = None
 
     @property
     def paths(self) -> list[str]:
         """Return every file, once."""
-        return sorted({path for view in self.tables.values() for path in view["paths"]})
+        return sorted({path for name in self.read for path in self.tables[name]["paths"]})
+
+    @property
+    def read(self) -> list[str]:
+        """Return the tables that the views are made of."""
+        if self.views is None:
+            return list(TABLES)
+        asked = {*self.views}
+        if "labels" in asked:
+            asked |= {*FAMILY, *(("categories", "items") if self.named else ())}
+        return [name for name in TABLES if name in asked]
 
     def rows_of_history(self) -> list[dict[str, Any]]:
         """Return rows of `versions`; their times went here as text."""
@@ -114,13 +126,19 @@ def create_views(con: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     plan is for `choose`, once everything else is closed.
     """
     spanning = _spanning(plan)
-    for name, table in TABLES.items():
-        schema = (
-            table.schema.append(pa.field("version", pa.string())) if spanning else table.schema
-        )
-        con.register(f"no_{name}", schema.empty_table())
+    for name in plan.read:
+        files = plan.tables[name]
+        if (
+            not files["paths"] or files["older"]
+        ):  # to register a table loads pandas, if it is there
+            schema = TABLES[name].schema
+            schema = schema.append(pa.field("version", pa.string())) if spanning else schema
+            con.register(f"no_{name}", schema.empty_table())
         con.execute(f'CREATE VIEW "{name}" AS {_table_sql(con, name, plan.tables[name])}')
-    con.execute(f"CREATE VIEW labels AS {_labels_sql(plan)}")
+    if plan.views is None or "labels" in plan.views:
+        con.execute(f"CREATE VIEW labels AS {_labels_sql(plan)}")
+    if plan.views is not None and HISTORY not in plan.views and not spanning:
+        return
     listed = pa.Table.from_pylist(plan.rows_of_history(), schema=VERSIONS)
     con.register("listed_versions", listed)
     con.execute(f"CREATE VIEW {HISTORY} AS SELECT * FROM listed_versions")
@@ -142,15 +160,14 @@ def choose(con: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     """
     if plan.where is None:
         return
-    con.execute(f"CREATE VIEW main.met AS SELECT * FROM main.labels WHERE ({plan.where}\n)")
-    source = "annotations AS labels" if plan.narrow else "labels"
-    con.execute(f"CREATE VIEW main.noted AS SELECT * FROM main.{source} WHERE ({plan.where}\n)")
     con.execute("CREATE SCHEMA chosen")
     columns = [*TABLES[FAMILY[0]].schema.names, *(["version"] if _spanning(plan) else [])]
-    listed = {"annotations": ", ".join(f'"{c}"' for c in columns), "labels": "*"}
-    for name, shown in listed.items():
-        source = "noted" if name == "annotations" else "met"
-        con.execute(f"CREATE VIEW chosen.{name} AS SELECT {shown} FROM main.{source}")
+    shown = {"annotations": ", ".join(f'"{c}"' for c in columns), "labels": "*"}
+    for name in shown.keys() & {*(plan.views or shown)}:
+        source = "annotations AS labels" if plan.narrow and name == "annotations" else "labels"
+        met = f"SELECT * FROM main.{source} WHERE ({plan.where}\n)"
+        con.execute(f"CREATE VIEW main.met_{name} AS {met}")
+        con.execute(f"CREATE VIEW chosen.{name} AS SELECT {shown[name]} FROM main.met_{name}")
     con.execute("SET search_path = 'chosen,main'")
 
 

@@ -6,9 +6,12 @@ import pytest
 from conftest import Run
 
 from labelstore.errors import InvalidInput
+from labelstore.query.engine import connect
+from labelstore.query.guard import check
 from labelstore.query.portable import faults, for_spark
 from labelstore.query.rules import SqlRule, sql_rules
 from labelstore.query.statements import statements
+from labelstore.query.views import VIEWS
 from labelstore.store import Store
 
 
@@ -72,3 +75,12 @@ def test_engine_and_cluster_go_together(v1: Store, cli: Run) -> None:
         done = cli("query", "SELECT 1", *words, cwd=v1.workspace.folder)
         assert done.returncode == 2
         assert "go together" in done.stderr
+
+
+@pytest.mark.parametrize("name", statements())
+def test_a_statement_names_the_views_that_it_needs(name: str) -> None:
+    """Only these are made for it; the guard reads them from its tree."""
+    own = statements()[name]
+    with connect() as con:
+        asked = check(con, own.sql, VIEWS)
+    assert own.views == set(asked.views)

@@ -53,8 +53,8 @@ def guessed(gold: COCO, kind: str) -> list[dict[str, Any]]:
             else:
                 points = np.array(ann["keypoints"], float).reshape(-1, 3)
                 points[:, :2] += rng.normal(0, 0.05, (len(points), 2)) * ann["bbox"][2:]
-                own["keypoints"] = [v for x, y, z in points.round(2).tolist()
-                                    for v in (x, y, int(z))]  # fmt: skip
+                points[:, 2] = rng.random(len(points))  # how sure the model is of each
+                own["keypoints"] = points.round(3).reshape(-1).tolist()
             found.append(own)
     return found
 

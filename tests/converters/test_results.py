@@ -259,3 +259,24 @@ def test_results_of_an_image_that_the_truth_gets_later(tmp_path: Path) -> None:
     store.import_from("coco-results", source, mode="update", **words)
     assert links(store) == [("x", "a"), ("z", "a")]
     assert store.query("SELECT count(*) AS n FROM items").to_pylist() == [{"n": 2}]
+
+
+def test_scores_of_keypoints_come_back(store: Store, tmp_path: Path) -> None:
+    """The third number of a point is a model's score, if it is no visibility."""
+    source, out = tmp_path / "points.json", tmp_path / "out.json"
+    image = json.loads(TRUTH.read_text())["images"][0]["id"]
+    thirds: list[list[float]] = [[0.5, 0.25, 1], [2, 1, 0], [0.1, 3, -1], [1.0, 2.0, 0.0]]
+    rows = [{"image_id": image, "category_id": 1, "score": 0.5,
+             "keypoints": [v for i, mark in enumerate(marks) for v in (10 + i, 20.5, mark)]}
+            for marks in thirds]  # fmt: skip
+    source.write_text(json.dumps(rows))
+    report = store.import_from("coco-results", source, layer="model", message="in", commit=True)
+    assert dict(report.notices) == {}
+    store.export_to("coco-results", out, layer="model")
+    assert out.read_bytes() == source.read_bytes()
+    told = store.query(
+        "SELECT visibility, keypoint_scores, kind FROM labels WHERE layer = 'model' ORDER BY seq"
+    ).to_pylist()
+    assert [r["keypoint_scores"] for r in told] == [thirds[0], None, thirds[2], thirds[3]]
+    assert [r["visibility"] for r in told] == [None, thirds[1], None, None]
+    assert {r["kind"] for r in told} == {"keypoints"}

@@ -20,6 +20,8 @@ NOTICES = {
     "coco-track-unlisted": "labels of a track that the file does not list; on none",
     "coco-annotation-without-id": "labels without an id",
     "coco-keypoints-flat": "labels whose keypoints have three coordinates, of which two are left",
+    "coco-keypoint-scores-left-out": "labels with scores of keypoints that have a visibility, "
+    "too; the scores go",
     "coco-visibility-unknown": "labels whose keypoints have no visibility; written as visible",
     "coco-without-class": "labels of no class; pycocotools cannot use them",
     "coco-without-shape": "labels without a box, of which no shape is left",
@@ -35,8 +37,8 @@ NOTICES = {
 CARRIES = frozenset(
     {
         "category_id", "is_crowd", "score", "attributes", "leftovers", "box", "box_form",
-        "polygons", "mask", "keypoints", "keypoint_dims", "visibility", "text", "area",
-        "num_keypoints", "track_id",
+        "polygons", "mask", "keypoints", "keypoint_dims", "visibility", "keypoint_scores", "text",
+        "area", "num_keypoints", "track_id",
     }
 )  # fmt: skip
 

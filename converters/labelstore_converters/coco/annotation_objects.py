@@ -85,7 +85,9 @@ def _restyle(found: dict[str, Any], style: str) -> None:
     numbers = [found[k] for k in ("area", "score") if k in found]
     numbers += found.get("bbox", [])
     numbers += [v for ring in rings or [] for v in ring]
+    scored = any(type(v) is float for v in points[2::3])
     numbers += [v for i, v in enumerate(points) if i % 3 != 2]
+    numbers += points[2::3] if scored else []
     typed = iter(styled(numbers, style))
     for key in ("area", "score"):
         if key in found:
@@ -96,6 +98,8 @@ def _restyle(found: dict[str, Any], style: str) -> None:
         found["segmentation"] = [[next(typed) for _ in ring] for ring in rings]
     if points:
         found["keypoints"] = [v if i % 3 == 2 else next(typed) for i, v in enumerate(points)]
+    if points and scored:
+        found["keypoints"][2::3] = list(typed)
 
 
 def _columns(annotations: pa.RecordBatch, geometries: pa.RecordBatch) -> dict[str, list[Any]]:
@@ -195,12 +199,14 @@ def _mask(mask: dict[str, Any]) -> dict[str, Any]:
 
 
 def _keypoints(geometries: pa.RecordBatch) -> Iterable[list[Any] | None]:
-    names = ("keypoints", "visibility", "keypoint_dims")
+    """Yield x, y and visibility of each point, or else its score."""
+    names = ("keypoints", "visibility", "keypoint_scores", "keypoint_dims")
     columns = (geometries.column(name).to_pylist() for name in names)
-    for flat, v, dims in zip(*columns, strict=True):
+    for flat, shown, scores, dims in zip(*columns, strict=True):
         if flat is None:
             yield None
             continue
         step = dims or 2
-        marks = v if v is not None else [2] * (len(flat) // step)
+        known = scores if shown is None else shown
+        marks = [2] * (len(flat) // step) if known is None else known
         yield [n for i, m in enumerate(marks) for n in (flat[step * i], flat[step * i + 1], m)]

@@ -200,13 +200,15 @@ def _keypoints(value: Any, row: dict[str, Any], numbers: list[float | int]) -> b
     if not (isinstance(value, list) and len(value) % 3 == 0 and all(map(is_number, value))):
         return False
     shown = value[2::3]
-    if not all(type(v) is int and 0 <= v <= 2 for v in shown):
-        return False
     points = [v for i, v in enumerate(value) if i % 3 != 2]
     row["keypoints"] = [float(v) for v in points]
     row["keypoint_dims"] = 2
-    row["visibility"] = shown
     numbers.extend(points)
+    if all(type(v) is int and 0 <= v <= 2 for v in shown):
+        row["visibility"] = shown
+    else:  # as models say how sure they are of each point
+        row["keypoint_scores"] = [float(v) for v in shown]
+        numbers.extend(shown)
     return True
 
 

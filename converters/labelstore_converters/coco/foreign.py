@@ -46,7 +46,8 @@ def labels_of_videos(data: Writing) -> int:
 def foreign_shapes(labels: pa.RecordBatch, geometries: pa.RecordBatch) -> dict[str, int]:
     """Return how many labels have no class, or shapes that COCO cannot say, by code."""
     masks = geometries.column("mask")
-    points = geometries.column("keypoints")
+    names = ("keypoints", "visibility", "keypoint_scores")
+    points, shown, scores = (geometries.column(name).is_valid() for name in names)
     own = pc.is_in(masks.field("encoding"), value_set=pa.array(ENCODINGS))
     captions = geometries.column("text").is_valid()
     there = [geometries.column(name).is_valid() for name in HELD]
@@ -58,8 +59,8 @@ def foreign_shapes(labels: pa.RecordBatch, geometries: pa.RecordBatch) -> dict[s
         "without-class": pc.and_(labels.column("category_id").is_null(), pc.invert(captions)),
         "without-shape": pc.and_(bare, pc.invert(tag)),
         "keypoints-flat": pc.equal(geometries.column("keypoint_dims"), 3),
-        "visibility-unknown": pc.and_(points.is_valid(),
-                                           geometries.column("visibility").is_null()),
+        "keypoint-scores-left-out": pc.and_(shown, scores),
+        "visibility-unknown": pc.and_(points, pc.invert(pc.or_(shown, scores))),
         "masks-left-out": pc.and_(masks.is_valid(), pc.invert(own)),
     })  # fmt: skip
 

@@ -1,9 +1,9 @@
 """Numbers as the source wrote them: which were integers, which had a point.
 
 A row's numbers stand in a fixed order: area, score, the box's four, then the members of the rings
-or the x and y of the keypoints. `number_style` names them in runs, such as `1i4f46i`; null means
-that all were floats. A JSON writer that prints the shortest float then gives back the same values
-with the same types.
+or the x and y of the keypoints, then their scores, if they have any. `number_style` names them in
+runs, such as `1i4f46i`; null means that all were floats. A JSON writer that prints the shortest
+float then gives back the same values with the same types.
 """
 
 from __future__ import annotations

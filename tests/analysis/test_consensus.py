@@ -34,7 +34,7 @@ def units(classes: Any) -> Units:
 
 def test_dawid_and_skenes_own_example() -> None:
     """Table 1 of their paper, and what they publish of it: shares, and how observers err."""
-    with (DATA / "agreement" / "dawid_skene_1979.csv").open() as file:
+    with (DATA / "consensus" / "dawid_skene_1979.csv").open() as file:
         rows = np.array([[int(v) for v in row] for row in list(csv.reader(file))[1:]])
     found = dawid_skene(rows[:, 0] - 1, rows[:, 1] - 1, rows[:, 2])
     assert found.shares.round(2).tolist() == [0.40, 0.42, 0.11, 0.07]
@@ -69,7 +69,7 @@ def test_the_estimate_is_that_of_the_formulas() -> None:
                       for p in (0.2, 0.3, 0.6)], axis=1)  # fmt: skip
     unit, author = np.nonzero(votes >= 0)
     found = dawid_skene(unit, author, votes[unit, author])
-    assert found.truth == pytest.approx(plain_dawid_skene(votes, 3), abs=1e-4)
+    assert found.truth == pytest.approx(plain_dawid_skene(votes, 3), abs=1e-3)
     patterns, at, counts = np.unique(votes, axis=0, return_inverse=True, return_counts=True)
     unit, author = np.nonzero(patterns >= 0)
     fewer = dawid_skene(unit, author, patterns[unit, author], counts=counts)

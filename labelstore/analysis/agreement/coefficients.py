@@ -61,8 +61,7 @@ def _nominal(units: Ints, values: Any) -> tuple[float, float]:
     """Return the pairs that differ, observed and expected."""
     _, codes = np.unique(values, return_inverse=True)
     sizes = np.bincount(units)
-    _, same = np.unique(np.stack([units, codes], axis=1), axis=0, return_counts=True)
-    of = _units_of(units, codes)
+    of, same = counted_pairs(units, codes)
     alike = np.bincount(of, same.astype(np.float64) ** 2, len(sizes))
     observed = ((sizes**2 - alike) / (sizes - 1)).sum()
     totals = np.bincount(codes).astype(np.float64)
@@ -70,10 +69,16 @@ def _nominal(units: Ints, values: Any) -> tuple[float, float]:
     return float(observed), float((count**2 - (totals**2).sum()) / (count - 1))
 
 
-def _units_of(units: Ints, codes: Ints) -> Ints:
-    """Return the unit of each pair of unit and value that occurs, in order."""
-    pairs = np.unique(np.stack([units, codes], axis=1), axis=0)
-    return np.asarray(pairs[:, 0], np.int64)
+def counted_pairs(units: Ints, codes: Ints) -> tuple[Ints, Ints]:
+    """Return the unit of each pair of unit and value that occurs, in order, and how often.
+
+    Args:
+        units: shape (n,), from 0.
+        codes: shape (n,), of the values, from 0.
+    """
+    width = int(codes.max(initial=0)) + 1
+    pairs, counts = np.unique(units * width + codes, return_counts=True)
+    return pairs // width, counts
 
 
 def _middles(values: Any) -> Floats:

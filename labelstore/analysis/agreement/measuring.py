@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from labelstore.analysis.agreement.coefficients import Metric, alpha, cohen, fleiss, pearson
+from labelstore.analysis.agreement.coefficients import (
+    Metric,
+    alpha,
+    cohen,
+    counted_pairs,
+    fleiss,
+    pearson,
+)
 from labelstore.analysis.agreement.report import Agreement, AuthorAgreement, Group, PairAgreement
 from labelstore.analysis.agreement.units import MISSED, NONE, UNSEEN, Units
 
@@ -92,8 +99,8 @@ def interval(units: Units, draws: int = DRAWS) -> tuple[float | None, float | No
     if not len(unit):
         return None, None
     _, codes = np.unique(value, return_inverse=True)
-    pairs, same = np.unique(np.stack([unit, codes], axis=1), axis=0, return_counts=True)
-    alike = np.bincount(pairs[:, 0], same.astype(np.float64) ** 2, len(units))
+    of, same = counted_pairs(unit, codes)
+    alike = np.bincount(of, same.astype(np.float64) ** 2, len(units))
     with np.errstate(invalid="ignore", divide="ignore"):
         apart = np.where(sizes > 1, (sizes**2 - alike) / (sizes - 1), 0.0)
     count = int(item.max()) + 1

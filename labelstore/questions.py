@@ -201,19 +201,20 @@ class Questions:
     def agreement(
         self, layers: Sequence[str] = (), *, at: str | None = None,
         by: Literal["layer", "author"] = "layer", least: float | None = None,
-        value: str | None = None, metric: Metric = "interval",
+        value: str | None = None, metric: Metric = "interval", alike: float = 0.9,
         progress: Progress | None = None,
     ) -> tuple[Agreement, pa.Table]:  # fmt: skip
         """Return how far authors who labelled the same items agree, and where they do not.
 
         Args:
-            layers: whose labels are compared; all of the version where none is named.
+            layers: whose labels are compared; where none is named, all that no consensus made.
             at: the version; the stage or else the newest where it is left out.
             by: each layer is an author, or each agent within one layer is one.
             least: agreement of shapes below which no two labels are one object; else what suits
                 their kind.
             value: SQL expression over columns of `labels` whose numbers are compared, too.
             metric: of these.
+            alike: agreement from which shapes need no review.
             progress: told how many labels were matched.
 
         Returns:
@@ -226,7 +227,7 @@ class Questions:
         """
         from labelstore.analysis.agreement.asking import Question, asked
 
-        question = Question(layers, by, least, value, metric)
+        question = Question(layers, by, least, value, metric, alike)
         return asked(self.manifest(at), question, names(self.workspace), progress)
 
     def score(
@@ -289,7 +290,7 @@ class Questions:
         from labelstore.analysis.curation.asking import Question, chosen
 
         manifest = self.manifest(at)
-        own = self._layer_if_any(manifest, layer)
+        own = self._one_layer(manifest, layer)
         question = Question(count, by or {}, own, compare, slices, seed)
         pool = None if items is None else self._items(items, at)
         return chosen(manifest, question, names(self.workspace), items=pool,

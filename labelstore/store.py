@@ -181,8 +181,8 @@ class Store(Questions):
         it changes what has changed.
 
         Args:
-            layers: whose labels; all but `into` where none is named.
-            into: layer that takes it, and that has nothing else.
+            layers: whose labels; where none is named, all that no consensus made.
+            into: layer that takes it. What somebody changes there stays when it is made again.
             method: by votes, or by Dawid and Skene's estimate of how each author errs.
             among: each layer is an author, or each agent within one layer is.
             quorum: authors who must have an object; more than half of those who looked otherwise.

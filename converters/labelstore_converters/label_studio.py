@@ -62,10 +62,10 @@ class LabelStudio(PageFormat):
         head = page.head or {"tasks": [_task(i, item) for i, item in enumerate(page.items)],
                              "indent": "  ", "end": "\n", "ascii": True}  # fmt: skip
         own: dict[tuple[int, int], list[tuple[int, dict[str, Any]]]] = {}
-        for label in page.labels:
+        for number, label in enumerate(page.labels):
             kept = json.loads(label.get("leftovers") or "{}").get("result", {})
             task = label.get("item", 0)
-            result = _result(label, kept.get("said"), page.items[task])
+            result = _result(label, kept.get("said"), page.items[task], number)
             place = own.setdefault((task, kept.get("annotation", 0)), [])
             place.append((kept.get("place", 1 << 30), result))
         tasks = []
@@ -187,9 +187,12 @@ def _value(label: Mapping[str, Any], w: float, h: float) -> tuple[str, dict[str,
 
 
 def _result(
-    label: Mapping[str, Any], said: dict[str, Any] | None, item: Mapping[str, Any]
+    label: Mapping[str, Any], said: dict[str, Any] | None, item: Mapping[str, Any], number: int
 ) -> dict[str, Any]:
-    """Return a label's result: as its source wrote it, where that still says the same."""
+    """Return a label's result: as its source wrote it, where that still says the same.
+
+    The tool knows regions by their ids, so that of a new one has its number in the file.
+    """
     w, h = sides_of(item, label)
     kind, value = _value(label, w, h) or ("", {})
     if said is not None:
@@ -202,7 +205,7 @@ def _result(
         "from_name": "label", "to_name": "image", "origin": "manual",
     })  # fmt: skip
     if said is None:
-        found["id"] = f"label-{label.get('item', 0)}"
+        found["id"] = f"label-{number}"
     found |= {"type": kind, "value": {**value, **_named(kind, label)}}
     if label.get("score") is not None and found.get("score") != label["score"]:
         found["score"] = label["score"]

@@ -22,7 +22,8 @@ def register(app: typer.Typer) -> None:
 
 def consensus(
     layers: Annotated[
-        list[str] | None, typer.Argument(help="Layers to take; all others, if none is named.")
+        list[str] | None,
+        typer.Argument(help="Layers to take; if none is named, all that no consensus made."),
     ] = None,
     into: Annotated[str, typer.Option(metavar="LAYER", help="Layer that takes it.")] = "consensus",
     method: Annotated[
@@ -95,6 +96,9 @@ def _show(found: Consensus, *, dry_run: bool) -> None:
     verb = "would come to" if dry_run else "staged in"
     typer.echo(f"{verb} layer {found.layer}: +{found.added:,} ~{found.changed:,} "
                f"-{found.removed:,} labels")  # fmt: skip
+    if found.by_hand:
+        typer.echo(f"{counted(found.by_hand, 'label')} that somebody changed since stay as they "
+                   "are")  # fmt: skip
     if found.unlinked:
         typer.echo(f"{counted(found.unlinked, 'label')} without the track, group or parent that "
                    "the author's has")  # fmt: skip

@@ -24,7 +24,8 @@ def register(app: typer.Typer) -> None:
 
 def agreement(
     layers: Annotated[
-        list[str] | None, typer.Argument(help="Layers to compare; all, if none is named.")
+        list[str] | None,
+        typer.Argument(help="Layers to compare; if none is named, all that no consensus made."),
     ] = None,
     by: Annotated[
         Literal["layer", "author"],
@@ -46,6 +47,10 @@ def agreement(
         Path | None,
         typer.Option(metavar="FILE", help="Write disagreements, the worst first, as CSV."),
     ] = None,
+    review_below: Annotated[
+        float,
+        typer.Option(help="Shapes that agree by less are to be reviewed.", min=0, max=1),
+    ] = 0.9,
     at: At = None,
     store: StoreDir = HERE,
     json: Json = False,
@@ -53,8 +58,8 @@ def agreement(
 ) -> None:
     """Show how far authors who labelled the same items agree.
 
-    Labels are matched by geometry, whatever their class; an object that an author missed counts
-    as a class of its own. Alpha is Krippendorff's: 1 for agreement, 0 for chance.
+    Labels are matched by geometry, those of one class first, then the rest whatever their class; an
+    object that an author missed counts as a class of its own. Alpha is Krippendorff's: 1 for agreement, 0 for chance.
 
     \b
     Examples:
@@ -67,7 +72,7 @@ def agreement(
     with progress(quiet=quiet) as advance:
         found, open_ = opened_store.agreement(
             layers or (), at=at, by=by, least=min_agreement, value=value, metric=metric,
-            progress=advance,
+            alike=review_below, progress=advance,
         )  # fmt: skip
     if queue is not None:
         from labelstore.cli.tables import write_queue

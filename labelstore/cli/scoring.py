@@ -68,7 +68,7 @@ def score(
       labelstore score vendor-a vendor-b --gold gold
       labelstore score model-x --gold ground_truth --min-score 0.3 --at v3
       labelstore score ground_truth --by author --gold gold --no-ap
-      labelstore score model-x --items "dataset = 'val2017'" --confusion confusion.csv
+      labelstore score model-x --items "uri LIKE 'val/%'" --confusion confusion.csv
     """
     with progress(quiet=quiet) as advance:
         found = opened(store).score(
@@ -98,7 +98,9 @@ def _show(found: Sequence[Score]) -> None:
 def _show_one(own: Score) -> None:
     typer.echo(f"\n{own.name}")
     if own.ignored:
-        typer.echo(f"  {counted(own.ignored, 'object')} left out: crowds, or to be ignored")
+        typer.echo(
+            f"  {counted(own.ignored, 'object')} left out: crowds, to be ignored or difficult"
+        )
     worst = sorted(own.classes, key=lambda c: (c.f1 is None, c.f1, c.name))
     rows = [(c.name, c.gold, c.labels, c.correct, c.precision, c.recall, c.f1)
             for c in worst[:SHOWN]]  # fmt: skip

@@ -89,8 +89,9 @@ def rematched(
     for first, last, old in blocks(wanted):
         a, b = np.searchsorted(keys, first), np.searchsorted(keys, last, side="right")
         own = np.asarray(old["annotations"].column("annotation_id").combine_chunks())
-        at = order[np.searchsorted(ordered, own)]
-        left = np.flatnonzero(free[at] & np.isin(items[at], wanted))
+        at = order[np.minimum(np.searchsorted(ordered, own), len(ids) - 1)]
+        known = ids[at] == own  # others are on items between those that are wanted
+        left = np.flatnonzero(known & free[at] & np.isin(items[at], wanted))
         new = np.flatnonzero((found[a:b] < 0) & np.isin(keys[a:b], wanted))
         rows = {name: source.rows_of_items(name, first, last) for name in FAMILY}
         pairs = matched(_labels(old, left, unstated), _labels(rows, new, unstated))

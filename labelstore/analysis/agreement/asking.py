@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -10,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelstore.analysis.agreement.disagreeing import disagreements
+from labelstore.analysis.agreement.disagreeing import ALIKE, disagreements
 from labelstore.analysis.agreement.measuring import Told, agreement
 from labelstore.analysis.agreement.units import Author, agents_of, layers_of, units_of
 from labelstore.changes.summary import class_names
@@ -32,12 +33,13 @@ class Question:
     """Whose agreement is asked for, about what.
 
     Attributes:
-        layers: whose labels are compared; all of the version where none is named. By author,
-            the one layer in which they are.
+        layers: whose labels are compared; where none is named, all but those that a consensus
+            made. By author, the one layer in which they are.
         by: each layer is an author, or each agent within a layer is one.
         least: agreement of shapes below which no two labels are one object; else what suits them.
         value: SQL expression over columns of `labels` whose numbers are compared, too.
         metric: of these.
+        alike: agreement from which shapes need no review.
     """
 
     layers: Sequence[str]
@@ -45,6 +47,7 @@ class Question:
     least: float | None = None
     value: str | None = None
     metric: Metric = "interval"
+    alike: float = ALIKE
 
 
 def asked(
@@ -63,7 +66,7 @@ def asked(
         NotFound: there is no such layer.
         InvalidInput: there are fewer than two authors, or the expression is wrong.
     """
-    layers = question.layers or manifest.partitions("annotations")
+    layers = question.layers or authored_layers(manifest)
     authors = authors_of(manifest, layers, question.by, known)
     layers = sorted({a.side.layer for a in authors})
     values = _values(manifest, question.value, layers) if question.value else None
@@ -71,7 +74,15 @@ def asked(
     names = class_names(manifest)
     months = _months(manifest, layers)
     report = agreement(units, names, months=months, values=values, metric=question.metric)
-    return report, disagreements(units, names)
+    return report, disagreements(units, names, question.alike)
+
+
+def authored_layers(manifest: Manifest) -> list[str]:
+    """Return the layers whose labels somebody made: all but those that a consensus made."""
+    rows = manifest.table(TABLES["activities"], ["kind", "parameters"])
+    told = rows.filter(pc.equal(rows.column("kind"), "consensus")).column("parameters")
+    made = {json.loads(text).get("into") for text in told.to_pylist() if text}
+    return [name for name in manifest.partitions("annotations") if name not in made]
 
 
 def authors_of(

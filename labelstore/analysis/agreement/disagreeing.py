@@ -20,17 +20,20 @@ QUEUE = pa.schema(
 """A row for each object that authors judge otherwise: `what` differs (missed, class or shape), by
 how much (the share of authors who missed it, 1 for a class, 1 - agreement for a shape), the label
 of each author, null where there is none, and its class, else `(missed)` or `(not seen)`."""
-SAME = 1e-6
-"""Amount below which shapes are the same, but for the rounding of intersections."""
+ALIKE = 0.9
+"""Agreement from which shapes need no review: people draw no better."""
+ROUNDING = 1e-6
+"""Of intersections: shapes that agree so nearly are the same."""
 TOLD = {MISSED: "(missed)", UNSEEN: "(not seen)"}
 
 
-def disagreements(units: Units, names: Mapping[int | None, str]) -> pa.Table:
+def disagreements(units: Units, names: Mapping[int | None, str], alike: float = ALIKE) -> pa.Table:
     """Return the objects that authors judge otherwise; those that were missed come first.
 
     Args:
         units: what they judged.
         names: of classes.
+        alike: agreement from which shapes are not told.
     """
     seen = (units.classes != UNSEEN).sum(axis=1)
     there = units.labels != NONE
@@ -38,9 +41,10 @@ def disagreements(units: Units, names: Mapping[int | None, str]) -> pa.Table:
     named = _several(units.classes, there)
     worst = 1 - np.where(np.isnan(units.agreement), 1.0, units.agreement).min(axis=1, initial=1.0)
     level = np.where(missed > 0, 2, np.where(named, 1, 0))
+    worst = np.where(worst > max(1 - alike, ROUNDING), worst, 0.0)
     amount = np.where(missed > 0, missed, np.where(named, 1.0, worst))
     order = np.lexsort((units.items, -amount, -level))
-    chosen = order[(amount[order] > SAME) & (seen[order] > 1)]
+    chosen = order[(amount[order] > 0) & (seen[order] > 1)]
     what = np.array(["shape", "class", "missed"])[level[chosen]]
     return pa.table([units.items[chosen], what, amount[chosen], _lists(units.labels[chosen]),
                      _named(units.classes[chosen], names)], schema=QUEUE)  # fmt: skip

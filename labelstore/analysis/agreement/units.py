@@ -116,8 +116,8 @@ def units_of(
 ) -> Units:  # fmt: skip
     """Return the objects on items that at least two authors labelled.
 
-    Labels are matched wherever they are, whatever their class: that authors name an object
-    otherwise is a disagreement about its class, and not two objects.
+    Labels of one class are matched first, then the rest whatever their class: that authors name an
+    object otherwise is a disagreement about its class, and not two objects.
 
     Args:
         authors: at least one.

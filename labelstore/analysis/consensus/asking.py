@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pyarrow as pa
 
-from labelstore.analysis.agreement.asking import By, authors_of
+from labelstore.analysis.agreement.asking import By, authored_layers, authors_of
 from labelstore.analysis.agreement.disagreeing import disagreements
 from labelstore.analysis.agreement.units import MISSED, NONE, UNSEEN, units_of
 from labelstore.analysis.consensus.deciding import OPEN, SURE, by_dawid_skene, by_quorum
@@ -35,7 +35,7 @@ class Wanted:
     """Which consensus is wanted.
 
     Attributes:
-        layers: whose labels; all but `into` where none is named.
+        layers: whose labels; where none is named, all that no consensus made.
         into: layer that takes it.
         among: each layer is an author, or each agent within one layer is.
         method: how it is decided.
@@ -76,8 +76,11 @@ def consensus(
     """
     _refuse_mixed(wanted)
     manifest = draft.manifest
-    layers = wanted.layers or [n for n in manifest.partitions("annotations") if n != wanted.into]
+    layers = wanted.layers or [n for n in authored_layers(manifest) if n != wanted.into]
     authors = authors_of(manifest, layers, wanted.among, known)
+    if wanted.quorum is not None and wanted.quorum > len(authors):
+        raise InvalidInput(f"--quorum {wanted.quorum}: there are {len(authors)} authors",
+                           code="consensus-quorum")  # fmt: skip
     if any(a.side.layer == wanted.into for a in authors):
         raise InvalidInput(f"layer {wanted.into!r} cannot be made of itself: choose another "
                            "with --into", code="consensus-layer")  # fmt: skip

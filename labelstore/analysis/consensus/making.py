@@ -31,30 +31,37 @@ DERIVED_FROM = "derived_from"
 KEYS = ["layer", "item_id", "annotation_id"]
 
 
-def write_consensus(draft: Draft, layer: str, rows: Rows, sources: Ids) -> tuple[int, int, int]:
+def write_consensus(
+    draft: Draft, layer: str, rows: Rows, sources: Ids
+) -> tuple[int, int, int, int]:
     """Make a layer these labels; those that are as they were stay, and keep their ids.
+
+    What somebody changed or added since the last consensus is a decision, and stays too; what they
+    removed comes back.
 
     Args:
         draft: takes them.
-        layer: that has nothing but a consensus.
+        layer: that a consensus made, or that is not there.
         rows: of both families, k labels.
         sources: shape (k, a), ids of the labels that each comes from, or `NONE`.
 
     Returns:
-        How many labels came, changed and went.
+        How many labels came, changed and went, and how many were changed by hand.
 
     Raises:
-        InvalidInput: the layer has labels that come from no others.
+        InvalidInput: the layer is somebody's.
     """
     before = _before(draft.manifest, layer)
     links = _links(draft.manifest, _column(before["annotations"], "annotation_id"))
-    _refuse_others(layer, before, links)
+    by_hand = _by_hand(draft.manifest, layer, before["annotations"])
     ids, fresh = _numbered(draft, sources, links)
     rows = {name: with_column(own, "annotation_id", pa.array(ids)) for name, own in rows.items()}
     at = pc.index_in(pa.array(ids), value_set=before["annotations"].column("annotation_id"))
     touched = fresh | _differs(rows, before, np.asarray(at.fill_null(0)), fresh)
+    touched &= ~np.isin(ids, by_hand)
     gone = before["annotations"].select(KEYS)
-    gone = gone.filter(pc.invert(pc.is_in(gone.column("annotation_id"), value_set=pa.array(ids))))
+    kept = pa.array(np.union1d(ids, by_hand))
+    gone = gone.filter(pc.invert(pc.is_in(gone.column("annotation_id"), value_set=kept)))
     if gone.num_rows:
         altering.delete(draft, gone)
     if touched.any():
@@ -62,7 +69,7 @@ def write_consensus(draft: Draft, layer: str, rows: Rows, sources: Ids) -> tuple
         chosen = pa.array(touched)
         write_labels(draft, stamped.filter(chosen), rows["geometries"].filter(chosen))
     _link(draft, ids, sources)
-    return int(fresh.sum()), int((touched & ~fresh).sum()), gone.num_rows
+    return int(fresh.sum()), int((touched & ~fresh).sum()), gone.num_rows, len(by_hand)
 
 
 def _before(manifest: Manifest, layer: str) -> Rows:
@@ -86,16 +93,19 @@ def _links(manifest: Manifest, ids: pa.Array) -> pa.Table:
     return rows.filter(pc.and_(own, pc.is_in(rows.column("from_id"), value_set=ids)))
 
 
-def _refuse_others(layer: str, before: Rows, links: pa.Table) -> None:
-    ids = before["annotations"].column("annotation_id")
-    others = pc.invert(pc.is_in(ids, value_set=_column(links, "from_id")))
-    count = pc.sum(others).as_py() or 0
-    if count:
+def _by_hand(manifest: Manifest, layer: str, before: pa.Table) -> Ids:
+    """Return the labels of a layer that no consensus wrote last."""
+    rows = manifest.table(TABLES["activities"], ["activity_id", "kind"])
+    own = rows.filter(pc.equal(rows.column("kind"), "consensus")).column(0).combine_chunks()
+    made, wrote = (np.asarray(pc.is_in(before.column(n), value_set=own))
+                   for n in ("created_in", "changed_in"))  # fmt: skip
+    if len(made) and not made.any():
         raise InvalidInput(
-            f"layer {layer!r} has {count:,} labels that no consensus made; a consensus replaces "
-            "all that its layer has. Give it one of its own with --into.",
+            f"layer {layer!r} has {len(made):,} labels, none of which a consensus made; give it a "
+            "layer of its own with --into",
             code="consensus-layer",
         )
+    return np.asarray(before.column("annotation_id"), np.int64)[~wrote]
 
 
 def _numbered(draft: Draft, sources: Ids, links: pa.Table) -> tuple[Ids, NDArray[np.bool_]]:

@@ -42,6 +42,7 @@ class Consensus:
         left_out: that too few have.
         open: that nobody can say, and that the layer does not have.
         added, changed, removed: labels of the layer, against what it had.
+        by_hand: labels of the layer that somebody changed or added since, which stay.
         unlinked: labels kept whose track, group or parent is another author's, and is left out.
     """
 
@@ -55,6 +56,7 @@ class Consensus:
     added: int
     changed: int
     removed: int
+    by_hand: int
     unlinked: int
     authors: Sequence[AuthorShare]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow.compute as pc
 
-from labelstore.analysis.agreement.asking import By
+from labelstore.analysis.agreement.asking import By, authored_layers
 from labelstore.analysis.agreement.units import Author, agents_of, layers_of, units_of
 from labelstore.analysis.scoring.coco import average_precision
 from labelstore.analysis.scoring.counting import (
@@ -43,7 +43,8 @@ class Question:
     """Who is scored, against what.
 
     Attributes:
-        layers: who; all but the gold set where none is named. By author, the one layer.
+        layers: who; where none is named, all but the gold set and what a consensus made. By
+            author, the one layer.
         gold: layer that is the truth.
         by: each layer is scored, or each agent within one layer.
         items: SQL condition on columns of `items`: which the gold set covers; else those on which
@@ -88,8 +89,10 @@ def scores(
 
 
 def _scored(manifest: Manifest, question: Question, known: Mapping[str, str]) -> list[Author]:
-    there = manifest.partitions("annotations")
+    there = authored_layers(manifest)
     layers = list(dict.fromkeys(question.layers or [n for n in there if n != question.gold]))
+    if question.gold in layers:
+        raise InvalidInput(f"layer {question.gold!r} is the gold set itself", code="score-layer")
     if question.by == "author" and len(layers) == 1:
         agents = agent_names(manifest, known)
         return agents_of(manifest, manifest.layer(layers[0]), acting(manifest), agents)

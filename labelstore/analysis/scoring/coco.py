@@ -29,7 +29,8 @@ def average_precision(
 ) -> Iterator[AveragePrecision]:
     """Yield COCO's average precision of each kind of shape that both sides have.
 
-    A label without a score counts as one of score 1. Objects that are to be ignored or are too
+    A label without a score counts as one of score 1; one without a visible keypoint has found
+    none. Objects that are to be ignored or are too
     difficult are taken for crowds, which is how pycocotools leaves an object out.
 
     Args:
@@ -52,7 +53,8 @@ def _alike(
     if kind != "keypoints":
         yield list(truth), list(found)
         return
-    found = [{k: v for k, v in row.items() if k != "bbox"} for row in found]  # else it counts
+    found = [{k: v for k, v in row.items() if k != "bbox"}  # which would stand for the points
+             for row in found if row["num_keypoints"]]  # fmt: skip
     for count in sorted({len(row[kind]) for row in truth}):
         own, others = ([r for r in rows if len(r[kind]) == count] for rows in (truth, found))
         yield own, others

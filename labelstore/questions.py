@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from labelstore.errors import SHOWN_FAULTS
+from labelstore.errors import SHOWN_FAULTS, NotFound
+from labelstore.model.tables import TABLES
 from labelstore.training.pin import check_pin
 from labelstore.versions.agents import names
 from labelstore.versions.described import Version, describe
@@ -273,7 +274,7 @@ class Questions:
             by: reasons and their weights: `rare`, `low-score`, `duplicates`, `rules` (the usual
                 ones), `disagreement`, `slices`, `distance`, `unlabelled`.
             at: the version; the stage or else the newest where it is left out.
-            layer: whose labels; the default one if there are several.
+            layer: whose labels; the default one if there are several, or the first to compare.
             compare: layers that are compared for disagreement; one: the people within it.
             slices: SQL expression over columns of `items`; items of slices that have few labelled
                 items are chosen.
@@ -290,6 +291,8 @@ class Questions:
         from labelstore.analysis.curation.asking import Question, chosen
 
         manifest = self.manifest(at)
+        if self.workspace.default_layer not in manifest.partitions("annotations"):
+            layer = layer or next(iter(compare), None)
         own = self._one_layer(manifest, layer)
         question = Question(count, by or {}, own, compare, slices, seed)
         pool = None if items is None else self._items(items, at)
@@ -353,7 +356,13 @@ class Questions:
         import numpy as np
 
         if not isinstance(items, str):
-            return np.unique(np.array(list(items), np.int64))
+            own = np.unique(np.array([int(i) for i in items], np.int64))
+            known = self.manifest(at).table(TABLES["items"], ["item_id"]).column(0)
+            strange = np.setdiff1d(own, np.asarray(known))
+            if len(strange):
+                raise NotFound(f"there are no items {', '.join(map(str, strange[:5].tolist()))}",
+                               code="item-unknown")  # fmt: skip
+            return own
         from labelstore.query.sandbox import expressions
 
         expressions([items])

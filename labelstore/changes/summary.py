@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -56,6 +57,12 @@ def class_names(*manifests: Manifest) -> ClassNames:
         rows = manifest.table(TABLES["categories"], ["category_id", "name"]).to_pylist()
         names.update({r["category_id"]: r["name"] or f"class {r['category_id']}" for r in rows})
     return names
+
+
+def distinct(names: ClassNames) -> ClassNames:
+    """Return names of which no two classes have the same: where they do, with their ids."""
+    count = Counter(names.values())
+    return ClassNames({i: n if count[n] == 1 else f"{n} ({i})" for i, n in names.items()})
 
 
 def class_order(manifest: Manifest) -> list[tuple[int, str]]:

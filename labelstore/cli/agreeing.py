@@ -58,8 +58,9 @@ def agreement(
 ) -> None:
     """Show how far authors who labelled the same items agree.
 
-    Labels are matched by geometry, those of one class first, then the rest whatever their class; an
-    object that an author missed counts as a class of its own. Alpha is Krippendorff's: 1 for agreement, 0 for chance.
+    Labels are matched by geometry, those of one class first, then the rest whatever their class;
+    an object that an author missed counts as a class of its own. Alpha is Krippendorff's: 1 for
+    agreement, 0 for chance.
 
     \b
     Examples:

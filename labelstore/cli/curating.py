@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labelstore.cli.options import HERE, At, Json, Layer, Quiet, StoreDir, opened
+from labelstore.cli.options import HERE, At, Dataset, Json, Layer, Quiet, StoreDir, opened
 from labelstore.cli.output import emit_json, notice, progress, table
 from labelstore.errors import InvalidInput, counted
 
@@ -52,6 +52,7 @@ def curate(
     items: Annotated[
         str | None, typer.Option(metavar="SQL", help="Choose only from these items.")
     ] = None,
+    dataset: Dataset = None,
     seed: Annotated[int, typer.Option(help="Another choice among equals.")] = 0,
     tasks: Annotated[
         Path | None,
@@ -99,7 +100,7 @@ def curate(
     else:
         _show(found)
     if tasks is not None:
-        _write_tasks(opened_store, found, tasks, tool, at, layer, quiet=quiet)
+        _write_tasks(opened_store, found, tasks, tool, at, layer, dataset, quiet=quiet)
 
 
 def _weighed(text: str) -> tuple[str, float]:
@@ -125,19 +126,23 @@ def _read(file: Path) -> pa.Table:
 
 def _write_tasks(
     store: Store, found: Choice, target: Path, tool: str, at: str | None, layer: str | None,
-    *, quiet: bool,
+    dataset: str | None, *, quiet: bool,
 ) -> None:  # fmt: skip
     if not found.table.num_rows:
         notice(f"{target} is not written: no item was chosen", quiet=quiet)
         return
-    report = store.export_to(tool, target, at=at, layer=layer, allow_loss=["all"],
-                             items=found.items.tolist())  # fmt: skip
+    layer = layer or found.asked["layer"]
+    report = store.export_to(tool, target, at=at, layer=layer, dataset=dataset,
+                             allow_loss=["all"], items=found.items.tolist())  # fmt: skip
     notice(f"wrote {target}: {counted(report.items, 'item')} with "
            f"{counted(report.annotations, 'label')}", quiet=quiet)  # fmt: skip
     if report.sidecar:
-        named = ", ".join(report.datasets)
+        from shlex import quote
+
+        words = [tool, str(target), "--mode", "update", "--dataset", report.datasets[0]]
+        words += ["--layer", layer] if layer else []
         notice(f"keep {report.sidecar} beside it, and take it back with\n  labelstore import "
-               f"{tool} {target} --mode update --dataset '{named}'", quiet=quiet)  # fmt: skip
+               f"{' '.join(map(quote, words))}", quiet=quiet)  # fmt: skip
 
 
 def _show(found: Choice) -> None:

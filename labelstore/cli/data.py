@@ -14,6 +14,7 @@ from labelstore.cli.options import (
     HERE,
     At,
     By,
+    Dataset,
     Digits,
     Format,
     Images,
@@ -36,10 +37,6 @@ if TYPE_CHECKING:
 
 Target = Annotated[
     int, typer.Option("--part-rows", help="Rows a part should have; fixed for the store's life.")
-]
-Dataset = Annotated[
-    str | None,
-    typer.Option("--dataset", metavar="D", help="Name of the source; its file name by default."),
 ]
 
 Task = Annotated[

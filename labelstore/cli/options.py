@@ -63,6 +63,10 @@ By = Annotated[
 ]
 Message = Annotated[str | None, typer.Option("-m", "--message", help="What this is.")]
 Tag = Annotated[str | None, typer.Option("--tag", metavar="TAG", help="Name of the new version.")]
+Dataset = Annotated[
+    str | None,
+    typer.Option("--dataset", metavar="D", help="Name of the source; its file name by default."),
+]
 Images = Annotated[
     Path | None,
     typer.Option("--images", metavar="DIR", help="Where the images are, to read their sizes."),

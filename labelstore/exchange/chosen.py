@@ -49,7 +49,13 @@ def choose(
 
 
 def listed_rows(
-    manifest: Manifest, name: str, dataset_id: int, used: Ids, among: Ids | None = None
+    manifest: Manifest,
+    name: str,
+    dataset_id: int,
+    used: Ids,
+    among: Ids | None = None,
+    *,
+    alone: bool = True,
 ) -> tuple[pa.Table, int]:
     """Return the rows that a data set lists and then others that its labels use, and how many.
 
@@ -59,11 +65,13 @@ def listed_rows(
         dataset_id: the data set.
         used: ids that labels use.
         among: ids of the only items that are wanted, with those that they are parts of.
+        alone: whether the layer has no other data set, which may list some of them.
     """
     table = TABLES[name]
     rows = manifest.table(table)
     if among is not None and name == "items":
-        used = np.union1d(used, among)
+        kept = among if alone else np.intersect1d(among, _own(rows, dataset_id, used))
+        used = np.union1d(used, kept)
         kept = pa.array(_with_parents(rows, used))
         rows = rows.filter(pc.is_in(rows.column("item_id"), value_set=kept))
     if dataset_id == BY_HAND["dataset_id"]:
@@ -83,6 +91,14 @@ def listed_rows(
         row["sources"] = [source]
     given = pa.Table.from_pylist(others, schema=table.schema)
     return pa.concat_tables([listed, given]), len(missing)
+
+
+def _own(items: pa.Table, dataset_id: int, used: Ids) -> Ids:
+    """Return the items that a data set lists, or that its labels are of."""
+    column = items.column("sources").combine_chunks()
+    mine = np.asarray(pc.equal(column.flatten().field("dataset_id"), dataset_id))
+    at = np.unique(np.asarray(pc.list_parent_indices(column))[mine])
+    return np.union1d(np.asarray(items.column("item_id"))[at], used)
 
 
 def _with_parents(items: pa.Table, used: Ids) -> Ids:

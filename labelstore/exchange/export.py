@@ -96,7 +96,9 @@ class Export:
     def _list(self, name: str) -> pa.Table:
         used = getattr(self.rows.tally, name)
         dataset = self.described["dataset_id"]
-        rows, given = listed_rows(self._manifest, name, dataset, used, self._among)
+        rows, given = listed_rows(
+            self._manifest, name, dataset, used, self._among, alone=self._alone
+        )
         if given:
             self.notices[f"{name}-given-ids"] = given
         return rows

@@ -15,6 +15,7 @@ from labelstore.exchange.losses import accepted
 from labelstore.exchange.notices import LEFT_OUT, meanings
 from labelstore.exchange.sidecar.file import sidecar_path
 from labelstore.exchange.sidecar.writing import write_sidecar
+from labelstore.plugins import find_format
 from labelstore.versions.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -87,6 +88,11 @@ def export_to(
         LossRefused: something that the format cannot hold would be lost; nothing is written.
         StorageFailed: there is no room for the sidecar; nothing is kept.
     """
+    if among is not None and find_format(format_name, task).refers:
+        raise InvalidInput(
+            f"{format_name} lists no items, so an import could not tell that a file is of some",
+            code="selection-format",
+        )
     export = Export(manifest, format_name, layer, dataset, task, digits, among)
     found = export.losses()
     asked = [] if digits is None else [f"{format_name}-rounded"]

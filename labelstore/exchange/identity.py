@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelstore.errors import InvalidInput
 from labelstore.exchange.leftovers import without_order
 from labelstore.model.arrow import with_column
 from labelstore.model.tables import Table
@@ -62,6 +63,7 @@ def match(
     take_ids: Callable[[int], NDArray[np.int64]],
     keep_origin: bool,
     holds: Collection[str],
+    selection: bool = False,
 ) -> Matched:
     """Match a source's items or classes with the store's.
 
@@ -74,11 +76,18 @@ def match(
         take_ids: gives ids to new rows.
         keep_origin: leave the order of rows that are there as it is; new ones come after them.
         holds: content columns that the format can hold; others are left as the store has them.
+        selection: whether the source is of some rows, beside which its numbers mean nothing.
+
+    Raises:
+        InvalidInput: a selection has a name that several rows have, and no number tells which.
     """
     incoming = conform(incoming, table)
     incoming = with_sources(table, incoming, {"dataset_id": dataset_id})
     at = _positions(table, existing, incoming, dataset_id)
     new = at < 0
+    if selection:
+        _refuse_ambiguous(table, existing, incoming, at, dataset_id)
+        incoming = _numbered_apart(table, existing, incoming, new, dataset_id)
     if keep_origin:
         after = 1 + _last_seq(existing, dataset_id)
         seqs = np.where(new, after + np.arange(len(at)), np.arange(len(at)))
@@ -91,7 +100,8 @@ def match(
     notices: Counter[str] = Counter()
     fresh = _fresh(table, existing, incoming.filter(pa.array(new)), ids[new], activity_id)
     pairs = existing.take(pa.array(at[~new])), incoming.filter(pa.array(~new))
-    changed = _merged(table, *pairs, dataset_id, activity_id, keep_origin, holds, notices)
+    changed = _merged(table, *pairs, dataset_id, activity_id, keep_origin, holds, notices,
+                      selection=selection)  # fmt: skip
     return Matched(ids, new, pa.concat_tables([fresh, changed]), notices)
 
 
@@ -100,7 +110,7 @@ def with_sources(table: Table, rows: pa.Table, values: Mapping[str, Any]) -> pa.
     column = rows.column("sources").combine_chunks()
     entries = column.values
     fields = [
-        pa.array(np.broadcast_to(values[f.name], len(entries)), f.type)
+        _spread(values[f.name], len(entries), f.type)
         if f.name in values
         else entries.field(f.name)
         for f in entries.type
@@ -110,6 +120,12 @@ def with_sources(table: Table, rows: pa.Table, values: Mapping[str, Any]) -> pa.
     return with_column(rows, "sources", lists)
 
 
+def _spread(value: Any, count: int, kind: pa.DataType) -> pa.Array:
+    if isinstance(value, pa.Array):
+        return value.cast(kind)
+    return pa.array(np.broadcast_to(value, count), kind)
+
+
 def _with_parents(rows: pa.Table, ids: NDArray[np.int64]) -> pa.Table:
     """Return rows whose parents are ids, where they were local numbers."""
     numbers = rows.column("parent_id").combine_chunks()
@@ -117,6 +133,45 @@ def _with_parents(rows: pa.Table, ids: NDArray[np.int64]) -> pa.Table:
         return rows
     parents = ids[np.asarray(numbers.fill_null(0))]
     return with_column(rows, "parent_id", pa.array(parents, mask=np.asarray(numbers.is_null())))
+
+
+def _refuse_ambiguous(
+    table: Table, existing: pa.Table, incoming: pa.Table, at: NDArray[np.int64], dataset_id: int
+) -> None:
+    """Refuse rows of a name that several have, where no number tells which of them is meant."""
+    names = [_names(table, rows, dataset_id) for rows in (existing, incoming)]
+    called = [_called(rows, dataset_id)[0] for rows in (existing, incoming)]
+    count = Counter(name for name, own in zip(names[0], called[0], strict=True) if own)
+    unclear = [
+        names[1][i] for i, place in enumerate(at.tolist())
+        if place >= 0 and count[names[1][i]] > 1 and not _is_same(called[1][i], called[0][place])
+    ]  # fmt: skip
+    if unclear:
+        told = (unclear[0] or ("?",))[0]
+        raise InvalidInput(
+            f"{len(unclear)} of the selection's {table.name} have names that others have, such "
+            f"as {told!r}, and no number tells which is meant. Export all of them, or in a format "
+            "with ids, such as coco.",
+            code="selection-names",
+        )
+
+
+def _is_same(one: Key | None, other: Key | None) -> bool:
+    """Say whether a source calls two rows the same, by a number or a key."""
+    return one is not None and one == other and any(part is not None for part in one)
+
+
+def _numbered_apart(
+    table: Table, existing: pa.Table, incoming: pa.Table, new: NDArray[np.bool_], dataset_id: int
+) -> pa.Table:
+    """Return rows of which new ones have source ids after all others, if they have any."""
+    entries = existing.column("sources").combine_chunks().flatten()
+    own = entries.filter(pc.equal(entries.field("dataset_id"), dataset_id))
+    last = max(pc.max(own.field("source_id")).as_py() or 0, 0)
+    given = incoming.column("sources").combine_chunks().flatten().field("source_id")
+    chosen = pc.and_(pa.array(new), given.is_valid())
+    numbers = pc.if_else(chosen, pa.array(last + np.cumsum(new)), given)
+    return with_sources(table, incoming, {"source_id": numbers})
 
 
 def _last_seq(existing: pa.Table, dataset_id: int) -> int:
@@ -256,8 +311,15 @@ def _merged(
     keep_origin: bool,
     holds: Collection[str],
     notices: Counter[str],
+    *,
+    selection: bool,
 ) -> pa.Table:
-    """Return the existing rows that the source changes, changed."""
+    """Return the existing rows that the source changes, changed.
+
+    A selection says nothing of where they stand in the file of all.
+    """
+    if selection and before.num_rows:
+        after = with_column(after, "sources", _kept_entries(before, after, dataset_id))
     if not before.num_rows:
         return table.schema.empty_table()
     content = [c for c in table.columns("content") if c in holds]
@@ -269,6 +331,13 @@ def _merged(
         if merged != old:
             rows.append({**merged, "changed_in": activity_id})
     return pa.Table.from_pylist(rows, schema=table.schema)
+
+
+def _kept_entries(before: pa.Table, after: pa.Table, dataset_id: int) -> pa.Array:
+    """Return what the data set said of each row, or what it says now where it did not list it."""
+    pairs = zip(*(rows.column("sources").to_pylist() for rows in (before, after)), strict=True)
+    found = [[source_of(old, dataset_id) or new[0]] for old, new in pairs]
+    return pa.array(found, after.schema.field("sources").type)
 
 
 def _alike(

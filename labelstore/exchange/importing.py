@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelstore.changes.diff import diff
+from labelstore.changes.editing.altering import unlink
 from labelstore.changes.summary import verdict
 from labelstore.errors import InvalidInput
 from labelstore.exchange.bulk import write_layer
@@ -127,6 +128,9 @@ def import_from(
         raise InvalidInput(f"{source}: is a selection of items, which cannot replace all; pass "
                            "--mode update", code="import-mode")  # fmt: skip
     refers = found.converter.refers
+    if found.selection and refers:
+        raise InvalidInput(f"{format_name} lists no items, so it cannot be of some of them",
+                           code="selection-format")  # fmt: skip
     name = found.name if dataset is None else dataset
     parameters = {"format": format_name, "layer": layer or workspace.default_layer,
                   "mode": mode, "dataset": name}  # fmt: skip
@@ -201,6 +205,7 @@ class _Import:
             keep_origin=self.mode == "update",
             holds=source.converter.lists,
             reference=known,
+            selection=source.selection,
         )
         self.item_count = 0
 
@@ -242,6 +247,8 @@ class _Import:
             "changed_in": self.draft.activity_id,
             "row_hash": 0,
         }
+        if self._known is not None and self._source.selection:
+            return
         if self._known is None or not is_known(self._known, row, order=self.mode != "update"):
             self.draft.apply({("datasets", ""): additions(TABLES["datasets"], [row])})
 
@@ -267,6 +274,7 @@ class _Import:
                 notice=self._notice,
             )
             self.draft.apply(edits)
+            unlink(self.draft, edits["annotations", self.layer].dropped.column("annotation_id"))
 
     def _notice(self, code: str, count: int) -> None:
         """Count what is unusual."""

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelstore.errors import InvalidInput, counted
 from labelstore.exchange.identity import Matched, match, placeholder
 from labelstore.exchange.spill import Spill, resolve_unlisted
 from labelstore.exchange.tracking import match_tracks
@@ -32,6 +33,7 @@ class Listing:
         keep_origin: leave the order of rows that are there as it is.
         holds: columns of items and classes that the format can hold; others stay.
         reference: data set whose items and classes the source is of, by their ids.
+        selection: whether the source is of some items, and says nothing of others.
 
     Attributes:
         notices: what is unusual, by stable code.
@@ -45,8 +47,11 @@ class Listing:
         keep_origin: bool,
         holds: Mapping[str, Collection[str]],
         reference: int | None = None,
+        selection: bool = False,
     ) -> None:
-        self._holds, self._reference = holds, reference
+        self._holds, self._reference, self._selection = holds, reference, selection
+        if selection:  # what an item says of its file is about that of all items
+            self._holds = {name: set(own) - {"leftovers"} for name, own in holds.items()}
         self._referred: dict[str, Ids] = {}
         self._draft, self._dataset_id, self._keep_origin = draft, dataset_id, keep_origin
         self.notices: Counter[str] = Counter()
@@ -63,6 +68,7 @@ class Listing:
             take_ids=self._draft.ids.take,
             keep_origin=self._keep_origin,
             holds=self._holds[name],
+            selection=self._selection,
         )
         self.notices.update(matched.notices)
         self._draft.apply({(name, ""): additions(table, matched.rows)})
@@ -97,6 +103,12 @@ class Listing:
         for name, matched in (("items", items), ("categories", categories)):
             lists = [getattr(p, f"unlisted_{name}") for p in source.pieces]
             keys = list(dict.fromkeys(key for found in lists for key in found))
+            if keys and self._selection and name == "items":
+                raise InvalidInput(
+                    f"labels are of {counted(len(keys), 'item')} that the selection does not "
+                    f"list, such as {keys[0]}: list it, too, or leave these labels out",
+                    code="selection-items",
+                )
             ids = self._placeholders(name, keys, first_seq=len(matched.ids))
             per_piece[name] = [np.array([ids[k] for k in found], np.int64) for found in lists]
             bare = len(keys) - len(self._referred.get(name, ()))

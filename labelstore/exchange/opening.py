@@ -57,9 +57,10 @@ def opened(
         reading = converter.open(source, known.beside(converter, beside))
         restored = Restored(reading, known, converter)
         if restored.is_of_another:
+            way = "--no-sidecar --only-listed" if known.selection else "--no-sidecar"
             raise InvalidInput(
                 f"{path}: is not of {source}: no label is as it was, and few are near. Remove it, "
-                "or pass --no-sidecar to read without it.",
+                f"or pass {way} to read without it.",
                 code="sidecar-of-another",
             )
         name = known.dataset["name"]

@@ -74,7 +74,7 @@ def runs(mask: Mapping[str, Any]) -> Runs | None:
 
 
 def on_canvas(mask: Mapping[str, Any], h: int, w: int) -> Runs | None:
-    """Return a mask as COCO's compressed runs, a window as a mask of the whole image.
+    """Return a mask as COCO's compressed runs of the whole image, which may be a window's.
 
     Args:
         mask: a value of `mask`.
@@ -84,14 +84,15 @@ def on_canvas(mask: Mapping[str, Any], h: int, w: int) -> Runs | None:
     Returns:
         None as in `runs`.
     """
-    if mask["x0"] is None:
+    if mask["x0"] is None and (mask["h"], mask["w"]) == (h, w):
         return runs(mask)
     window = decode(mask)
     if window is None:
         return None
     whole = np.zeros((h, w), np.uint8)
-    left, top = max(mask["x0"], 0), max(mask["y0"] or 0, 0)
-    own = window[top - (mask["y0"] or 0) :, left - mask["x0"] :][: h - top, : w - left]
+    x0, y0 = mask["x0"] or 0, mask["y0"] or 0
+    left, top = max(x0, 0), max(y0, 0)
+    own = window[top - y0 :, left - x0 :][: max(h - top, 0), : max(w - left, 0)]
     whole[top : top + own.shape[0], left : left + own.shape[1]] = own
     return _encoded(whole)
 

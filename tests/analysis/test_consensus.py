@@ -216,6 +216,43 @@ def test_made_again_it_changes_what_has_changed(tmp_path: Path, kinds: Any) -> N
     assert {row["layer"] for row in diff.labels.to_pylist()} == {"consensus"}
 
 
+def test_what_somebody_decided_by_hand_stays(tmp_path: Path, kinds: Any) -> None:
+    """A class that was changed in the consensus, and a label that was added to it."""
+    store = three(tmp_path / "s", kinds)
+    store.consensus()
+    (first,) = store.query("SELECT min(annotation_id) AS i FROM annotations WHERE "
+                           "layer = 'consensus'").column(0).to_pylist()  # fmt: skip
+    with store.edit(by="judge") as edit:
+        edit.update(where=f"annotation_id = {first}", set={"flag": "'ambiguous'"})
+        edit.add([l.Box(item="3", category="van", x=370, y=70, width=9, height=9,
+                        layer="consensus")])  # fmt: skip
+    store.commit("decided", tag="v2")
+    found, _ = store.consensus()
+    assert (found.by_hand, found.added, found.changed, found.removed) == (2, 0, 0, 0)
+    assert len(rows_of(store, "consensus")) == 161
+
+
+def test_labels_of_an_object_that_all_removed_go(tmp_path: Path, kinds: Any) -> None:
+    store = three(tmp_path / "s", kinds)
+    store.consensus()
+    for layer in "abc":
+        with store.edit() as edit:
+            edit.delete(where="item_id IN (SELECT i.item_id FROM items i WHERE i.uri = '5') AND "
+                              "xmin < 20", layer=layer)  # fmt: skip
+    found, _ = store.consensus()
+    assert (found.kept, found.removed, found.by_hand) == (159, 1, 0)
+
+
+def test_a_consensus_is_no_author(tmp_path: Path, kinds: Any) -> None:
+    store = three(tmp_path / "s", kinds)
+    before = store.agreement()[0]
+    store.consensus()
+    assert store.agreement()[0] == before
+    assert [s.name for s in store.score(gold="consensus")] == ["a", "b", "c"]
+    found, _ = store.consensus(into="again")
+    assert [a.name for a in found.authors] == ["a", "b", "c"]
+
+
 def test_open_objects_are_told_and_left_out(tmp_path: Path, kinds: Any, cli: Run) -> None:
     store = store_of(tmp_path / "s", {"a": boxes(kinds), "b": boxes((kinds + (kinds == 3)) % 4)})
     file = tmp_path / "open.csv"
@@ -278,8 +315,14 @@ def test_wrong_questions(tmp_path: Path, kinds: Any) -> None:
         store.consensus(["a"])
     with pytest.raises(InvalidInput, match="cannot be made of itself"):
         store.consensus(["a", "b"], into="b")
-    with pytest.raises(InvalidInput, match="has 154 labels that no consensus made"):
+    with pytest.raises(InvalidInput, match="has 154 labels, none of which a consensus made"):
         store.consensus(["a", "b"], into="c")
+    with pytest.raises(InvalidInput, match="there are 3 authors"):
+        store.consensus(quorum=4)
+    with pytest.raises(InvalidInput, match="no chance from 0 to 1"):
+        store.consensus(method="dawid-skene", sure=float("nan"))
+    with pytest.raises(InvalidInput, match="none from 0 to 1"):
+        store.consensus(least=float("nan"))
     with pytest.raises(InvalidInput, match="--sure is for --method dawid-skene"):
         store.consensus(sure=0.9)
     with pytest.raises(InvalidInput, match="--quorum is for --method quorum"):

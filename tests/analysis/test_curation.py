@@ -80,6 +80,14 @@ def test_broken_rules(tmp_path: Path, kinds: Any) -> None:
     assert all(because.removeprefix("breaks ") in codes for because in found.values())
 
 
+def test_rules_are_those_of_the_layer(tmp_path: Path, kinds: Any) -> None:
+    store = store_of(tmp_path / "s", {"ground_truth": boxes(kinds)})
+    with store.edit() as edit:
+        edit.add([l.Box(item="2", category="car", x=390, y=90, width=60, height=60, layer="b")])
+    assert told(store, by={"rules": 1}) == []
+    assert [f[0] for f in told(store, by={"rules": 1}, layer="b")] == ["2"]
+
+
 def test_disagreement_of_layers_and_of_people(tmp_path: Path, kinds: Any) -> None:
     other = kinds.copy()
     other[4] = (other[4] + 1) % 4
@@ -193,7 +201,7 @@ def test_tasks_come_back(v1: Store, tmp_path: Path, cli: Run, tool: str, name: s
     folder, file = v1.workspace.folder, tmp_path / name
     done = cli("curate", "-n", 6, "--by", "rare", "--tasks", file, "--as", tool, cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert f"import {tool} {file} --mode update --dataset 'instances_val2017'" in done.stderr
+    assert f"import {tool} {file} --mode update --dataset instances_val2017" in done.stderr
     again = ("import", tool, file, "--mode", "update", "--dataset", "instances_val2017", "--json")
     told_ = cli(*again, cwd=folder)
     assert told_.returncode == 0, told_.stderr
@@ -249,6 +257,11 @@ WRONG = [
     ({"embeddings": table(uri=["1", "1"], embedding=[[1.0], [2.0]])}, "more than once"),
     ({"embeddings": table(uri=["1", "2"], embedding=[[1.0], [2.0, 3.0]])}, "several lengths"),
     ({"embeddings": table(uri=["1", "2"], embedding=[[1.0], [np.nan]])}, "not finite"),
+    ({"embeddings": table(uri=["1", "2"], embedding=[[1.0], [1e200]])}, "not below"),
+    ({"embeddings": table(uri=["1"], embedding=[["x"]])}, "not lists of numbers"),
+    ({"embeddings": table(uri=["1"], embedding=[5.0])}, "not lists of numbers"),
+    ({"embeddings": table(item_id=["x"], embedding=[[5.0]])}, "has a column `item_id` of string"),
+    ({"by": {"rare": 1e300}}, "a weight is above 0 and below"),
 ]
 
 
@@ -256,7 +269,7 @@ WRONG = [
 def test_wrong_questions(v1: Store, asked: Any, words: str) -> None:
     uris = v1.query("SELECT uri FROM items ORDER BY uri").column(0).to_pylist()
     own = asked.get("embeddings")
-    if own is not None and own.column("uri")[0].as_py() == "1":
+    if own is not None and own.column(0)[0].as_py() == "1":
         named = pa.array([uris[int(n)] for n in own.column("uri").to_pylist()])
         asked = {**asked, "embeddings": own.set_column(0, "uri", named)}
     with pytest.raises(InvalidInput, match=words):

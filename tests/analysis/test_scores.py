@@ -243,6 +243,63 @@ def test_masks_of_windows_and_parts_of_images(tmp_path: Path) -> None:
                                                    "segm": pytest.approx(1)}  # fmt: skip
 
 
+def test_a_text_whose_label_was_found_without_one(tmp_path: Path, kinds: Any) -> None:
+    store = store_of(tmp_path / "s", {"gold": boxes(kinds[:1]), "v": boxes(kinds[:1])}, 1)
+    with store.edit() as edit:
+        edit.update(where="xmin < 10", set={"text": "'hello brave world'"}, layer="gold")
+    (own,) = store.score()
+    assert own.texts is not None
+    assert (own.texts.words, own.texts.word_edits) == (3, 3)
+
+
+def test_masks_of_images_of_unknown_size(tmp_path: Path) -> None:
+    """An outline is drawn where the other's mask is, and a window may lie outside."""
+    whole = np.zeros((100, 120), np.uint8)
+    whole[10:60, 10:60] = 1
+    counts = coco_mask.encode(np.asfortranarray(whole))["counts"]
+    store = store_of(tmp_path / "s", {}, 1)
+    mask = {"encoding": "coco_rle", "h": 100, "w": 120, "counts": counts}
+    square: list[tuple[float, float]] = [(10, 10), (60, 10), (60, 60), (10, 60)]
+    with store.edit() as edit:
+        edit.add([], items=[{"uri": "bare"}])
+        edit.add([l.Polygon(item="bare", category="car", layer="gold", rings=[square])])
+        edit.add([{"uri": "bare", "category": "car", "layer": "v", "kind": "mask", "mask": mask}])
+        for layer in ("gold", "v"):
+            edit.add([{"uri": "0", "category": "bus", "layer": layer, "kind": "mask",
+                       "mask": {**mask, "x0": 900, "y0": 50}}])  # fmt: skip
+    (own,) = store.score()
+    (told,) = (p for p in own.precision if p.by == "segm")
+    assert told.classes["car"] == pytest.approx(1)
+
+
+def test_classes_of_one_name_are_told_apart(tmp_path: Path, store: Store) -> None:
+    content = json.loads(TINY.read_text())
+    for category in content["categories"][1:3]:
+        category["name"] = "person"
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    for layer in ("gold", "v"):
+        store.import_from("coco", tmp_path / "a.json", layer=layer, dataset=layer)
+    (own,) = store.score()
+    used = store.query("SELECT count(DISTINCT category_id) AS n FROM annotations")
+    assert len({c.name for c in own.classes}) == used.column(0)[0].as_py()
+    assert len(own.precision[0].classes) == len(own.classes)
+
+
+def test_crowds_stand_for_their_class_alone(tmp_path: Path) -> None:
+    crowd = l.Box(item="0", category="car", x=0, y=0, width=300, height=80)
+    said: list[l.Label] = [l.Box(item="0", category=c, x=x, y=10, width=20, height=20)
+                           for c, x in (("car", 10), ("bus", 60), ("bus", 100))]  # fmt: skip
+    store = store_of(tmp_path / "s", {"gold": [crowd], "vendor": said}, 1)
+    for flag, left in (("is_crowd", 2), ("ignore", 0)):
+        with store.edit() as edit:
+            edit.update(where="xmax = 300", set={flag: True}, layer="gold")
+        if flag == "ignore":
+            with store.edit() as edit:
+                edit.update(where="xmax = 300", set={"is_crowd": False}, layer="gold")
+        (own,) = store.score(precision=False)
+        assert own.whole.labels == left
+
+
 def test_the_command(tmp_path: Path, kinds: Any, cli: Run) -> None:
     said = (kinds + (kinds == 3)) % 4
     folder = store_of(tmp_path / "s", {"gold": boxes(kinds), "v": boxes(said, 6)}).workspace.folder
@@ -269,3 +326,7 @@ def test_wrong_questions(tmp_path: Path, kinds: Any) -> None:
     only = store_of(tmp_path / "t", {"a": boxes(kinds)})
     with pytest.raises(InvalidInput, match="name the layer whose labels"):
         only.score(gold="a")
+    with pytest.raises(InvalidInput, match="is the gold set itself"):
+        store.score(["a"], gold="a")
+    with pytest.raises(InvalidInput, match="is no number"):
+        store.score(["b"], gold="a", min_score=float("nan"))

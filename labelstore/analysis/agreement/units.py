@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from labelstore.changes.matching import Labels, matched
 from labelstore.changes.pairing import Side, blocks, labels_of
+from labelstore.errors import InvalidInput
 from labelstore.geometry.agreement import WHOLE
 from labelstore.geometry.agreement import agreement as shapes_agree
 from labelstore.geometry.agreement import places as shape_places
@@ -125,6 +126,10 @@ def units_of(
         among: the items instead, rising, however many labelled them.
         progress: told how many labels were matched.
     """
+    if least is not None and not 0 <= least <= 1:
+        raise InvalidInput(
+            f"an agreement of {least:g} is none from 0 to 1", code="agreement-least"
+        )
     items = [np.asarray(a.side.keys.column("item_id")) for a in authors]
     known, count = np.unique(np.concatenate([np.unique(own) for own in items]), return_counts=True)
     shared = known[count > 1] if among is None else np.intersect1d(known, among)

@@ -110,6 +110,9 @@ def _refuse_mixed(wanted: Wanted) -> None:
                                 ("--sure", wanted.sure, "dawid-skene")):  # fmt: skip
         if value is not None and wanted.method != method:
             raise InvalidInput(f"{name} is for --method {method}", code="consensus-method")
+    if wanted.sure is not None and not 0 <= wanted.sure <= 1:
+        raise InvalidInput(f"--sure {wanted.sure:g}: is no chance from 0 to 1",
+                           code="consensus-sure")  # fmt: skip
     if wanted.quorum is not None and wanted.quorum < 1:
         raise InvalidInput("--quorum is 1 or more", code="consensus-quorum")
 

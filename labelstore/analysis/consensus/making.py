@@ -105,7 +105,8 @@ def _by_hand(manifest: Manifest, layer: str, before: pa.Table) -> Ids:
             "layer of its own with --into",
             code="consensus-layer",
         )
-    return np.asarray(before.column("annotation_id"), np.int64)[~wrote]
+    found: Ids = np.asarray(before.column("annotation_id"), np.int64)[~wrote]
+    return found
 
 
 def _numbered(draft: Draft, sources: Ids, links: pa.Table) -> tuple[Ids, NDArray[np.bool_]]:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 REASONS = ("rare", "low-score", "duplicates", "rules", "disagreement", "slices", "distance",
            "unlabelled")  # fmt: skip
 USUAL = ("rare", "low-score", "duplicates", "rules")
+MOST = 1e9
+"""Weight above which nothing else counts."""
 TOLD = 3
 """Reasons that are told of an item."""
 
@@ -66,8 +68,9 @@ class Question:
             if name not in REASONS:
                 raise InvalidInput(f"there is no reason {name!r} (there is: {', '.join(REASONS)})",
                                    code="curate-reason")  # fmt: skip
-            if not 0 < weight < np.inf:
-                raise InvalidInput(f"{name}: a weight is above 0", code="curate-weight")
+            if not 0 < weight < MOST:
+                raise InvalidInput(f"{name}: a weight is above 0 and below {MOST:g}",
+                                   code="curate-weight")  # fmt: skip
             if not given.get(name, True):
                 raise InvalidInput(f"{name} needs {NEEDS[name]}", code="curate-reason")
         return asked
@@ -152,8 +155,6 @@ class _Asking:
     def reason(self, name: str) -> Reason:
         """Return a reason, of all items."""
         ask, manifest, layer = self.question, self.manifest, self.question.layer
-        if name == "rules":
-            return reasons.rules(manifest)
         if name == "disagreement":
             return reasons.disagreement(manifest, ask.compare, self.known, self.progress)
         if name == "slices":
@@ -164,7 +165,8 @@ class _Asking:
             return distance(manifest, table, layer, self.pool, ask.count)
         own: Mapping[str, Callable[[Manifest, str | None], Reason]] = {
             "rare": reasons.rare, "low-score": reasons.low_score,
-            "duplicates": reasons.duplicates, "unlabelled": reasons.unlabelled,
+            "duplicates": reasons.duplicates, "rules": reasons.rules,
+            "unlabelled": reasons.unlabelled,
         }  # fmt: skip
         return own[name](manifest, layer)
 

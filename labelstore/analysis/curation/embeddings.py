@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     Ids = NDArray[np.int64]
 
 COLUMN = "embedding"
+LARGEST = 1e100
+"""Of the numbers: squares must be finite."""
 ROWS = 1024
 """Vectors that are compared with all labelled ones at once."""
 
@@ -91,9 +93,14 @@ def _read(manifest: Manifest, table: pa.Table) -> tuple[Ids, Floats]:
     if COLUMN not in names or not names & {"item_id", "uri"}:
         raise _wrong(f"has columns {', '.join(table.column_names)}; it needs `{COLUMN}`, and "
                      "`item_id` or `uri`")  # fmt: skip
+    if len(names) < len(table.column_names):
+        raise _wrong("has two columns of one name")
     rows = manifest.table(TABLES["items"], ["item_id", "uri"])
     key = "item_id" if "item_id" in names else "uri"
-    own = table.column(key).combine_chunks()
+    try:
+        own = table.column(key).combine_chunks().cast(rows.schema.field(key).type)
+    except pa.ArrowException as error:
+        raise _wrong(f"has a column `{key}` of {table.schema.field(key).type}") from error
     at = pc.index_in(own, value_set=rows.column(key).combine_chunks())
     if at.null_count:
         first = own.filter(at.is_null())[0].as_py()
@@ -105,13 +112,21 @@ def _read(manifest: Manifest, table: pa.Table) -> tuple[Ids, Floats]:
 
 
 def _vectors(column: pa.Array) -> Floats:
+    kind = column.type
+    lists = pa.types.is_list(kind) or pa.types.is_large_list(kind) or (
+        pa.types.is_fixed_size_list(kind))  # fmt: skip
+    if not lists or not (pa.types.is_floating(kind.value_type)
+                         or pa.types.is_integer(kind.value_type)):  # fmt: skip
+        raise _wrong(f"has embeddings of {kind}, not lists of numbers")
     lengths = pc.unique(pc.list_value_length(column)).to_pylist() if len(column) else [0]
     if len(lengths) != 1 or lengths[0] is None:
         raise _wrong("has embeddings of several lengths, or none for an item")
     flat = np.asarray(column.flatten().cast(pa.float64()).fill_null(np.nan))
-    if not np.isfinite(flat).all():
-        raise _wrong("has numbers that are not finite")
-    return flat.reshape(len(column), lengths[0])
+    if not (np.abs(flat) < LARGEST).all():
+        raise _wrong(f"has numbers that are not finite, or not below {LARGEST:g}")
+    vectors: Floats = flat.reshape(len(column), lengths[0])
+    middle: Floats = vectors.mean(axis=0)
+    return vectors - middle  # far from 0 differences would lose their digits
 
 
 def _wrong(why: str) -> InvalidInput:

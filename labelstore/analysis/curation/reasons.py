@@ -41,7 +41,7 @@ def rare(manifest: Manifest, layer: str | None) -> Reason:
     counts = np.asarray(rows.column("annotations"), np.float64)
     names = rows.column("category").to_pylist()
     most = counts.max(initial=1.0)
-    score = 1 - np.log(counts) / np.log(most) if most > 1 else np.zeros(len(counts))
+    score = 1 - np.log(counts) / np.log(most) if most > 1 else np.ones(len(counts))
 
     def tell(i: int) -> str:
         return f"{names[i]} ({counted(int(counts[i]), 'label')} in all)"
@@ -67,13 +67,15 @@ def duplicates(manifest: Manifest, layer: str | None) -> Reason:
                      lambda i: f"{counted(int(counts[i]), 'label')} twice")  # fmt: skip
 
 
-def rules(manifest: Manifest) -> Reason:
-    """Return how badly the labels of each item break rules, see `labelstore check`."""
+def rules(manifest: Manifest, layer: str | None) -> Reason:
+    """Return how badly each item and its labels break rules, see `labelstore check`."""
+    table = TABLES["annotations"]
+    there = set(manifest.table(table, ["annotation_id"], layer).column(0).to_pylist())
     weight: dict[int, float] = {}
     codes: dict[int, dict[str, None]] = {}
     for finding in check(manifest, shown=FAULTS):
         for fault in finding.faults:
-            if fault.item is not None:
+            if fault.item is not None and (fault.annotation is None or fault.annotation in there):
                 weight[fault.item] = weight.get(fault.item, 0.0) + WEIGHTS[finding.severity]
                 codes.setdefault(fault.item, {})[finding.code] = None
     items = np.array(list(weight), np.int64)

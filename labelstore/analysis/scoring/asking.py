@@ -22,7 +22,7 @@ from labelstore.analysis.scoring.counting import (
 from labelstore.analysis.scoring.ignoring import ignored
 from labelstore.analysis.scoring.report import Score
 from labelstore.analysis.scoring.texts import texts_of
-from labelstore.changes.summary import class_names, class_order
+from labelstore.changes.summary import class_names, class_order, distinct
 from labelstore.errors import InvalidInput
 from labelstore.model.tables import TABLES
 from labelstore.query.sandbox import expressions, query
@@ -82,6 +82,9 @@ def scores(
         NotFound: there is no such layer.
         InvalidInput: nobody is scored, or the condition is wrong.
     """
+    least = question.min_score
+    if least is not None and not np.isfinite(least):
+        raise InvalidInput(f"--min-score {least}: is no number", code="score-least")
     (gold,) = layers_of(manifest, [question.gold])
     items = _covered(manifest, gold, question.items)
     return [_score(gold, other, _looked(other, items, question), question, progress)
@@ -91,8 +94,6 @@ def scores(
 def _scored(manifest: Manifest, question: Question, known: Mapping[str, str]) -> list[Author]:
     there = authored_layers(manifest)
     layers = list(dict.fromkeys(question.layers or [n for n in there if n != question.gold]))
-    if question.gold in layers:
-        raise InvalidInput(f"layer {question.gold!r} is the gold set itself", code="score-layer")
     if question.by == "author" and len(layers) == 1:
         agents = agent_names(manifest, known)
         return agents_of(manifest, manifest.layer(layers[0]), acting(manifest), agents)
@@ -101,6 +102,8 @@ def _scored(manifest: Manifest, question: Question, known: Mapping[str, str]) ->
             f"name the layer whose {'authors are' if layers else 'labels are'} scored (there is "
             f"{', '.join(there)})", code="score-layer",
         )  # fmt: skip
+    if question.gold in layers:
+        raise InvalidInput(f"layer {question.gold!r} is the gold set itself", code="score-layer")
     return layers_of(manifest, layers)
 
 
@@ -124,7 +127,8 @@ def _score(
     progress: Callable[[str, int, int], None] | None,
 ) -> Score:  # fmt: skip
     manifest = gold.side.manifest
-    names, order = class_names(manifest), [number for number, _ in class_order(manifest)]
+    order = [number for number, _ in class_order(manifest)]
+    names = distinct(class_names(manifest))
     sure = _sure(other, question.min_score)
     units = units_of([gold, sure], least=question.least, among=items, progress=progress)
     out = ignored(units, gold, sure)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Ids = NDArray[np.int64]
 
 FLAGS = ("is_crowd", "ignore", "difficult")
+"""A crowd stands for objects of its class; the others for whatever is there."""
 BOX = ("xmin", "ymin", "xmax", "ymax")
 INSIDE = 0.5
 """Share of a label's covering box within that of an ignored object from which it is that's."""
@@ -29,7 +30,7 @@ def ignored(units: Units, gold: Author, other: Author) -> Flags:
     """Return which objects do not count, shape (u,).
 
     These are objects of the gold set that are flagged so, with what was found there; and labels
-    that no object has, of which half lies within such a one.
+    that no object has, of which half lies within such a one (within a crowd: of its class).
     """
     rows = _rows(gold, [*FLAGS, *BOX])
     flags = [pc.fill_null(rows.column(n), False) for n in FLAGS]
@@ -47,7 +48,7 @@ def ignored(units: Units, gold: Author, other: Author) -> Flags:
 
 def _rows(author: Author, columns: list[str]) -> pa.Table:
     side = author.side
-    names = ["item_id", "annotation_id", *columns]
+    names = ["item_id", "annotation_id", "category_id", *columns]
     rows = side.manifest.table(TABLES["annotations"], names, side.layer)
     own = side.keys.column("annotation_id").combine_chunks()
     return rows.filter(pc.is_in(rows.column("annotation_id"), value_set=own))
@@ -65,10 +66,20 @@ def _within(labels: pa.Table, regions: pa.Table) -> Flags:
     a, b = _boxes(labels)[label], _boxes(regions)[region]
     shared = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
     inner = np.where((shared > 0).all(axis=1), shared.prod(axis=1), 0.0)
+    inner = np.where(_alike(labels, regions, label, region), inner, 0.0)
     size = (a[:, 2:] - a[:, :2]).prod(axis=1)
     found = np.zeros(len(items), bool)
     found[label[(inner > 0) & (inner >= INSIDE * size)]] = True
     return found
+
+
+def _alike(labels: pa.Table, regions: pa.Table, label: Ids, region: Ids) -> Flags:
+    """Return which pairs are of one class, or of a region that stands for any; shape (k,)."""
+    own, other = (
+        np.asarray(rows.column("category_id").fill_null(-1)) for rows in (labels, regions)
+    )
+    any_ = ~np.asarray(regions.column("is_crowd").fill_null(False))
+    return np.asarray((own[label] == other[region]) | any_[region], bool)
 
 
 def _boxes(rows: pa.Table) -> NDArray[np.float64]:

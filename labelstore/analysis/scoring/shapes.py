@@ -65,7 +65,10 @@ def pictured(authors: Sequence[Author], items: Ids) -> list[Side]:
     at = [np.searchsorted(items, np.asarray(rows["annotations"].column("item_id")))
           for rows in found]  # fmt: skip
     for side, own in zip(sides, at, strict=True):
-        np.maximum.at(reach, own, np.ceil(np.nan_to_num(side.boxes[:, 2:])) + 1)
+        np.maximum.at(reach, own, np.ceil(np.nan_to_num(side.boxes[:, 2:])))
+        masks = side.shapes.column("mask").combine_chunks()
+        sizes_ = np.stack([np.asarray(pc.struct_field(masks, n).fill_null(0)) for n in "wh"], 1)
+        np.maximum.at(reach, own, sizes_)
     whole = np.where(np.isnan(sizes.of_items(items)), reach, sizes.of_items(items))
     return [replace(side, canvases=whole[own]) for side, own in zip(sides, at, strict=True)]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelstore.analysis.agreement.units import NONE, Units
+from labelstore.analysis.agreement.units import Units
 from labelstore.analysis.scoring.report import Texts
 from labelstore.geometry.texts import edit_counts
 from labelstore.model.tables import TABLES
@@ -37,7 +37,7 @@ def texts_of(units: Units, gold: Author, other: Author) -> Texts | None:
     if not (there[0] | there[1]).any():
         return None
     both = np.flatnonzero(there[0] & there[1])
-    lone = [np.flatnonzero(there[a] & (units.labels[:, 1 - a] == NONE)) for a in (0, 1)]
+    lone = [np.flatnonzero(there[a] & ~there[1 - a]) for a in (0, 1)]
     pairs = _by_order(units.items, *lone)
     rest = [np.setdiff1d(own, taken) for own, taken in zip(lone, pairs, strict=True)]
     at = [np.concatenate([both, pairs[0], rest[0], np.full(len(rest[1]), -1)]),

@@ -158,9 +158,16 @@ def delete(draft: Draft, keys: pa.Table) -> None:
         own = keys.filter(pc.equal(keys.column("layer"), layer))
         gone = {(name, layer): removals(TABLES[name], own) for name in FAMILY}
         draft.apply(gone)
+    unlink(draft, keys.column("annotation_id"))
+
+
+def unlink(draft: Draft, labels: pa.ChunkedArray) -> None:
+    """Delete the relations from or to some labels, by their ids."""
+    if not len(labels):
+        return
     table = TABLES["relations"]
     rows = draft.manifest.table(table, ["relation_id", *ENDS])
-    ids = keys.column("annotation_id").combine_chunks()
+    ids = labels.combine_chunks()
     linked = rows.filter(pc.or_(*(pc.is_in(rows.column(n), value_set=ids) for n in ENDS)))
     if linked.num_rows:
         draft.apply({(table.name, ""): removals(table, linked)})

@@ -282,6 +282,8 @@ class Restored(Reading):
     @property
     def is_of_another(self) -> bool:
         """Say whether the sidecar is not of this source: nothing is as it was."""
+        if self._sidecar.selection and self._items.ids:
+            return False  # of a few items all labels may have been drawn anew
         told = np.array([bool(d) for d in self._sidecar.digests.to_pylist()], bool)
         same = int(self._matches.restored[told].sum())
         return bool(told.any()) and not same and 2 * len(self._matches.pairs) < told.sum()

@@ -9,7 +9,7 @@ import typer
 
 from labelstore.cli.options import HERE, By, Json, Quiet, StoreDir, opened
 from labelstore.cli.output import emit_json, notice, progress, table
-from labelstore.errors import counted
+from labelstore.errors import InvalidInput, counted
 
 if TYPE_CHECKING:
     from labelstore.analysis.consensus.report import Consensus
@@ -71,6 +71,9 @@ def consensus(
       labelstore consensus ground_truth --among author --method dawid-skene --sure 0.9
       labelstore consensus --quorum 3 --queue open.csv --dry-run
     """
+    if queue is not None and not queue.absolute().parent.is_dir():
+        raise InvalidInput(f"{queue}: there is no folder {queue.absolute().parent}",
+                           code="queue-folder")  # fmt: skip
     opened_store = opened(store)
     with progress(quiet=quiet) as advance:
         found, open_ = opened_store.consensus(

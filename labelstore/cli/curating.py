@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -95,12 +95,13 @@ def curate(
 
         write_csv(found.table, listed)
         notice(f"wrote {listed}: {counted(found.table.num_rows, 'item')}", quiet=quiet)
-    if json:
-        emit_json("curate", found.as_json())
-    else:
+    if not json:
         _show(found)
+    written = None
     if tasks is not None:
-        _write_tasks(opened_store, found, tasks, tool, at, layer, dataset, quiet=quiet)
+        written = _write_tasks(opened_store, found, tasks, tool, at, layer, dataset, quiet=quiet)
+    if json:
+        emit_json("curate", {**found.as_json(), "tasks": written})
 
 
 def _weighed(text: str) -> tuple[str, float]:
@@ -127,10 +128,11 @@ def _read(file: Path) -> pa.Table:
 def _write_tasks(
     store: Store, found: Choice, target: Path, tool: str, at: str | None, layer: str | None,
     dataset: str | None, *, quiet: bool,
-) -> None:  # fmt: skip
+) -> dict[str, Any] | None:  # fmt: skip
+    """Write the items with their labels, say how they come back, and return what was written."""
     if not found.table.num_rows:
         notice(f"{target} is not written: no item was chosen", quiet=quiet)
-        return
+        return None
     layer = layer or found.asked["layer"]
     report = store.export_to(tool, target, at=at, layer=layer, dataset=dataset,
                              allow_loss=["all"], items=found.items.tolist())  # fmt: skip
@@ -143,10 +145,19 @@ def _write_tasks(
         words += ["--layer", layer] if layer else []
         notice(f"keep {report.sidecar} beside it, and take it back with\n  labelstore import "
                f"{' '.join(map(quote, words))}", quiet=quiet)  # fmt: skip
+    return {
+        "file": report.target, "sidecar": report.sidecar, "items": report.items,
+        "labels": report.annotations, "dataset": report.datasets[0], "layer": layer,
+    }  # fmt: skip
 
 
 def _show(found: Choice) -> None:
     rows = found.table.slice(0, SHOWN).to_pylist()
+    if not rows:
+        typer.echo(
+            f"no item of {found.considered:,} has such a reason: {', '.join(found.asked['by'])}"
+        )
+        return
     table(["item", "score", "because"], [(r["item"], r["score"], r["because"]) for r in rows],
           title=f"{counted(found.table.num_rows, 'item')} of {found.considered:,}")  # fmt: skip
     if found.table.num_rows > SHOWN:

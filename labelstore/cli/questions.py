@@ -101,7 +101,8 @@ def query(
         _list_statements(statement)
         return
     if bool(sql) == (statement is not None):
-        raise InvalidInput("give a query, or --statement NAME", code="query-text")
+        both = " and not both" if sql else ""
+        raise InvalidInput(f"give a query or --statement NAME{both}", code="query-text")
     if (engine == "spark") != (master is not None):
         raise InvalidInput("--engine spark and --master URL go together", code="query-engine")
     values = dict(map(_parameter, parameters or ()))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from authors import boxes, store_of
 from conftest import DATA, Run
 from hypothesis import given
 from hypothesis import strategies as st
@@ -295,3 +296,20 @@ def test_the_same_groups_may_be_the_same() -> None:
     assert inside >= 90
     low, high = interval_of_groups([[6_000_000, 4_000_000], [5_900_000, 4_100_000]])
     assert 0 < low < cramers_v([[6_000_000, 4_000_000], [5_900_000, 4_100_000]]) < high < 0.02
+
+
+def test_who_removed_labels_drives_the_change(tmp_path: Path) -> None:
+    """One activity that came is told with what is gone; of several nobody knows whose it was."""
+    kinds = np.random.default_rng(2).integers(0, 4, (40, 4))
+    store = store_of(tmp_path / "s", {"ground_truth": boxes(kinds)})
+    with store.edit(by="rita", message="no vans") as edit:
+        edit.delete(where="category = 'van'")
+    store.commit("less", tag="v2")
+    found = store.drift("v1", "v2").drivers
+    assert [(d.by, d.what) for d in found] == [("rita", "edit: no vans"), ("rita", "")]
+    assert [d.share for d in found] == pytest.approx([1, 1])
+    with store.edit(by="tom") as edit:
+        edit.add([b.model_copy(update={"category": "bus"}) for b in boxes(kinds)[:5]])
+    store.commit("more", tag="v3")
+    (removed, *_) = store.drift("v1", "v3").drivers
+    assert (removed.by, removed.what, removed.labels) == ("", "labels removed", (kinds == 3).sum())

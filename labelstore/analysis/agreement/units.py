@@ -158,7 +158,7 @@ def _block(
         classes[np.isin(objects.items, side.items), a] = MISSED
         classes[at, a], labels[at, a], agreement[at, a] = side.classes, own, score
         agreement[at[_whole(side)], a] = np.nan
-    pairs = [_between(sides, places, count, a, b)
+    pairs = [_between(sides, places, (labels, agreement), a, b)
              for a, b in combinations(range(len(authors)), 2)]  # fmt: skip
     between = np.stack(pairs, axis=1) if pairs else np.empty((count, 0))
     return Units([a.name for a in authors], objects.items, labels, classes, agreement, between)
@@ -169,21 +169,33 @@ def _whole(side: Labels) -> Any:
     return shape_places(side.kinds, side.shapes, covering_boxes(side.shapes)) == WHOLE
 
 
-def _between(sides: Sequence[Labels], places: Sequence[Ids], count: int, a: int, b: int) -> Floats:
-    """Return how the shapes of two authors agree, by object; NaN where not both have one."""
-    rows = []
-    for author in (a, b):
-        at = np.full(count, -1)
-        shaped = np.flatnonzero(~_whole(sides[author]))
-        at[places[author][shaped]] = shaped
-        rows.append(at)
-    both = np.flatnonzero((rows[0] >= 0) & (rows[1] >= 0))
-    found = np.full(count, np.nan)
-    if len(both):
-        own = [(sides[s], at[both]) for s, at in zip((a, b), rows, strict=True)]
+def _between(
+    sides: Sequence[Labels], places: Sequence[Ids], known: tuple[Ids, Floats], a: int, b: int
+) -> Floats:
+    """Return how the shapes of two authors agree, by object; NaN where not both have one.
+
+    Args:
+        sides: labels of each author.
+        places: the object of each label.
+        known: labels of the objects, and their agreement with those of the first who has one.
+        a: one author.
+        b: the other.
+    """
+    labels, agreement = known
+    found = np.full(len(labels), np.nan)
+    both = (labels[:, [a, b]] != NONE).all(axis=1) & ~np.isnan(agreement[:, [a, b]]).any(axis=1)
+    first = (labels != NONE).argmax(axis=1)
+    same = (agreement[:, [a, b]] == 1).all(axis=1)  # both as the first has it
+    told = both & ((first == a) | same)
+    found[told] = agreement[told, b]
+    rest = np.flatnonzero(both & ~told)
+    if len(rest):
+        rows = [np.argsort(places[author])[np.searchsorted(np.sort(places[author]), rest)]
+                for author in (a, b)]  # fmt: skip
+        own = [(sides[s], at) for s, at in zip((a, b), rows, strict=True)]
         kinds = own[0][0].kinds[own[0][1]], own[1][0].kinds[own[1][1]]
         shapes = tuple(_used(side.shapes.take(pa.array(at))) for side, at in own)
-        found[both] = shapes_agree(kinds, (shapes[0], shapes[1]))[0]
+        found[rest] = shapes_agree(kinds, (shapes[0], shapes[1]))[0]
     return found
 
 

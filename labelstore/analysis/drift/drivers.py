@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     Classes = Counter[int | None]
 
 MOST = 10
+REMOVED = "labels removed"
+"""Stands for an activity where several may have removed them."""
 
 
 def drivers(
@@ -27,7 +29,8 @@ def drivers(
     """Return the activities, then the authors, without whom class shares would have moved less.
 
     Without an activity, labels that it made are not there, and those that it changed are as they
-    were; labels that it removed are not known to be its own and stay removed.
+    were. Labels that are gone are those of the one activity that came, or else told apart: no row
+    says who removed it.
 
     Args:
         before: the older labels.
@@ -38,18 +41,20 @@ def drivers(
     whole = _distance(*counts)
     if not whole:
         return []
-    rows = _written(before, after)
+    rows = _written(before, after, _only(before, after))
     activities = _activities(after, known)
     told: dict[tuple[str, str], list[pa.Table]] = {}
     for number in pc.unique(rows.column("activity")).to_pylist():
         own = rows.filter(pc.equal(rows.column("activity"), number))
-        by, what = activities.get(number, ("", "unknown"))
-        for key in ((by, what), (by, "")):
+        by, what = activities.get(number, ("", REMOVED if number == 0 else "unknown"))
+        for key in ((by, what), (by, "")) if by or what != REMOVED else ((by, what),):
             told.setdefault(key, []).append(own)
     found = []
     for (by, what), blocks in told.items():
         own = pa.concat_tables(blocks)
-        without = counts[1] - _counted(own, "after") + _counted(own, "before", there=True)
+        without = Counter(counts[1])
+        without.subtract(_counted(own, "after", "here"))
+        without.update(_counted(own, "before", "there"))
         share = 1 - _distance(counts[0], without) / whole
         found.append(Driver(by, what, own.num_rows, share))
     ranked = sorted(found, key=lambda d: (not d.what, -abs(d.share), d.by, d.what))
@@ -65,8 +70,24 @@ def _distance(before: Classes, after: Classes) -> float:
                           [after[k] / totals[1] for k in keys])  # fmt: skip
 
 
-def _written(before: Sample, after: Sample) -> pa.Table:
-    """Return labels that activities wrote since: activity, class before and after, whether new."""
+def _only(before: Sample, after: Sample) -> int:
+    """Return the activity that came since, 0 where there are several."""
+    ids = [set(side.manifest.table(TABLES["activities"], ["activity_id"]).column(0).to_pylist())
+           for side in (before, after)]  # fmt: skip
+    came = ids[1] - ids[0]
+    return came.pop() if len(came) == 1 else 0
+
+
+def _written(before: Sample, after: Sample, removing: int) -> pa.Table:
+    """Return labels that activities wrote or removed since.
+
+    Their activity, class before and after, and whether they were there and are here.
+
+    Args:
+        before: the older labels.
+        after: the newer.
+        removing: the activity that removed what is gone.
+    """
     columns = ["item_id", "annotation_id", "category_id", "changed_in"]
     sides = []
     theirs = [{digests(p) for p in side.pairs()} for side in (after, before)]
@@ -84,14 +105,22 @@ def _written(before: Sample, after: Sample) -> pa.Table:
     found = pa.table({
         "activity": new.column("changed_in"), "before": was.column("category_id"),
         "after": new.column("category_id"), "there": at.is_valid(),
+        "here": pa.repeat(True, new.num_rows),
     })  # fmt: skip
-    return found.filter(pc.invert(same))
+    left = new.column("annotation_id").combine_chunks()
+    gone = old.filter(pc.invert(pc.is_in(old.column("annotation_id"), value_set=left)))
+    count = gone.num_rows
+    removed = pa.table({
+        "activity": pa.repeat(removing, count), "before": gone.column("category_id"),
+        "after": pa.nulls(count, pa.int64()), "there": pa.repeat(True, count),
+        "here": pa.repeat(False, count),
+    })  # fmt: skip
+    return pa.concat_tables([found.filter(pc.invert(same)), removed.cast(found.schema)])
 
 
-def _counted(rows: pa.Table, column: str, *, there: bool = False) -> Classes:
-    """Return labels per class; with `there` only of labels that were there before."""
-    if there:
-        rows = rows.filter(rows.column("there"))
+def _counted(rows: pa.Table, column: str, where: str) -> Classes:
+    """Return labels per class, of those that were `there` or are `here`."""
+    rows = rows.filter(rows.column(where))
     counted = pc.value_counts(rows.column(column)).to_pylist()
     return Counter({entry["values"]: entry["counts"] for entry in counted})
 

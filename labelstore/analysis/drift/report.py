@@ -67,7 +67,7 @@ class Driver:
     Attributes:
         by: name of the author.
         what: kind of the activity and its message; empty for an author.
-        labels: written by them, of those that differ.
+        labels: written or removed by them, of those that differ.
         share: by how much less they would have moved, of all that they did: 1 for all of it,
             below 0 where they would have moved more.
     """

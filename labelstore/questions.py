@@ -309,7 +309,7 @@ class Questions:
         Args:
             scheme: the split.
             at: the version; the stage or else the newest where it is left out.
-            ratios: shares that are wanted; else those that the subsets have of the items.
+            ratios: shares that are wanted; else those that were asked for last.
             layer: of the labels; the default one if there are several.
             images: folder below which the images are, to find those that look the same.
             progress: told how many images were read.
@@ -319,12 +319,12 @@ class Questions:
         """
         from labelstore.analysis.splits.assigning import present_report
         from labelstore.analysis.splits.leaks import leaks
-        from labelstore.analysis.splits.ratios import parse_ratios
+        from labelstore.analysis.splits.ratios import last_asked, parse_ratios
 
         manifest = self.manifest(at)
         own = self._layer_if_any(manifest, layer)
         found = leaks(manifest, scheme, Path(images) if images else None, progress)
-        wanted = parse_ratios(ratios) if ratios else None
+        wanted = parse_ratios(ratios) if ratios else last_asked(manifest, scheme)
         return present_report(manifest, scheme, wanted, own), found
 
     def check(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from labelstore.analysis.curation.asking import Choice
+    from labelstore.exchange.exporting import ExportReport
     from labelstore.store import Store
 
 SHOWN = 20
@@ -133,22 +134,44 @@ def _write_tasks(
     if not found.table.num_rows:
         notice(f"{target} is not written: no item was chosen", quiet=quiet)
         return None
-    layer = layer or found.asked["layer"]
+    layer = layer or found.asked["layer"] or _only_layer(store, at)
     report = store.export_to(tool, target, at=at, layer=layer, dataset=dataset,
                              allow_loss=["all"], items=found.items.tolist())  # fmt: skip
     notice(f"wrote {target}: {counted(report.items, 'item')} with "
            f"{counted(report.annotations, 'label')}", quiet=quiet)  # fmt: skip
-    if report.sidecar:
-        from shlex import quote
-
-        words = [tool, str(target), "--mode", "update", "--dataset", report.datasets[0]]
-        words += ["--layer", layer] if layer else []
-        notice(f"keep {report.sidecar} beside it, and take it back with\n  labelstore import "
-               f"{' '.join(map(quote, words))}", quiet=quiet)  # fmt: skip
+    _tell_way_back(store, report, tool, layer, at, quiet=quiet)
     return {
         "file": report.target, "sidecar": report.sidecar, "items": report.items,
         "labels": report.annotations, "dataset": report.datasets[0], "layer": layer,
     }  # fmt: skip
+
+
+def _only_layer(store: Store, at: str | None) -> str | None:
+    there = store.manifest(at).partitions("annotations")
+    return there[0] if len(there) == 1 else None
+
+
+def _tell_way_back(
+    store: Store, report: ExportReport, tool: str, layer: str | None, at: str | None,
+    *, quiet: bool,
+) -> None:  # fmt: skip
+    """Say how tasks come back: into their data set, or where there is none beside their labels."""
+    from shlex import quote
+
+    from labelstore.model.tables import TABLES
+
+    own = layer or store.workspace.default_layer
+    name, words = report.datasets[0], [tool, report.target]
+    rows = store.manifest(at).table(TABLES["datasets"], ["name", "layer"]).to_pylist()
+    if {"name": name, "layer": own} in rows:
+        said = f"keep {report.sidecar} beside it, and take it back with"
+        words += ["--mode", "update", "--dataset", name]
+        words += ["--layer", own] if own != store.workspace.default_layer else []
+    else:
+        said = "its labels came from no file: take it back beside them, and compare the two, with"
+        words += ["--no-sidecar", "--layer", f"{own}-reviewed"]
+    told = " ".join(map(quote, words))
+    notice(f"{said}\n  labelstore import {told}", quiet=quiet)
 
 
 def _show(found: Choice) -> None:

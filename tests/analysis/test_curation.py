@@ -280,3 +280,18 @@ def test_nothing_to_choose(v1: Store) -> None:
     with pytest.raises(InvalidInput, match="choose one item"):
         v1.curate(0)
     assert v1.curate(3, items="FALSE").table.num_rows == 0
+
+
+def test_how_tasks_of_labels_from_no_file_come_back(tmp_path: Path, kinds: Any, cli: Run) -> None:
+    """They have no data set to update, so they come back beside what is there."""
+    folder = store_of(tmp_path / "s", {"gold": boxes(kinds)}).workspace.folder
+    done = cli("curate", "-n", 2, "--tasks", tmp_path / "t.json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    words = done.stderr.rstrip().splitlines()[-1].split()[1:]
+    assert words[-3:] == ["--no-sidecar", "--layer", "gold-reviewed"]
+    assert cli(*words, "-m", "reviewed", cwd=folder).returncode == 0
+    counts = open_store(folder).query(
+        "SELECT layer, count(*) AS n FROM annotations WHERE item_id IN (SELECT a.item_id FROM "
+        "annotations a WHERE a.layer = 'gold-reviewed') GROUP BY layer"
+    )
+    assert set(counts.column("n").to_pylist()) == {8}

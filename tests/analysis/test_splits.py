@@ -437,3 +437,14 @@ def test_many_equal_images_are_one_pair(tmp_path: Path) -> None:
     leaky(store, {f"{n}.png": "train" if n < 20 else "test" for n in range(30)})
     _, (leak,) = store.check_split("default", images=images)
     assert (leak.count, len(leak.examples)) == (200, 1)
+
+
+def test_a_split_that_is_there_is_held_against_what_was_asked(tmp_path: Path) -> None:
+    """What was asked last, that is; a scheme that came by an edit has only what it is."""
+    store = grown(tmp_path / "s")
+    for ratios in ("train=0.5,test=0.5", "train=0.7,test=0.3"):
+        store.split("default", ratios=ratios)
+    present, _ = store.check_split("default")
+    assert dict(present.wanted) == {"train": 0.7, "test": 0.3}
+    other, _ = store.check_split("default", ratios="train=0.6,test=0.4")
+    assert dict(other.wanted) == {"train": 0.6, "test": 0.4}

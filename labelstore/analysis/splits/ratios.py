@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING
+
+import pyarrow.compute as pc
+
 from labelstore.errors import InvalidInput
+from labelstore.model.tables import TABLES
+
+if TYPE_CHECKING:
+    from labelstore.versions.manifest import Manifest
 
 TOLERANCE = 1e-9
+
+
+def last_asked(manifest: Manifest, scheme: str) -> dict[str, float] | None:
+    """Return the shares that were asked for when a scheme was last split, None if nobody says."""
+    rows = manifest.table(TABLES["activities"], ["kind", "parameters", "ended_at"])
+    own = rows.filter(pc.equal(rows.column("kind"), "split")).sort_by("ended_at")
+    told = [json.loads(text or "{}") for text in own.column("parameters").to_pylist()]
+    asked = [t["ratios"] for t in told if t.get("scheme") == scheme and t.get("ratios")]
+    return parse_ratios(asked[-1]) if asked else None
 
 
 def parse_ratios(text: str) -> dict[str, float]:

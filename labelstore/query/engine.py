@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import duckdb
@@ -44,14 +45,15 @@ def run(manifest: Manifest, name: str, *, where: str | None = None, **parameters
     """
     from labelstore.query.guard import check_condition, wrong
 
-    files, own = table_files(manifest), statement(name)
+    own = statement(name)
     with connect() as con:
-        plan = Plan(files, views=[*own.views])
+        plan = Plan({}, views=[*own.views])
         if where is not None:
-            asked = check_condition(con, where, files.keys() | {"labels"})
+            asked = check_condition(con, where, TABLES.keys() | {"labels"})
             narrow = asked.columns <= ANNOTATION_COLUMNS and len(asked.views) == 1
             views = own.views | (frozenset() if narrow else frozenset(asked.views))
-            plan = Plan(files, named=asked.named, where=where, narrow=narrow, views=[*views])
+            plan = Plan({}, named=asked.named, where=where, narrow=narrow, views=[*views])
+        plan = replace(plan, tables=table_files(manifest, names=plan.read))
         try:
             create_views(con, plan)
             lock(con, plan)

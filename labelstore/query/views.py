@@ -81,16 +81,19 @@ class Plan:
 
 
 def table_files(
-    manifest: Manifest, chosen: Mapping[str, Sequence[Part]] | None = None
-) -> dict[str, dict[str, Any]]:
+    manifest: Manifest, chosen: Mapping[str, Sequence[Part]] | None = None,
+    names: Sequence[str] | None = None,
+) -> dict[str, dict[str, Any]]:  # fmt: skip
     """Return the files of one version for `Plan.tables`.
 
     Args:
         manifest: the version.
         chosen: parts to use instead of all, by table.
+        names: the only tables that are needed.
     """
     plan: dict[str, dict[str, Any]] = {}
-    for name, table in TABLES.items():
+    for name in TABLES if names is None else names:
+        table = TABLES[name]
         parts = (chosen or {}).get(name, manifest.parts_of(name))
         plan[name] = {
             "paths": [str(manifest.path(p)) for p in parts],

@@ -22,7 +22,8 @@ NOTICES = {
     "coco-keypoints-flat": "labels whose keypoints have three coordinates, of which two are left",
     "coco-keypoint-scores-left-out": "labels with scores of keypoints that have a visibility, "
     "too; the scores go",
-    "coco-visibility-unknown": "labels whose keypoints have no visibility; written as visible",
+    "coco-visibility-unknown": "labels whose keypoints have no visibility; written as visible, "
+    "or with the scores that they have",
     "coco-without-class": "labels of no class; pycocotools cannot use them",
     "coco-without-shape": "labels without a box, of which no shape is left",
     **{f"coco-{code}": said for code, said in ITEMS.items()},
@@ -60,6 +61,8 @@ class Coco(Format):
     has_ids = True
     has_tags = True
     keeps_words = True
+    scored = False
+    """Whether the third number of a keypoint may be a score."""
     lists_tracks = True
     says = frozenset({"info", "licenses"})
 
@@ -118,7 +121,7 @@ class Coco(Format):
         found["on-videos"] = labels_of_videos(data)
         found["drops-tracks.category_id"] = classes_of_tracks(data)
         for labels, geometries in data.annotations:
-            found.update(foreign_shapes(labels, geometries))
+            found.update(foreign_shapes(labels, geometries, scored=self.scored))
         return found.begun(self.name)
 
 

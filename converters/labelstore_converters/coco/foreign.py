@@ -43,8 +43,16 @@ def labels_of_videos(data: Writing) -> int:
     return sum(pc.sum(own).as_py() or 0 for own in found) if len(videos) else 0
 
 
-def foreign_shapes(labels: pa.RecordBatch, geometries: pa.RecordBatch) -> dict[str, int]:
-    """Return how many labels have no class, or shapes that COCO cannot say, by code."""
+def foreign_shapes(
+    labels: pa.RecordBatch, geometries: pa.RecordBatch, *, scored: bool
+) -> dict[str, int]:
+    """Return how many labels have no class, or shapes that COCO cannot say, by code.
+
+    Args:
+        labels: n rows.
+        geometries: the same rows' shapes.
+        scored: whether keypoints may have scores in place of visibility.
+    """
     masks = geometries.column("mask")
     names = ("keypoints", "visibility", "keypoint_scores")
     points, shown, scores = (geometries.column(name).is_valid() for name in names)
@@ -60,7 +68,7 @@ def foreign_shapes(labels: pa.RecordBatch, geometries: pa.RecordBatch) -> dict[s
         "without-shape": pc.and_(bare, pc.invert(tag)),
         "keypoints-flat": pc.equal(geometries.column("keypoint_dims"), 3),
         "keypoint-scores-left-out": pc.and_(shown, scores),
-        "visibility-unknown": pc.and_(points, pc.invert(pc.or_(shown, scores))),
+        "visibility-unknown": pc.and_(points, pc.invert(pc.or_(shown, pc.and_(scores, scored)))),
         "masks-left-out": pc.and_(masks.is_valid(), pc.invert(own)),
     })  # fmt: skip
 

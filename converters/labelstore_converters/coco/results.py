@@ -53,6 +53,7 @@ class CocoResults(Coco):
     refers = frozenset({"coco", "coco-panoptic"})
     has_ids = False
     has_tags = False
+    scored = True
     says = frozenset()
     notices: Mapping[str, str] = {
         **{renamed(code): said for code, said in NOTICES.items() if code != NAMELESS},

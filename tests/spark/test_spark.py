@@ -27,7 +27,7 @@ from labelstore.query.views import Plan, create_views, table_files
 from labelstore.store import Store, init_store
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Spark's own
-VALUES = {"seed": "1", "scheme": "default", "gap": 10}
+VALUES = {"seed": "1", "scheme": "default", "gap": 10, "least": 0.3}
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from labelstore.errors import InvalidInput, NotFound
 from labelstore.exchange.foreign import BY_HAND, everything
-from labelstore.exchange.identity import as_stated
+from labelstore.exchange.stating import as_stated
 from labelstore.exchange.unsourced import is_alone
 from labelstore.model.tables import TABLES
 from labelstore.versions.manifest import Manifest

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelstore.errors import InvalidInput, counted
-from labelstore.exchange.identity import Matched, match, placeholder
+from labelstore.exchange.identity import Matched, match
 from labelstore.exchange.spill import Spill, resolve_unlisted
+from labelstore.exchange.stating import placeholder
 from labelstore.exchange.tracking import match_tracks
 from labelstore.model.tables import TABLES, Table
 from labelstore.storage.rewriting import Edits

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from labelstore.errors import InvalidInput
 from labelstore.model.tables import TABLES
 from labelstore.query.statements import statement
 from labelstore.query.views import Plan, choose, create_views, lock, table_files
@@ -43,7 +44,7 @@ def run(manifest: Manifest, name: str, *, where: str | None = None, **parameters
     Raises:
         InvalidInput: the condition may not run, or is wrong.
     """
-    from labelstore.query.guard import check_condition, wrong
+    from labelstore.query.conditions import check_condition
 
     own = statement(name)
     with connect() as con:
@@ -62,7 +63,7 @@ def run(manifest: Manifest, name: str, *, where: str | None = None, **parameters
         except duckdb.Error as error:
             if where is None:
                 raise
-            raise wrong(error) from error
+            raise InvalidInput(str(error).strip(), code="query-wrong") from error
 
 
 def execute(

@@ -13,9 +13,11 @@ from typing import Any
 import pyarrow as pa
 
 from labelstore.errors import InvalidInput, StorageFailed
+from labelstore.query.conditions import check_expression
 from labelstore.query.engine import connect
-from labelstore.query.guard import Checked, check, check_expression, refused
+from labelstore.query.guard import Checked, check
 from labelstore.query.history import History
+from labelstore.query.parsing import refused
 from labelstore.query.views import HISTORY, VIEWS, Plan, spanning_files, table_files
 from labelstore.storage.index import Part
 from labelstore.versions.manifest import Manifest

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from labelstore.exchange.export import Export
-from labelstore.exchange.identity import numbered
 from labelstore.exchange.losses import USUAL
 from labelstore.exchange.notices import BARE_CLASSES, LEFT_OUT, NOT_IN_PIXELS, meanings
+from labelstore.exchange.recognising import numbered
 from labelstore.plugins import Beside, Format
 from labelstore.plugins.pages.comparing import alike
 from labelstore.testing.content import Content, Row, content_of, content_of_export

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelstore.exchange.identity import numbered, with_sources
+from labelstore.exchange.recognising import numbered
+from labelstore.exchange.stating import with_sources
 from labelstore.model.arrow import with_column
 from labelstore.model.tables import TABLES
 from labelstore.storage.parquet import conform

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelstore.exchange.identity import numbered
+from labelstore.exchange.recognising import numbered
 from labelstore.exchange.sidecar.file import sidecar_path, write_rows
 from labelstore.exchange.sidecar.records import SAID, Records, records_of
 from labelstore.model.tables import TABLES

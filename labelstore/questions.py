@@ -378,6 +378,9 @@ class Questions:
 
     def _one_layer(self, manifest: Manifest, layer: str | None) -> str | None:
         """Return the layer that is meant; None where there is none but one."""
-        several = len(manifest.partitions("annotations")) > 1
-        named = self.workspace.default_layer if layer is None and several else layer
+        there, default = manifest.partitions("annotations"), self.workspace.default_layer
+        if layer is None and len(there) > 1 and default not in there:
+            raise NotFound(f"there is no layer {default!r}, which is meant where none is named; "
+                           f"name one of {', '.join(there)}", code="layer-unknown")  # fmt: skip
+        named = default if layer is None and len(there) > 1 else layer
         return None if named is None else manifest.layer(named)

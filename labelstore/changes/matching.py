@@ -143,7 +143,7 @@ class _Matching:
         """Pair chosen rows of equal keys, the k-th with the k-th."""
         at = [np.flatnonzero(own) for own in chosen]
         numbers = _numbered(*(key[own] for key, own in zip(keys, at, strict=True)))
-        ranked = [_keys(own, _ranks(own)) for own in numbers]
+        ranked = [_keys(own, ranks(own)) for own in numbers]
         both = _numbered(ranked[0], ranked[1])
         _, i, j = np.intersect1d(*both, assume_unique=True, return_indices=True)
         self._take(at[0][i], at[1][j], np.ones(len(i)))
@@ -186,7 +186,7 @@ def _numbered(a: Ints, b: Ints) -> tuple[Ints, Ints]:
     return numbers[: len(a)], numbers[len(a) :]
 
 
-def _ranks(groups: Ints) -> Ints:
+def ranks(groups: Ints) -> Ints:
     """Return how many equal numbers come before each, shape (n,)."""
     order = np.argsort(groups, kind="stable")
     ordered = groups[order]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from labelstore.cli.options import HERE, By, Json, Quiet, StoreDir, opened
+from labelstore.cli.options import HERE, By, Json, MinAgreement, Quiet, StoreDir, opened
 from labelstore.cli.output import emit_json, notice, progress, table
 from labelstore.errors import InvalidInput, counted
 
@@ -42,10 +42,7 @@ def consensus(
         float | None,
         typer.Option(help="Chance that dawid-skene must exceed; 0.5 otherwise.", min=0, max=1),
     ] = None,
-    min_agreement: Annotated[
-        float | None,
-        typer.Option(help="Of shapes; below it no two labels are one object.", min=0, max=1),
-    ] = None,
+    min_agreement: MinAgreement = None,
     queue: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write objects that are open as CSV, for review."),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from labelstore.cli.options import HERE, At, Json, Quiet, StoreDir, opened
+from labelstore.cli.options import HERE, At, Json, MinAgreement, Quiet, StoreDir, opened
 from labelstore.cli.output import emit_json, notice, progress, table
 from labelstore.errors import counted
 
@@ -31,10 +31,7 @@ def agreement(
         Literal["layer", "author"],
         typer.Option(help="Each layer is an author, or each agent within one layer is."),
     ] = "layer",
-    min_agreement: Annotated[
-        float | None,
-        typer.Option(help="Of shapes; below it no two labels are one object.", min=0, max=1),
-    ] = None,
+    min_agreement: MinAgreement = None,
     value: Annotated[
         str | None,
         typer.Option(metavar="SQL", help="Compare this number of the labels, too."),

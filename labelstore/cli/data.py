@@ -79,7 +79,11 @@ def import_(
                      "labels that are the same keep id, order and lineage. replace: take the "
                      "delivery's order and ids too."),
     ] = None,
-    dataset: Dataset = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option("--dataset", metavar="D", help="Name of the source; its file name by "
+                     "default."),
+    ] = None,
     task: Task = None,
     by: By = None,
     message: Message = None,

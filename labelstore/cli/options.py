@@ -65,7 +65,11 @@ Message = Annotated[str | None, typer.Option("-m", "--message", help="What this 
 Tag = Annotated[str | None, typer.Option("--tag", metavar="TAG", help="Name of the new version.")]
 Dataset = Annotated[
     str | None,
-    typer.Option("--dataset", metavar="D", help="Name of the source; its file name by default."),
+    typer.Option("--dataset", metavar="D", help="Data set, where the layer has several."),
+]
+MinAgreement = Annotated[
+    float | None,
+    typer.Option(help="Of shapes; below it no two labels are one object.", min=0, max=1),
 ]
 Images = Annotated[
     Path | None,

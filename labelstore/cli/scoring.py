@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from labelstore.cli.options import HERE, At, Json, Quiet, StoreDir, opened
+from labelstore.cli.options import HERE, At, Json, MinAgreement, Quiet, StoreDir, opened
 from labelstore.cli.output import emit_json, notice, progress, table
 from labelstore.errors import counted
 
@@ -26,7 +26,8 @@ def register(app: typer.Typer) -> None:
 
 def score(
     layers: Annotated[
-        list[str] | None, typer.Argument(help="Layers to score; all others, if none is named.")
+        list[str] | None,
+        typer.Argument(help="Layers to score; if none is named, all others but a consensus."),
     ] = None,
     gold: Annotated[str, typer.Option(metavar="LAYER", help="Layer that is the truth.")] = "gold",
     by: Annotated[
@@ -42,10 +43,7 @@ def score(
         float | None,
         typer.Option(help="Labels of a lower score count for average precision alone."),
     ] = None,
-    min_agreement: Annotated[
-        float | None,
-        typer.Option(help="Of shapes; below it no label is on an object.", min=0, max=1),
-    ] = None,
+    min_agreement: MinAgreement = None,
     average_precision: Annotated[
         bool, typer.Option("--ap/--no-ap", help="COCO's average precision, by pycocotools.")
     ] = True,

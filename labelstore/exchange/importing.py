@@ -123,12 +123,13 @@ def import_from(
     found = opened(source, format_name, task, beside, sidecar=sidecar)
     if only_listed and mode != "update":
         raise InvalidInput("--only-listed is for --mode update", code="import-mode")
-    found = replace(found, selection=found.selection or only_listed)
     if found.selection and mode == "replace":
         raise InvalidInput(f"{source}: is a selection of items, which cannot replace all; pass "
                            "--mode update", code="import-mode")  # fmt: skip
     refers = found.converter.refers
-    if found.selection and refers:
+    partly = mode == "update" and (found.selection or only_listed)
+    found = replace(found, selection=partly)  # elsewhere it is all that there is
+    if partly and refers:
         raise InvalidInput(f"{format_name} lists no items, so it cannot be of some of them",
                            code="selection-format")  # fmt: skip
     name = found.name if dataset is None else dataset

@@ -18,8 +18,8 @@ WORDS = {
     "labels-restored": "labels are as they were before the export; its sidecar has them",
     "labels-changed": "labels were changed since the export; what it left out of them is back",
     "labels-new": "labels are not those of the export; taken as they are read",
-    "labels-gone": "labels of the export are no longer there, and go",
-    "items-gone": "items of the export are no longer there, and go with their labels",
+    "labels-gone": "labels of the export are no longer in the file",
+    "items-gone": "items of the export are no longer in the file, nor are their labels",
     "items-given-ids": "items that the data set does not list; given ids after the highest",
     "categories-given-ids": "classes that the data set does not list; given ids after the highest",
 }

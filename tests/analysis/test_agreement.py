@@ -151,6 +151,24 @@ def test_authors_within_a_layer_and_months(tmp_path: Path, kinds: Any, cli: Run)
     assert classes["van"] < 0 or classes["van"] == pytest.approx(0, abs=0.2)
 
 
+def test_shapes_that_need_no_review(tmp_path: Path, kinds: Any, cli: Run) -> None:
+    """Boxes that agree by 54 / 66 are to be reviewed, or not, as somebody says."""
+    store = store_of(tmp_path / "s", {"a": boxes(kinds), "b": boxes(kinds, 6.0)})
+    counts = [store.agreement(alike=alike)[1].num_rows for alike in (0.8, 0.9, 1.0)]
+    assert counts == [0, 160, 160]
+    told = cli("agreement", "--review-below", "0.8", cwd=store.workspace.folder).stdout
+    assert "0 objects to review" in told
+
+
+def test_every_pair_is_measured(tmp_path: Path, kinds: Any) -> None:
+    """Also of authors who are not the first: boxes shifted by 0, 6 and 12 of 60 pixels."""
+    store = store_of(tmp_path / "s", {"a": boxes(kinds), "b": boxes(kinds, 6.0),
+                                      "c": boxes(kinds, 12.0)})  # fmt: skip
+    told = {(p.first, p.second): p.shapes for p in store.agreement()[0].pairs}
+    assert told == {("a", "b"): pytest.approx(54 / 66), ("a", "c"): pytest.approx(48 / 72),
+                    ("b", "c"): pytest.approx(54 / 66)}  # fmt: skip
+
+
 def test_values_are_compared_too(tmp_path: Path) -> None:
     rng = np.random.default_rng(8)
     truth = rng.integers(1, 6, 40)

@@ -238,6 +238,10 @@ def test_the_command(tmp_path: Path, kinds: Any, cli: Run) -> None:
     answer = json.loads(done.stdout)
     assert answer["asked"]["by"] == {"distance": 3.0}
     assert {i["item"] for i in answer["items"]} == {"1", "2"}
+    done = cli("curate", "-n", 1, "--tasks", tmp_path / "t.json", "--json", cwd=folder)
+    written = json.loads(done.stdout)["tasks"]
+    assert (written["items"], written["labels"], written["layer"]) == (1, 4, "ground_truth")
+    assert len(json.loads(Path(written["file"]).read_text())) == 1
 
 
 def table(**columns: Any) -> pa.Table:

@@ -11,7 +11,7 @@ import pytest
 from conftest import TINY, Run
 
 from labelstore.errors import InvalidInput, NotFound
-from labelstore.store import Store
+from labelstore.store import Store, init_store
 
 FORMATS = {"coco": "tasks.json", "label-studio": "tasks.json", "cvat": "tasks.xml"}
 SOME = "item_id IN (SELECT i.item_id FROM items i ORDER BY i.uri LIMIT 12)"
@@ -264,3 +264,27 @@ def test_relations_of_labels_that_a_delivery_drops_go_too(v1: Store, tmp_path: P
 def test_items_that_are_not_there(v1: Store, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="there are no items 1, 2"):
         v1.export_to("coco", tmp_path / "x.json", items=[1, 2])
+
+
+def test_a_selection_elsewhere_is_all_that_there_is(v1: Store, tmp_path: Path) -> None:
+    """In another store its items and labels have the numbers that they had."""
+    file = sent(v1, "coco", tmp_path)
+    other = init_store(tmp_path / "other")
+    other.import_from("coco", file, message="some", commit=True)
+    other.export_to("coco", tmp_path / "again.json")
+    assert json.loads((tmp_path / "again.json").read_text()) == json.loads(file.read_text())
+
+
+def test_items_of_another_data_set_are_not_taken(store: Store, tmp_path: Path) -> None:
+    whole = json.loads(TINY.read_text())
+    for name, own in (("p1", whole["images"][:25]), ("p2", whole["images"][25:])):
+        ids = {i["id"] for i in own}
+        labels = [a for a in whole["annotations"] if a["image_id"] in ids]
+        content = {**whole, "images": own, "annotations": labels}
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+        store.import_from("coco", tmp_path / f"{name}.json", dataset=name)
+    store.commit("two", tag="v1")
+    store.export_to("coco", tmp_path / "s.json", dataset="p1", items="TRUE")
+    assert len(json.loads((tmp_path / "s.json").read_text())["images"]) == 25
+    store.import_from("coco", tmp_path / "s.json", mode="update", dataset="p1")
+    assert store.staged() is None

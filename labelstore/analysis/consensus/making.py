@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 DERIVED_FROM = "derived_from"
 """Label of the relation from a label to one that it was made of."""
+MAKING = ("consensus",)
+REWRITING = ("ontology", "merge")
+"""Activities that write many labels anew without a decision about any of them."""
 KEYS = ["layer", "item_id", "annotation_id"]
 
 
@@ -94,11 +97,13 @@ def _links(manifest: Manifest, ids: pa.Array) -> pa.Table:
 
 
 def _by_hand(manifest: Manifest, layer: str, before: pa.Table) -> Ids:
-    """Return the labels of a layer that no consensus wrote last."""
+    """Return the labels of a layer that somebody wrote last, and no consensus."""
     rows = manifest.table(TABLES["activities"], ["activity_id", "kind"])
-    own = rows.filter(pc.equal(rows.column("kind"), "consensus")).column(0).combine_chunks()
-    made, wrote = (np.asarray(pc.is_in(before.column(n), value_set=own))
-                   for n in ("created_in", "changed_in"))  # fmt: skip
+    made, wrote = (
+        np.asarray(pc.is_in(before.column(column), value_set=rows.filter(
+            pc.is_in(rows.column("kind"), value_set=pa.array(kinds))).column(0).combine_chunks()))
+        for column, kinds in (("created_in", MAKING), ("changed_in", (*MAKING, *REWRITING)))
+    )  # fmt: skip
     if len(made) and not made.any():
         raise InvalidInput(
             f"layer {layer!r} has {len(made):,} labels, none of which a consensus made; give it a "

@@ -30,8 +30,8 @@ def average_precision(
     """Yield COCO's average precision of each kind of shape that both sides have.
 
     A label without a score counts as one of score 1; one without a visible keypoint has found
-    none. Objects that are to be ignored or are too
-    difficult are taken for crowds, which is how pycocotools leaves an object out.
+    none. Objects that are to be ignored or are too difficult are taken for crowds, which is how
+    pycocotools leaves an object out.
 
     Args:
         gold: the gold set.

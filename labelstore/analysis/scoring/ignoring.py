@@ -33,8 +33,7 @@ def ignored(units: Units, gold: Author, other: Author) -> Flags:
     that no object has, of which half lies within such a one (within a crowd: of its class).
     """
     rows = _rows(gold, [*FLAGS, *BOX])
-    flags = [pc.fill_null(rows.column(n), False) for n in FLAGS]
-    flagged = rows.filter(pc.or_(pc.or_(flags[0], flags[1]), flags[2]))
+    flagged = rows.filter(are_flagged(rows))
     found = np.isin(units.labels[:, 0], np.asarray(flagged.column("annotation_id")))
     alone = np.flatnonzero((units.labels[:, 0] == NONE) & (units.labels[:, 1] != NONE))
     alone = alone[np.isin(units.items[alone], np.asarray(flagged.column("item_id")))]
@@ -44,6 +43,12 @@ def ignored(units: Units, gold: Author, other: Author) -> Flags:
                          value_set=there.column("annotation_id").combine_chunks())  # fmt: skip
         found[alone] = _within(there.take(at), flagged)
     return found
+
+
+def are_flagged(rows: pa.Table) -> pa.ChunkedArray:
+    """Return which labels are crowds, to be ignored or too difficult."""
+    crowd, ignore, difficult = (rows.column(n).fill_null(False) for n in FLAGS)
+    return pc.or_(pc.or_(crowd, ignore), difficult)
 
 
 def _rows(author: Author, columns: list[str]) -> pa.Table:

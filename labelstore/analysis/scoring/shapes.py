@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from labelstore.analysis.agreement.units import UNCLASSED
 from labelstore.analysis.images import ImageSizes
+from labelstore.analysis.scoring.ignoring import are_flagged
 from labelstore.geometry.area import areas
 from labelstore.geometry.covering import covering_boxes
 from labelstore.geometry.masks import on_canvas, rasterise
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 KINDS = ("bbox", "segm", "keypoints")
 BOXED = ("box", "polygon", "mask", "segment", "keypoints")
 """Kinds whose covering boxes are compared; of others the box is not what was drawn."""
-LEFT_OUT = ("is_crowd", "ignore", "difficult")
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,7 @@ def _side(notes: pa.Table, shapes: pa.Table, sizes: ImageSizes) -> Side:
     stated = np.asarray(shapes.column("area").fill_null(np.nan))
     area = np.where(np.isnan(stated), areas(shapes), stated) * scales.prod(axis=1)
     area = np.where(np.isnan(area), (boxes[:, 2:] - boxes[:, :2]).prod(axis=1), area)
-    flags = [notes.column(n).fill_null(False) for n in LEFT_OUT]
-    crowds = pc.or_(pc.or_(flags[0], flags[1]), flags[2]).cast(pa.int8())
+    crowds = are_flagged(notes).cast(pa.int8())
     columns = {
         "image_id": notes.column("item_id"), "id": notes.column("annotation_id"),
         "category_id": notes.column("category_id").fill_null(UNCLASSED), "iscrowd": crowds,

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from labelstore.analysis.agreement.units import Units
 from labelstore.analysis.scoring.report import Texts
+from labelstore.changes.matching import ranks
 from labelstore.geometry.texts import edit_counts
 from labelstore.model.tables import TABLES
 
@@ -59,20 +60,11 @@ def _texts(author: Author, labels: Ids) -> pa.Array:
 
 def _by_order(items: Ids, first: Ids, second: Ids) -> tuple[Ids, Ids]:
     """Return which are paired: the k-th of an item with the k-th."""
-    ranked = [np.stack([items[own], _ranks(items[own])], axis=1) for own in (first, second)]
+    ranked = [np.stack([items[own], ranks(items[own])], axis=1) for own in (first, second)]
     kind = np.dtype([("item", np.int64), ("rank", np.int64)])
     keys = [np.ascontiguousarray(r, np.int64).view(kind).reshape(-1) for r in ranked]
     _, a, b = np.intersect1d(keys[0], keys[1], assume_unique=True, return_indices=True)
     return first[a], second[b]
-
-
-def _ranks(items: Ids) -> Ids:
-    """Return how many of the same item come before each, shape (n,)."""
-    order = np.argsort(items, kind="stable")
-    ordered = items[order]
-    found = np.empty(len(items), np.int64)
-    found[order] = np.arange(len(items)) - np.searchsorted(ordered, ordered)
-    return found
 
 
 def _taken(texts: pa.Array, at: Ids) -> pa.Array:

@@ -15,6 +15,7 @@ from importlib.resources import files
 from labelstore.errors import NotFound
 from labelstore.query.views import VIEWS
 
+FOLDER = files("labelstore.query").joinpath("sql")
 NAMED = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)")
 """Where a statement names a view."""
 
@@ -50,20 +51,25 @@ def statement(name: str) -> Statement:
     Raises:
         NotFound: there is none of that name.
     """
-    found = statements()
-    if name not in found:
-        raise NotFound(f"there is no statement {name!r} (there is: {', '.join(found)})",
+    if name not in _names():
+        raise NotFound(f"there is no statement {name!r} (there is: {', '.join(_names())})",
                        code="statement-unknown")  # fmt: skip
-    return found[name]
+    return _read(name)
+
+
+def statements() -> Mapping[str, Statement]:
+    """Return all of our own statements, by name."""
+    return {name: _read(name) for name in _names()}
 
 
 @cache
-def statements() -> Mapping[str, Statement]:
-    """Return all of our own statements, by name."""
-    folder = files("labelstore.query").joinpath("sql")
-    names = sorted(f.name for f in folder.iterdir() if f.name.endswith(".sql"))
-    parsed = (_parsed(n.removesuffix(".sql"), folder.joinpath(n).read_text()) for n in names)
-    return {own.name: own for own in parsed}
+def _names() -> list[str]:
+    return sorted(f.name.removesuffix(".sql") for f in FOLDER.iterdir() if f.name.endswith(".sql"))
+
+
+@cache
+def _read(name: str) -> Statement:
+    return _parsed(name, FOLDER.joinpath(f"{name}.sql").read_text())
 
 
 def _parsed(name: str, text: str) -> Statement:

@@ -167,10 +167,14 @@ def choose(con: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     columns = [*TABLES[FAMILY[0]].schema.names, *(["version"] if _spanning(plan) else [])]
     shown = {"annotations": ", ".join(f'"{c}"' for c in columns), "labels": "*"}
     for name in shown.keys() & {*(plan.views or shown)}:
-        source = "annotations AS labels" if plan.narrow and name == "annotations" else "labels"
-        met = f"SELECT * FROM main.{source} WHERE ({plan.where}\n)"
-        con.execute(f"CREATE VIEW main.met_{name} AS {met}")
-        con.execute(f"CREATE VIEW chosen.{name} AS SELECT {shown[name]} FROM main.met_{name}")
+        if plan.narrow and name == "annotations":  # no subqueries: one view less to bind
+            met = f"main.annotations AS labels WHERE ({plan.where}\n)"
+        else:
+            con.execute(
+                f"CREATE VIEW main.met_{name} AS SELECT * FROM main.labels WHERE ({plan.where}\n)"
+            )
+            met = f"main.met_{name}"
+        con.execute(f"CREATE VIEW chosen.{name} AS SELECT {shown[name]} FROM {met}")
     con.execute("SET search_path = 'chosen,main'")
 
 

@@ -20,7 +20,7 @@ READ_ONLY = 0o444
 
 def object_path(folder: Path, md5: str) -> Path:
     """Return where an object lies below a folder: two hex digits, then the rest."""
-    return folder / md5[:2] / md5[2:]
+    return folder.joinpath(md5[:2], md5[2:])
 
 
 def put(folder: Path, data: bytes | pa.Buffer) -> str:
@@ -94,7 +94,7 @@ def find(folders: Sequence[Path], md5: str) -> Path:
     """
     for folder in folders:
         path = object_path(folder, md5)
-        if path.exists():
+        if os.path.exists(path):  # a third of the time of `Path.exists`, for thousands of parts
             return path
     raise NotFound(
         f"object {md5} is not in the local cache. Run `labelstore pull` to fetch it.",

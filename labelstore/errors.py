@@ -25,6 +25,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+SHOWN_FAULTS = 20
+"""How many faults are told one by one, where nobody says how many."""
+
 
 class LabelstoreError(Exception):
     """Root of all errors that labelstore raises on purpose.
@@ -58,15 +61,22 @@ def counted(number: int, noun: str, many: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else many or noun + 's'}"
 
 
+def shown(values: Sequence[object], most: int = SHOWN_FAULTS) -> str:
+    """Return values as a list in words, cut where it is long.
+
+    Example:
+        >>> shown([4, 7, 9], 2)
+        '4, 7 and 1 more'
+    """
+    more = f" and {len(values) - most:,} more" if len(values) > most else ""
+    return ", ".join(str(v) for v in values[:most]) + more
+
+
 class InvalidInput(LabelstoreError, ValueError):
     """An argument or a file is not what it should be."""
 
     code = "invalid-input"
     exit_code = 2
-
-
-SHOWN_FAULTS = 20
-"""How many faults are told one by one, where nobody says how many."""
 
 
 class FormatError(InvalidInput):

@@ -261,6 +261,16 @@ class Questions:
         question = Question(layers, gold, by, items, least, min_score, precision)
         return scores(self.manifest(at), question, names(self.workspace), progress)
 
+    def review_states(self, *, at: str | None = None) -> pa.Table:
+        """Return how many labels are in which state of review, by layer.
+
+        Columns `layer`, `state` (null for none), `outdated` (something wrote the label after its
+        review), `own` (who made it reviewed it) and `annotations`.
+        """
+        from labelstore.changes.reviewing.policy import states
+
+        return states(self.manifest(at))
+
     def curate(
         self, count: int, *, by: Mapping[str, float] | None = None, at: str | None = None,
         layer: str | None = None, compare: Sequence[str] = (), slices: str | None = None,

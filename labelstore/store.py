@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses
     from labelstore.changes.merging.branching import MergeReport
     from labelstore.changes.merging.policies import Decide, Policy
     from labelstore.changes.ontology.plan import OntologyChange
+    from labelstore.changes.reviewing.marking import Reviewed
     from labelstore.exchange.datasets import Mode
     from labelstore.exchange.exporting import ExportReport
     from labelstore.exchange.importing import ImportReport
@@ -210,11 +211,44 @@ class Store(Questions):
                 draft.stage()
         return found
 
+    def review(
+        self, state: str, *, where: str | None = None, ids: Sequence[int] | None = None,
+        layer: str | None = None, by: str | None = None, reason: str | None = None,
+    ) -> Reviewed:  # fmt: skip
+        """Put labels into a state of review: draft, submitted, accepted, rejected or gold; staged.
+
+        Args:
+            state: the state, or `none`, which takes a review back.
+            where: SQL condition on columns of `labels`.
+            ids: only these annotations.
+            layer: the layer; needed only where a condition without ids holds in several.
+            by: who reviews.
+            reason: why; kept with the activity.
+
+        Raises:
+            InvalidInput: there is no such state, no label is chosen, or the SQL is wrong.
+            NotFound: an id is of no label.
+        """
+        from labelstore.changes.reviewing.marking import Chosen, review
+
+        asked = {"state": state, "where": where, "layer": layer}
+        with drafting(self.workspace, "review", by=by, parameters=asked) as draft:
+            found = review(draft, state, Chosen(where, ids, layer))
+            if found.changed:
+                draft.describe({**asked, **vars(found)})
+            draft.stage(reason)
+        return found
+
     def commit(self, message: str, *, tag: str | None = None) -> str | None:
         """Publish the stage as a Git commit, and return it; None where there is nothing to do."""
         if tag is not None:
             check_tag_free(self.workspace.git, tag)
+        from labelstore.changes.reviewing.policy import refuse_unreviewed
+
         with self.workspace.staging():
+            staged = self.staged()
+            if staged is not None:
+                refuse_unreviewed(self.workspace, staged.manifest, tag)
             return publish_stage(self.workspace, message, tag)
 
     def restore(self) -> bool:
@@ -223,7 +257,10 @@ class Store(Questions):
             return drop_stage(self.workspace)
 
     def tag(self, name: str, at: str = "HEAD", *, message: str | None = None) -> None:
-        """Give a version a name."""
+        """Give a version a name, if its labels are in the states that the store's policy asks."""
+        from labelstore.changes.reviewing.policy import refuse_unreviewed
+
+        refuse_unreviewed(self.workspace, self.workspace.manifest(at), name)
         tag_version(self.workspace, name, at, message or name)
 
     def branch(self, name: str | None = None, at: str = "HEAD") -> list[Branch]:

@@ -98,6 +98,9 @@ BROKEN: dict[str, dict[str, list[dict[str, Any]]]] = {
         "annotations": [{"item_id": 3, "kind": "span"}],
         "geometries": [{"item_id": 3, "spans": [{"start": 0, "end": 3}], "surface": "Bob"}],
     },
+    "review-outdated": {
+        "annotations": [{"review_state": "accepted", "created_in": 1, "changed_in": 2}]
+    },
     "leftovers-kept": {"annotations": [{"leftovers": '{"x":1}'}]},
     "attribute-type-differs": {
         "annotations": [{"category_id": 5, "attributes": [("doors", '"four"'), ("made", "1")]}]

@@ -20,6 +20,7 @@ from labelstore.cli import (
     ontology,
     questions,
     remotes,
+    reviewing,
     scoring,
     splitting,
 )
@@ -35,7 +36,7 @@ app = typer.Typer(
 )
 MODULES = (
     data, splitting, formats, history, branching, questions, agreeing, agreed,
-    scoring, curating, ontology, remotes,
+    scoring, curating, reviewing, ontology, remotes,
 )  # fmt: skip
 for module in MODULES:
     module.register(app)

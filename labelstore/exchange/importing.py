@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelstore.changes.diff import diff
 from labelstore.changes.editing.altering import unlink
+from labelstore.changes.reviewing.policy import refuse_unreviewed
 from labelstore.changes.summary import verdict
 from labelstore.errors import InvalidInput
 from labelstore.exchange.bulk import write_layer
@@ -161,7 +162,10 @@ def import_from(
             look(before, after)
         changed = draft.stage(message) if stage else draft.changed()
         difference = verdict(diff(before, after, shapes=False)) if mode in MODES[1:] else None
-        made = publish_stage(workspace, message or name, tag) if commit and changed else None
+        made = None
+        if commit and changed:
+            refuse_unreviewed(workspace, after, tag, " What was read is staged.")
+            made = publish_stage(workspace, message or name, tag)
     return ImportReport(
         changed, layer, run.name, run.item_count, rows, dict(run.notices), difference, made
     )

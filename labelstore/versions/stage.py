@@ -154,6 +154,11 @@ class Draft:
         """Return the id that rows written by this activity refer to."""
         return self.ids.activity_id
 
+    @property
+    def agent_id(self) -> int:
+        """Return the id of who acts."""
+        return self._agent.agent_id
+
     def block(self, content: str) -> IdBlock:
         """Return a block of ids for rows that the content tells from all others.
 

@@ -29,7 +29,7 @@ PYTHON_NAMES = {"import": "import_from", "export": "export_to", "remote add": "r
                 "ontology show": "ontology", "ontology apply": "apply_ontology"}  # fmt: skip
 ONLY_COMMANDS = {"init", "demo", "schema export", "formats", "convert",
                  "merge-driver"}  # fmt: skip
-ONLY_PYTHON = {"manifest", "staged", "edit", "check_pin", "check_split"}
+ONLY_PYTHON = {"review_states", "manifest", "staged", "edit", "check_pin", "check_split"}
 
 
 def commands() -> set[str]:

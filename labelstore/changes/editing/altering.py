@@ -71,11 +71,13 @@ def selected(
     where: str,
     layer: str | None,
     parameters: Mapping[str, Any] | None,
+    *,
+    several: bool = False,
 ) -> pa.Table:
-    """Return columns of the labels of one layer for which a condition holds.
+    """Return columns of the labels of one layer for which a condition holds; or of several.
 
     Raises:
-        InvalidInput: it holds in several layers, and none is named.
+        InvalidInput: it holds in several layers, none is named, and they are not asked for.
     """
     sql = f"SELECT {', '.join(columns)} FROM labels WHERE ({where}\n)"
     try:
@@ -85,7 +87,7 @@ def selected(
     if layer is not None:
         return found.filter(pc.equal(found.column("layer"), manifest.layer(layer)))
     counts = pc.value_counts(found.column("layer")).to_pylist()
-    if len(counts) > 1:
+    if len(counts) > 1 and not several:
         named = ", ".join(f"{c['values']} ({c['counts']:,})" for c in counts)
         raise InvalidInput(
             f"the condition holds in several layers: {named}. Pass layer=NAME.",
@@ -108,8 +110,10 @@ def write(draft: Draft, keys: pa.Table, values: Mapping[str, Any]) -> None:
     Args:
         draft: what changes.
         keys: layer, item and id of each label.
-        values: column to its new values, one for each label.
+        values: column to its new values, one for each label. With `review_state` go reviewer and
+            time, unless they are given.
     """
+    values = {**_signed(draft, values), **values}
     for layer in pc.unique(keys.column("layer")).to_pylist():
         own = pc.equal(keys.column("layer"), layer)
         ids = keys.filter(own).column("annotation_id").combine_chunks()
@@ -123,6 +127,18 @@ def write(draft: Draft, keys: pa.Table, values: Mapping[str, Any]) -> None:
             write_labels(draft, annotations, rows["geometries"])
         else:
             write_labels(draft, annotations, None)
+
+
+def _signed(draft: Draft, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return who reviews and when, where a state of review is written; none takes it back."""
+    if "review_state" not in values:
+        return {}
+    own = pc.is_valid(values["review_state"])
+    nobody, never = pa.scalar(None, pa.int64()), pa.scalar(None, pa.timestamp("us", "UTC"))
+    return {
+        "reviewed_by": pc.if_else(own, pa.scalar(draft.agent_id), nobody),
+        "reviewed_at": pc.if_else(own, pa.scalar(draft.started, never.type), never),
+    }
 
 
 def _follows(annotations: pa.Table, shapes: pa.Table, *, keep_kind: bool) -> pa.Table:

@@ -1,0 +1,1 @@
+"""Review: the state that labels are in, and what a tagged version must hold."""

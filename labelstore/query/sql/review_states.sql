@@ -1,0 +1,21 @@
+-- How many labels are in which state of review, by layer.
+-- `outdated`: something wrote the label after its review. `own`: who made it reviewed it. A label
+-- without a state has none.
+-- gives  layer VARCHAR, state VARCHAR, outdated BOOLEAN, own BOOLEAN, annotations BIGINT
+SELECT r.layer AS layer, r.state AS state, r.outdated AS outdated, r.own AS own, COUNT(*) AS annotations
+FROM (
+    SELECT
+        a.layer AS layer,
+        a.review_state AS state,
+        COALESCE(
+            a.review_state IS NOT NULL AND a.changed_in <> a.created_in
+            AND (a.reviewed_at IS NULL OR w.started_at IS NULL OR w.started_at <> a.reviewed_at),
+            FALSE
+        ) AS outdated,
+        COALESCE(a.reviewed_by = COALESCE(a.created_by, m.agent_id), FALSE) AS own
+    FROM annotations AS a
+    LEFT JOIN activities AS w ON w.activity_id = a.changed_in
+    LEFT JOIN activities AS m ON m.activity_id = a.created_in
+) AS r
+GROUP BY r.layer, r.state, r.outdated, r.own
+ORDER BY layer, state, outdated, own

@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses
     from labelstore.analysis.splits.report import SplitReport
     from labelstore.analysis.statistics import Stats
     from labelstore.changes.difference import Diff
+    from labelstore.lineage.blame import Blame
     from labelstore.lineage.trace import Trace
     from labelstore.query.sandbox import Limits
 
@@ -70,8 +71,25 @@ class Questions:
             return None
         return diff(self.workspace.manifest(staged.parent), staged.manifest)
 
-    def log(self, at: str = "HEAD", *, limit: int | None = None) -> list[Commit]:
-        """Return the commits that changed the store, newest first."""
+    def log(
+        self, at: str = "HEAD", *, limit: int | None = None, item: str | None = None,
+        category: str | None = None, author: str | None = None, path: str | None = None,
+    ) -> list[Commit]:  # fmt: skip
+        """Return the commits that changed the store, newest first.
+
+        Args:
+            at: the newest.
+            limit: at most so many.
+            item: only those that changed this item, its labels or its subset; URI or id.
+            category: only those that changed labels of this class.
+            author: only those in which they acted.
+            path: only those that read such a file: its path, the end of it, or a pattern.
+        """
+        from labelstore.lineage.history import Asked, history
+
+        asked = Asked(item, category, author, path)
+        if asked:
+            return history(self.workspace, at, asked, limit)
         return self.workspace.git.log(at, POINTER, limit)
 
     def show(self, at: str = "HEAD") -> Version:
@@ -261,15 +279,15 @@ class Questions:
         question = Question(layers, gold, by, items, least, min_score, precision)
         return scores(self.manifest(at), question, names(self.workspace), progress)
 
-    def review_states(self, *, at: str | None = None) -> pa.Table:
-        """Return how many labels are in which state of review, by layer.
+    def review_states(self, *, at: str | None = None, layer: str | None = None) -> pa.Table:
+        """Return how many labels are in which state of review, by layer; or of one layer.
 
         Columns `layer`, `state` (null for none), `outdated` (something wrote the label after its
         review), `own` (who made it reviewed it) and `annotations`.
         """
         from labelstore.changes.reviewing.policy import states
 
-        return states(self.manifest(at))
+        return states(self.manifest(at), layer)
 
     def curate(
         self, count: int, *, by: Mapping[str, float] | None = None, at: str | None = None,
@@ -352,10 +370,27 @@ class Questions:
         return check(self.manifest(at), progress, shown=shown)
 
     def trace(self, annotation_id: int, *, at: str = "HEAD") -> Trace:
-        """Return the life of one label."""
+        """Return the life of one label, up to a version, and the pins that hold it."""
+        from labelstore.lineage.holding import Pinned, holding
         from labelstore.lineage.trace import trace
+        from labelstore.training.known import known_pins
 
-        return trace(self.workspace, annotation_id, at)
+        found = trace(self.workspace, annotation_id, at)
+        pins = (Pinned(str(path), p.revision, p.commit, p.directory, p.layer, p.split)
+                for path, p in known_pins(self.workspace))  # fmt: skip
+        found.pins = holding(self.workspace, pins, found)
+        return found
+
+    def blame(self, item: str | int, *, at: str = "HEAD") -> Blame:
+        """Return who last wrote each label of an item, and in which version.
+
+        Args:
+            item: URI or id.
+            at: the version.
+        """
+        from labelstore.lineage.blame import blame
+
+        return blame(self.workspace, str(item), at)
 
     def check_pin(self, path: str | Path) -> list[str]:
         """Return what is wrong with a pin in this store; nothing for a good one."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from labelstore.questions import Progress, Questions
+from labelstore.training.known import remember
 from labelstore.training.pin import Pin, make_pin, write_pin
 from labelstore.versions.agents import names
 from labelstore.versions.branches import Branch, branches, create_branch, switch
@@ -239,8 +240,13 @@ class Store(Questions):
             draft.stage(reason)
         return found
 
-    def commit(self, message: str, *, tag: str | None = None) -> str | None:
-        """Publish the stage as a Git commit, and return it; None where there is nothing to do."""
+    def commit(
+        self, message: str, *, tag: str | None = None, sign: bool | None = None
+    ) -> str | None:
+        """Publish the stage as a Git commit, and return it; None where there is nothing to do.
+
+        The tag is signed with `sign`, or where Git's `tag.gpgSign` asks for it.
+        """
         if tag is not None:
             check_tag_free(self.workspace.git, tag)
         from labelstore.changes.reviewing.policy import refuse_unreviewed
@@ -249,19 +255,24 @@ class Store(Questions):
             staged = self.staged()
             if staged is not None:
                 refuse_unreviewed(self.workspace, staged.manifest, tag)
-            return publish_stage(self.workspace, message, tag)
+            return publish_stage(self.workspace, message, tag, sign)
 
     def restore(self) -> bool:
         """Drop the stage; False where there was none."""
         with self.workspace.staging():
             return drop_stage(self.workspace)
 
-    def tag(self, name: str, at: str = "HEAD", *, message: str | None = None) -> None:
-        """Give a version a name, if its labels are in the states that the store's policy asks."""
+    def tag(
+        self, name: str, at: str = "HEAD", *, message: str | None = None, sign: bool | None = None
+    ) -> None:
+        """Give a version a name, if its labels are in the states that the store's policy asks.
+
+        The tag is signed with `sign`, or where Git's `tag.gpgSign` asks for it.
+        """
         from labelstore.changes.reviewing.policy import refuse_unreviewed
 
         refuse_unreviewed(self.workspace, self.workspace.manifest(at), name)
-        tag_version(self.workspace, name, at, message or name)
+        tag_version(self.workspace, name, at, message or name, sign)
 
     def branch(self, name: str | None = None, at: str = "HEAD") -> list[Branch]:
         """Make a branch at a version, if a name is given, and return all branches."""
@@ -340,6 +351,7 @@ class Store(Questions):
         """Write a pin file of a version."""
         pin = make_pin(self.workspace, at, layer=layer, split=split)
         write_pin(pin, Path(target))
+        remember(self.workspace, Path(target))
         return pin
 
     def push(self, *, remote: str | None = None, show: bool = False) -> str:

@@ -23,6 +23,7 @@ from labelstore.cli import (
     reviewing,
     scoring,
     splitting,
+    traces,
 )
 from labelstore.errors import InvalidInput, LabelstoreError, StorageFailed
 
@@ -35,7 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 MODULES = (
-    data, splitting, formats, history, branching, questions, agreeing, agreed,
+    data, splitting, formats, history, traces, branching, questions, agreeing, agreed,
     scoring, curating, reviewing, ontology, remotes,
 )  # fmt: skip
 for module in MODULES:

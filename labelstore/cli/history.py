@@ -1,4 +1,4 @@
-"""Commands about versions: status, commit, log, show, tag, trace, pin; and diff."""
+"""Commands about versions: status, commit, log, show, tag, pin; and diff."""
 
 from __future__ import annotations
 
@@ -15,9 +15,16 @@ from labelstore.errors import counted
 Rev = Annotated[str, Revision(metavar="[REV]", help="Tag, branch or commit.")]
 
 
+Sign = Annotated[
+    bool | None,
+    typer.Option("--sign/--no-sign", help="Sign the tag, as `git tag -s` does; else as Git's "
+                 "tag.gpgSign says."),
+]  # fmt: skip
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for command in (status, commit, restore, log, show, tag, diff, trace, pin):
+    for command in (status, commit, restore, log, show, tag, diff, pin):
         app.command(command.__name__)(command)
 
 
@@ -55,6 +62,7 @@ def status(store: StoreDir = HERE, json: Json = False) -> None:
 def commit(
     message: Annotated[str, typer.Option("-m", "--message", help="What this version is.")],
     tag: Tag = None,
+    sign: Sign = None,
     store: StoreDir = HERE,
     json: Json = False,
 ) -> None:
@@ -64,7 +72,7 @@ def commit(
     Example:
       labelstore commit -m "second pass" --tag v4
     """
-    made = opened(store).commit(message, tag=tag)
+    made = opened(store).commit(message, tag=tag, sign=sign)
     if json:
         emit_json("commit", {"commit": made, "tag": tag if made else None})
     elif made is None:
@@ -85,11 +93,36 @@ def restore(store: StoreDir = HERE) -> None:
 def log(
     rev: Rev = "HEAD",
     limit: Annotated[int | None, typer.Option("-n", help="At most this many.")] = None,
+    item: Annotated[
+        str | None, typer.Option(help="Only those that changed this item; its URI or id.")
+    ] = None,
+    category: Annotated[
+        str | None, typer.Option("--class", metavar="C", help="… that changed labels of it.")
+    ] = None,
+    author: Annotated[
+        str | None, typer.Option(metavar="AGENT", help="… in which they acted, as --by has it.")
+    ] = None,
+    path: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="… that read such a file: its path, the end of it, or a pattern."
+        ),
+    ] = None,
     store: StoreDir = HERE,
     json: Json = False,
 ) -> None:
-    """List the versions, newest first."""
-    commits = opened(store).log(rev, limit=limit)
+    """List the versions, newest first; all, or those that did something.
+
+    \b
+    Examples:
+      labelstore log -n 5
+      labelstore log --class person --author vendor-a
+      labelstore log --item 000000397133.jpg
+      labelstore log --path "*/delivery-*.json"
+    """
+    commits = opened(store).log(
+        rev, limit=limit, item=item, category=category, author=author, path=path
+    )
     if json:
         emit_json("log", {"versions": [c.__dict__ for c in commits]})
         return
@@ -114,29 +147,12 @@ def tag(
     name: Annotated[str, typer.Argument(help="Name of the tag.")],
     rev: Rev = "HEAD",
     message: Annotated[str | None, typer.Option("-m", "--message")] = None,
+    sign: Sign = None,
     store: StoreDir = HERE,
 ) -> None:
     """Give a version a name; the tag's message carries its root."""
-    opened(store).tag(name, rev, message=message)
+    opened(store).tag(name, rev, message=message, sign=sign)
     typer.echo(f"tagged {name}")
-
-
-def trace(
-    annotation_id: Annotated[int, typer.Argument(metavar="ID", help="Id of an annotation.")],
-    at: Annotated[
-        str, typer.Option("--at", metavar="REV", help="Newest version to look at.")
-    ] = "HEAD",
-    store: StoreDir = HERE,
-    json: Json = False,
-) -> None:
-    """Show the life of one label: versions, changes, who, and from which file."""
-    from labelstore.cli.traces import show_trace, trace_json
-
-    found = opened(store).trace(annotation_id, at=at)
-    if json:
-        emit_json("trace", trace_json(found))
-    else:
-        show_trace(found)
 
 
 def pin(

@@ -94,7 +94,7 @@ def _ids(ids: list[int] | None, file: Path | None) -> list[int] | None:
 
 
 def _show_states(store: Store, at: str | None, layer: str | None, json: bool) -> None:
-    rows = [row for row in store.review_states(at=at).to_pylist() if layer in (None, row["layer"])]
+    rows = store.review_states(at=at, layer=layer).to_pylist()
     if json:
         emit_json("review-states", {"states": rows})
         return

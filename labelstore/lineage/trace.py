@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from labelstore.changes.rows import DERIVED
 from labelstore.changes.summary import class_names
 from labelstore.errors import NotFound
+from labelstore.lineage.rows import Row, by_id, item_row, label_parts, label_row
+from labelstore.lineage.sources import Source, source_of
+from labelstore.lineage.subsets import Placed, subsets
+from labelstore.lineage.walking import walk
 from labelstore.model.tables import FAMILY, TABLES
-from labelstore.storage.index import Part
 from labelstore.versions.agents import agent_names, names
-from labelstore.versions.dvc.pointer import POINTER
-from labelstore.versions.git import Commit
-from labelstore.versions.manifest import Manifest
-from labelstore.versions.workspace import Workspace
 
-Row = dict[str, Any]
+if TYPE_CHECKING:
+    from labelstore.versions.git import Commit
+    from labelstore.versions.manifest import Manifest
+    from labelstore.versions.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,10 @@ class Step:
     Attributes:
         change: created, changed, deleted.
         columns: old and new value of each column that differs.
-        activity: the row of the activity that wrote it, None for a deletion.
+        activity: the row of the activity that wrote it, None for a deletion by one of several.
         agent: who acted: a name where this clone knows it, else the pseudonym.
+        source: the file that it was read from, where it was.
+        hashes: of the label's two rows, where there is one.
     """
 
     commit: Commit
@@ -39,11 +41,44 @@ class Step:
     columns: Mapping[str, tuple[Any, Any]]
     activity: Row | None
     agent: str | None
+    source: Source | None = None
+    hashes: tuple[int, int] | None = None
 
     @property
     def version(self) -> str:
         """Return the version's tag, else its short commit."""
-        return self.commit.tags[0] if self.commit.tags else self.commit.sha[:12]
+        return self.commit.name
+
+
+@dataclass(frozen=True)
+class Review:
+    """What a review says of a label: in which state it is, by whom and since when.
+
+    Attributes:
+        outdated: whether something wrote the label after it.
+    """
+
+    state: str
+    by: str | None
+    at: datetime | None
+    outdated: bool
+
+
+@dataclass(frozen=True)
+class Held:
+    """A pin whose data set has the label.
+
+    Attributes:
+        path: of the pin file.
+        revision: as it was asked for.
+        commit: the version.
+        version: the step since which the label is as the pin has it.
+    """
+
+    path: str
+    revision: str
+    commit: str
+    version: str | None
 
 
 @dataclass
@@ -51,15 +86,23 @@ class Trace:
     """The life of one label.
 
     Attributes:
+        layer: of the label.
         steps: oldest first.
         item: URI of its item, else its id.
         category: its class now, or when it was deleted.
+        review: the last one, if it was not taken back.
+        subsets: where its item lay, oldest first.
+        pins: that hold it.
     """
 
     annotation_id: int
+    layer: str
     item: str
     category: str
     steps: list[Step] = field(default_factory=list)
+    review: Review | None = None
+    subsets: Sequence[Placed] = ()
+    pins: Sequence[Held] = ()
 
 
 def trace(workspace: Workspace, annotation_id: int, rev: str = "HEAD") -> Trace:
@@ -91,36 +134,35 @@ def trace(workspace: Workspace, annotation_id: int, rev: str = "HEAD") -> Trace:
         )
     manifest, row = last
     category = class_names(manifest)[row["category_id"]]
-    return Trace(annotation_id, _item(manifest, row["item_id"]), category, steps)
+    placed = subsets(workspace, row["item_id"], rev)
+    return Trace(annotation_id, row["layer"], _item(manifest, row), category, steps,
+                 review_of(manifest, row, known), placed)  # fmt: skip
+
+
+def review_of(manifest: Manifest, row: Row, known: Mapping[str, str]) -> Review | None:
+    """Return what the review of a label says, if there is one.
+
+    Args:
+        manifest: the version.
+        row: of `annotations`.
+        known: names of people by pseudonym.
+    """
+    if row["review_state"] is None:
+        return None
+    outdated = False
+    if row["changed_in"] != row["created_in"]:
+        wrote = by_id(manifest, "activities", row["changed_in"])
+        outdated = wrote is None or wrote["started_at"] != row["reviewed_at"]
+    by = agent_names(manifest, known).get(row["reviewed_by"])
+    return Review(row["review_state"], by, row["reviewed_at"], outdated)
 
 
 def _states(
     workspace: Workspace, annotation_id: int, rev: str
 ) -> Iterator[tuple[Commit, Manifest, Row | None]]:
     """Yield each version, oldest first, in which the label's parts changed, with its row."""
-    seen: tuple[bytes, ...] = ()
-    for commit in reversed(workspace.git.log(rev, POINTER, main=True)):
-        manifest = workspace.manifest(commit.sha)
-        parts = [p for name in FAMILY for p in _holding(manifest, name, annotation_id)]
-        digests = tuple(p.digest for p in parts)
-        if digests != seen:
-            seen = digests
-            yield commit, manifest, _row(manifest, parts, annotation_id)
-
-
-def _holding(manifest: Manifest, name: str, annotation_id: int) -> list[Part]:
-    return [p for p in manifest.parts_of(name) if p.min_id <= annotation_id <= p.max_id]
-
-
-def _row(manifest: Manifest, parts: list[Part], annotation_id: int) -> Row | None:
-    """Return the label's two rows as one, or None where this version does not have it."""
-    found: Row = {}
-    for part in parts:
-        rows = manifest.read(part)
-        mine = pc.equal(rows.column("annotation_id"), annotation_id)
-        for row in rows.filter(mine).to_pylist(maps_as_pydicts="strict"):
-            found.update(row)
-    return found or None
+    for commit, manifest, parts in walk(workspace, rev, lambda m: label_parts(m, annotation_id)):
+        yield commit, manifest, label_row(manifest, parts, annotation_id)
 
 
 def _step(
@@ -131,9 +173,13 @@ def _step(
     columns = {} if before is None else _changed(before, row, manifest)
     if before is not None and not columns:
         return None
-    activity = _by_id(manifest, "activities", row["changed_in"])
+    activity = by_id(manifest, "activities", row["changed_in"])
     agent = agent_names(manifest, known).get(activity["agent_id"]) if activity else None
-    return Step(commit, "created" if before is None else "changed", columns, activity, agent)
+    dataset = by_id(manifest, "datasets", row["dataset_id"])
+    source = source_of(activity, row, dataset, _item(manifest, row))
+    hashes = row["row_hash"], row["geometry_hash"]
+    change = "created" if before is None else "changed"
+    return Step(commit, change, columns, activity, agent, source, hashes)
 
 
 def _deletion(commit: Commit, manifest: Manifest, known: dict[str, str]) -> Step:
@@ -160,13 +206,6 @@ def _changed(before: Row, row: Row, manifest: Manifest) -> dict[str, tuple[Any, 
     return changed
 
 
-def _by_id(manifest: Manifest, name: str, number: int | None) -> Row | None:
-    table = TABLES[name]
-    rows: pa.Table = manifest.table(table)
-    chosen = rows.filter(pc.equal(rows.column(table.id_column), number)).to_pylist()
-    return dict(chosen[0]) if chosen else None
-
-
-def _item(manifest: Manifest, item_id: int) -> str:
-    row = _by_id(manifest, "items", item_id)
-    return str(row["uri"] if row and row["uri"] else item_id)
+def _item(manifest: Manifest, row: Row) -> str:
+    found = item_row(manifest, row["item_id"])
+    return str(found["uri"] if found and found["uri"] else row["item_id"])

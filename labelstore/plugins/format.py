@@ -99,6 +99,8 @@ class Format(ABC):
     """Whether classes stand in it that no label has."""
     lists_tracks: bool = False
     """Whether tracks stand in it that no label is on."""
+    place: str | None = None
+    """JSON path of the label at `{seq}` in a file of it, from 0, where they stand in one list."""
     tasks: tuple[str, ...] = ()
     """Kinds of content of which a source has one."""
     task: str | None = None

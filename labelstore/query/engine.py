@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from labelstore.errors import InvalidInput
 from labelstore.model.tables import TABLES
+from labelstore.query.conditions import check_condition
 from labelstore.query.statements import statement
 from labelstore.query.views import Plan, choose, create_views, lock, table_files
 from labelstore.versions.manifest import Manifest
@@ -44,8 +45,6 @@ def run(manifest: Manifest, name: str, *, where: str | None = None, **parameters
     Raises:
         InvalidInput: the condition may not run, or is wrong.
     """
-    from labelstore.query.conditions import check_condition
-
     own = statement(name)
     with connect() as con:
         plan = Plan({}, views=[*own.views])
@@ -56,8 +55,8 @@ def run(manifest: Manifest, name: str, *, where: str | None = None, **parameters
             plan = Plan({}, named=asked.named, where=where, narrow=narrow, views=[*views])
         plan = replace(plan, tables=table_files(manifest, names=plan.read))
         try:
-            create_views(con, plan)
             lock(con, plan)
+            create_views(con, plan)
             choose(con, plan)
             return execute(con, own.sql, parameters)
         except duckdb.Error as error:

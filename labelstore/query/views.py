@@ -42,7 +42,7 @@ class Plan:
         named: give `labels` the class's name as `category` and the item's `uri`; two joins more.
         where: a condition on columns of `labels` that was looked at by `guard.check_condition`:
             `annotations` and `labels` are the rows that meet it.
-        narrow: the condition is about columns of `annotations` alone.
+        narrow: the condition is about columns of `annotations` alone, and has no subqueries.
         history: rows of `versions`.
         views: names of the only views that are made, and that files are read for; None makes all.
     """
@@ -54,6 +54,14 @@ class Plan:
     narrow: bool = False
     history: Sequence[Mapping[str, Any]] = ()
     views: Sequence[str] | None = None
+
+    @property
+    def inline(self) -> bool:
+        """Say whether the condition can stand in the view of `annotations` itself.
+
+        Then nothing else sees these rows: no subquery of the condition, and not `labels`.
+        """
+        return self.narrow and self.views is not None and "labels" not in self.views
 
     @property
     def paths(self) -> list[str]:
@@ -137,7 +145,10 @@ def create_views(con: duckdb.DuckDBPyConnection, plan: Plan) -> None:
             schema = TABLES[name].schema
             schema = schema.append(pa.field("version", pa.string())) if spanning else schema
             con.register(f"no_{name}", schema.empty_table())
-        con.execute(f'CREATE VIEW "{name}" AS {_table_sql(con, name, plan.tables[name])}')
+        rows = _table_sql(con, name, plan.tables[name])
+        if plan.inline and name == FAMILY[0]:
+            rows = f"SELECT * FROM ({rows}) AS labels WHERE ({plan.where}\n)"
+        con.execute(f'CREATE VIEW "{name}" AS {rows}')
     if plan.views is None or "labels" in plan.views:
         con.execute(f"CREATE VIEW labels AS {_labels_sql(plan)}")
     if plan.views is not None and HISTORY not in plan.views and not spanning:
@@ -161,20 +172,15 @@ def choose(con: duckdb.DuckDBPyConnection, plan: Plan) -> None:
 
     The condition's own subqueries see all rows, since it stands in a view of the main schema.
     """
-    if plan.where is None:
+    if plan.where is None or plan.inline:
         return
     con.execute("CREATE SCHEMA chosen")
     columns = [*TABLES[FAMILY[0]].schema.names, *(["version"] if _spanning(plan) else [])]
     shown = {"annotations": ", ".join(f'"{c}"' for c in columns), "labels": "*"}
     for name in shown.keys() & {*(plan.views or shown)}:
-        if plan.narrow and name == "annotations":  # no subqueries: one view less to bind
-            met = f"main.annotations AS labels WHERE ({plan.where}\n)"
-        else:
-            con.execute(
-                f"CREATE VIEW main.met_{name} AS SELECT * FROM main.labels WHERE ({plan.where}\n)"
-            )
-            met = f"main.met_{name}"
-        con.execute(f"CREATE VIEW chosen.{name} AS SELECT {shown[name]} FROM {met}")
+        met = f"SELECT * FROM main.labels WHERE ({plan.where}\n)"
+        con.execute(f"CREATE VIEW main.met_{name} AS {met}")
+        con.execute(f"CREATE VIEW chosen.{name} AS SELECT {shown[name]} FROM main.met_{name}")
     con.execute("SET search_path = 'chosen,main'")
 
 

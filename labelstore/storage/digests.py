@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,6 +57,54 @@ def merkle_root(leaves: NDArray[np.uint8]) -> bytes:
         nodes = b"".join(_node(level, nodes[i : i + step]) for i in range(0, len(nodes), step))
         if len(nodes) <= 32:
             return nodes or EMPTY_ROOT
+
+
+@dataclass(frozen=True)
+class Siblings:
+    """One level of a path up a Merkle tree.
+
+    Attributes:
+        place: of the node among its siblings, from 0.
+        nodes: the other children of its parent, in order, 32 bytes each.
+    """
+
+    place: int
+    nodes: Sequence[bytes]
+
+
+def merkle_path(leaves: NDArray[np.uint8], index: int) -> list[Siblings]:
+    """Return what leads from one leaf to the root; see `climb`.
+
+    Args:
+        leaves: shape (n, 32), uint8.
+        index: of the leaf.
+    """
+    nodes = [leaf.tobytes() for leaf in leaves]
+    path: list[Siblings] = []
+    while len(nodes) > 1 or not path:
+        start = index // ARITY * ARITY
+        group = nodes[start : start + ARITY]
+        place = index - start
+        path.append(Siblings(place, [*group[:place], *group[place + 1 :]]))
+        level = len(path)
+        nodes = [_node(level, b"".join(nodes[i : i + ARITY])) for i in range(0, len(nodes), ARITY)]
+        index //= ARITY
+    return path
+
+
+def climb(leaf: bytes, path: Sequence[Siblings]) -> bytes:
+    """Return the root that a leaf and its path lead to.
+
+    Raises:
+        ValueError: the path is of no tree.
+    """
+    node = leaf
+    for level, step in enumerate(path, 1):
+        others = list(step.nodes)
+        if not 0 <= step.place <= len(others) < ARITY or any(len(n) != 32 for n in others):
+            raise ValueError(f"level {level} of a path is of no tree")
+        node = _node(level, b"".join([*others[: step.place], node, *others[step.place :]]))
+    return node
 
 
 def _node(level: int, children: bytes) -> bytes:

@@ -141,23 +141,42 @@ def encode_index(parts: Iterable[Part]) -> pa.Buffer:
     return write(pa.table(columns, schema=SCHEMA).combine_chunks())
 
 
-def decode_index(data: bytes, where: str) -> list[Part]:
-    """Return the parts listed in `_parts.parquet`, in order.
+def read_index(data: bytes, where: str) -> pa.Table:
+    """Return the rows of `_parts.parquet`.
 
     Raises:
         Corrupt: the bytes are no part index.
     """
     try:
         with pq.ParquetFile(pa.BufferReader(data)) as file:
-            rows = file.read(use_threads=False).to_pydict()
+            return file.read(use_threads=False)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise Corrupt(f"{where}: is no part index ({error})") from error
+
+
+def decode_index(index: pa.Table, where: str, table: str | None = None) -> list[Part]:
+    """Return the parts that an index lists, in order.
+
+    Args:
+        index: its rows.
+        where: names it, for errors.
+        table: only the parts of this table.
+
+    Raises:
+        Corrupt: it is no part index.
+    """
+    try:
+        if table is not None:
+            index = index.filter(pc.equal(index.column("table"), table))
+        rows = index.to_pydict()
         names = [f.name for f in list(SCHEMA)[:14]]
         values = zip(*(rows[n] for n in names), strict=True)
         counts = zip(rows["classes"], rows["class_rows"], strict=True)
         return [
-            Part(**dict(zip(names, row, strict=True)), class_counts=dict(zip(*pair, strict=True)))
+            Part(*(*row, dict(zip(*pair, strict=True))))
             for row, pair in zip(values, counts, strict=True)
         ]
-    except (pa.ArrowInvalid, OSError, KeyError, ValueError) as error:
+    except (pa.ArrowInvalid, KeyError, ValueError) as error:
         raise Corrupt(f"{where}: is no part index ({error})") from error
 
 

@@ -94,7 +94,7 @@ def find(folders: Sequence[Path], md5: str) -> Path:
     """
     for folder in folders:
         path = object_path(folder, md5)
-        if os.path.exists(path):  # a third of the time of `Path.exists`, for thousands of parts
+        if os.path.exists(path):
             return path
     raise NotFound(
         f"object {md5} is not in the local cache. Run `labelstore pull` to fetch it.",

@@ -24,6 +24,11 @@ class Commit:
     subject: str
     tags: tuple[str, ...]
 
+    @property
+    def name(self) -> str:
+        """Return the version's first tag, else its short commit."""
+        return self.tags[0] if self.tags else self.sha[:12]
+
 
 @dataclass(frozen=True)
 class Git:
@@ -121,13 +126,40 @@ class Git:
         done = self._call(["cat-file", "blob", f"{commit}:{self.prefix}{path}"], None, None, False)
         return done.stdout if done.returncode == 0 else None
 
-    def object(self, sha: str) -> bytes:
-        """Return the bytes of a blob.
+    def blobs(self, commits: Sequence[str], path: str) -> list[bytes | None]:
+        """Return a file (path within the store) of many commits, None where one has none.
 
         Raises:
-            StorageFailed: Git has no such blob.
+            StorageFailed: Git failed.
         """
-        done = self._call(["cat-file", "blob", sha], None, None, False)
+        if "\n" in self.prefix + path:  # would end a line that Git is asked by
+            return [self.blob(commit, path) for commit in commits]
+        asked = "".join(f"{commit}:{self.prefix}{path}\n" for commit in commits)
+        done = self._call(["cat-file", "--batch"], asked.encode(), None, False)
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip()
+            raise StorageFailed(f"git cat-file: {said}", code="git-failed")
+        found: list[bytes | None] = []
+        at, data = 0, done.stdout
+        for _ in commits:
+            end = data.index(b"\n", at)
+            words = data[at:end].split(b" ")
+            at = end + 1
+            if words[-1] == b"missing":
+                found.append(None)
+                continue
+            size = int(words[-1])
+            found.append(data[at : at + size])
+            at += size + 1
+        return found
+
+    def object(self, name: str, kind: str = "blob") -> bytes:
+        """Return the bytes of an object of one kind: blob, commit, tag.
+
+        Raises:
+            StorageFailed: Git has none of that name and kind.
+        """
+        done = self._call(["cat-file", kind, name], None, None, False)
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip()
             raise StorageFailed(f"git cat-file: {said}", code="git-failed")

@@ -13,7 +13,7 @@ import pyarrow as pa
 from labelstore.errors import Corrupt, InvalidInput, NotFound
 from labelstore.model.canonical import HASH_DEFINITION
 from labelstore.model.tables import FORMAT_VERSION, TABLES, Table
-from labelstore.storage.index import Part, decode_index, encode_index, version_root
+from labelstore.storage.index import Part, decode_index, encode_index, read_index, version_root
 from labelstore.storage.objects import find, put, read_checked, verify
 from labelstore.storage.parquet import read
 
@@ -60,7 +60,15 @@ class Manifest:
     @cached_property
     def parts(self) -> list[Part]:
         """Return the parts of all tables, in order."""
-        return decode_index(self._bytes(PARTS), PARTS)
+        return decode_index(self._index, PARTS)
+
+    @cached_property
+    def _index(self) -> pa.Table:
+        return read_index(self._bytes(PARTS), PARTS)
+
+    @cached_property
+    def _of_tables(self) -> dict[str, list[Part]]:
+        return {}
 
     @cached_property
     def root(self) -> str:
@@ -69,12 +77,15 @@ class Manifest:
 
     def parts_of(self, table: str, partition: str | None = None) -> list[Part]:
         """Return the parts of a table, of one layer or scheme where one is named."""
-        chosen = [p for p in self.parts if p.table == table]
-        return chosen if partition is None else [p for p in chosen if p.partition == partition]
+        if table not in self._of_tables:
+            every: list[Part] | None = self.__dict__.get("parts")  # where they were read already
+            own = decode_index(self._index, PARTS, table) if every is None else every
+            self._of_tables[table] = [p for p in own if p.table == table]
+        return [p for p in self._of_tables[table] if partition in (None, p.partition)]
 
     def partitions(self, table: str) -> list[str]:
         """Return the layers or schemes that a table has."""
-        return sorted({p.partition for p in self.parts if p.table == table})
+        return sorted({p.partition for p in self.parts_of(table)})
 
     def layer(self, name: str) -> str:
         """Return the name of a layer.

@@ -23,6 +23,7 @@ from labelstore.versions.dvc.pointer import POINTER, directory_object, pointer_t
 from labelstore.versions.files import read_json, write_json, write_whole
 from labelstore.versions.git import ZERO, Git
 from labelstore.versions.manifest import Manifest
+from labelstore.versions.signing import signed_tag, wants_signing
 from labelstore.versions.stage import drop_stage, open_stage
 from labelstore.versions.workspace import SETTINGS, Workspace
 
@@ -73,6 +74,7 @@ def publish(
     message: str,
     tag: str | None = None,
     extra: Mapping[str, bytes] | None = None,
+    sign: bool | None = None,
 ) -> str:
     """Commit a manifest, tag it, and return the commit.
 
@@ -83,6 +85,7 @@ def publish(
         message: of the commit.
         tag: name of an annotated tag to create in the same step.
         extra: further files (path from the top of the repository) of the same commit.
+        sign: whether to sign the tag; see `tag_version`.
 
     Raises:
         Conflict: HEAD moved, is detached, or `labels.dvc` is changed or staged by hand.
@@ -99,7 +102,9 @@ def publish(
         check_place(workspace, manifest)
         directory = place_objects(workspace, manifest)
         files = {**(extra or {}), git.prefix + POINTER: pointer(workspace, manifest, directory)}
-        record = _write_commit(workspace, branch, parent, files, manifest, message, tag, directory)
+        record = _write_commit(
+            workspace, branch, parent, files, manifest, message, tag, directory, sign
+        )
         write_json(workspace.private / JOURNAL, asdict(record))
         try:
             move(workspace, record)
@@ -111,7 +116,9 @@ def publish(
     return record.new
 
 
-def publish_stage(workspace: Workspace, message: str, tag: str | None = None) -> str | None:
+def publish_stage(
+    workspace: Workspace, message: str, tag: str | None = None, sign: bool | None = None
+) -> str | None:
     """Publish what is staged, and return the commit; None where nothing is.
 
     The caller holds the stage; see `Workspace.staging`.
@@ -120,7 +127,7 @@ def publish_stage(workspace: Workspace, message: str, tag: str | None = None) ->
     if staged is None:
         return None
     parent = onto(workspace, staged.parent)
-    return publish(workspace, staged.manifest, parent=parent, message=message, tag=tag)
+    return publish(workspace, staged.manifest, parent=parent, message=message, tag=tag, sign=sign)
 
 
 def onto(workspace: Workspace, parent: str) -> str:
@@ -249,6 +256,7 @@ def _write_commit(
     message: str,
     tag: str | None,
     directory: str,
+    sign: bool | None,
 ) -> Publication:
     """Write blobs, tree, commit and tag object; no ref, no index, no working file is touched."""
     git = workspace.git
@@ -268,7 +276,7 @@ def _write_commit(
     text = commit_text(message, manifest)
     parents = ["-p", parent] if parent else []
     commit = git.run("commit-tree", tree, *parents, input=text, durable=True)
-    tagged = _tag_object(git, commit, tag, message, manifest.root) if tag else ""
+    tagged = _tag_object(git, commit, tag, message, manifest.root, sign) if tag else ""
     return Publication(branch, parent or ZERO, commit, tag or "", tagged, blobs, directory)
 
 
@@ -278,13 +286,22 @@ def commit_text(message: str, manifest: Manifest) -> str:
     return f"{message.strip()}\n\n{trailers}\n"
 
 
-def _tag_object(git: Git, commit: str, tag: str, message: str, root: str) -> str:
+def _tag_object(
+    git: Git, commit: str, tag: str, message: str, root: str, sign: bool | None = None
+) -> str:
+    """Write a tag object whose message ends with the root, signed if that is wanted."""
+    text = f"{message.strip()}\n\n{ROOT_TRAILER}: {root}\n"
+    if wants_signing(git) if sign is None else sign:
+        return signed_tag(git, commit, tag, text)
     tagger = git.run("var", "GIT_COMMITTER_IDENT")
-    text = (
-        f"object {commit}\ntype commit\ntag {tag}\ntagger {tagger}\n\n"
-        f"{message.strip()}\n\n{ROOT_TRAILER}: {root}\n"
-    )
-    return git.run("mktag", input=text, durable=True)
+    head = f"object {commit}\ntype commit\ntag {tag}\ntagger {tagger}\n\n"
+    return git.run("mktag", input=head + text, durable=True)
+
+
+def stated_root(message: bytes) -> str | None:
+    """Return the root that the message of a commit or of a tag states, the last one."""
+    found = re.findall(rb"^%b: ([0-9a-f]{64})$" % ROOT_TRAILER.encode(), message, re.MULTILINE)
+    return found[-1].decode() if found else None
 
 
 def move(workspace: Workspace, record: Publication) -> None:
@@ -366,8 +383,17 @@ def _is_ours(workspace: Workspace, content: Mapping[str, Any]) -> bool:
     )
 
 
-def tag_version(workspace: Workspace, name: str, rev: str, message: str) -> None:
+def tag_version(
+    workspace: Workspace, name: str, rev: str, message: str, sign: bool | None = None
+) -> None:
     """Give a published version an annotated tag that names its root.
+
+    Args:
+        workspace: the store.
+        name: of the tag.
+        rev: the version.
+        message: of the tag.
+        sign: whether to sign it as `git tag -s` does; as Git's `tag.gpgSign` says otherwise.
 
     Raises:
         AlreadyExists: there is such a tag.
@@ -376,5 +402,6 @@ def tag_version(workspace: Workspace, name: str, rev: str, message: str) -> None
     git = workspace.git
     check_tag_free(git, name)
     commit = git.resolve(rev)
-    made = _tag_object(git, commit, name, message, workspace.manifest(commit).root)
+    root = workspace.manifest(commit).root
+    made = _tag_object(git, commit, name, message, root, sign)
     git.run("update-ref", f"refs/tags/{name}", made, ZERO, durable=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -127,6 +127,12 @@ class Workspace:
         """Return the name of a commit's `.dir` object, or None where the store is not in it."""
         data = self.git.blob(commit, POINTER)
         return None if data is None else read_pointer(data, f"{commit[:12]}:{POINTER}")
+
+    def directories(self, commits: Sequence[str]) -> list[str | None]:
+        """Return the same of many commits, by one call of Git."""
+        found = self.git.blobs(commits, POINTER)
+        return [None if data is None else read_pointer(data, f"{commit[:12]}:{POINTER}")
+                for commit, data in zip(commits, found, strict=True)]  # fmt: skip
 
     def manifest(self, rev: str) -> Manifest:
         """Return the manifest of a version.

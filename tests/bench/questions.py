@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -124,12 +125,15 @@ def main() -> int:
         here = str(Path(folder) / "store")
         measured("promises:make_store", here, rows)
         measured("meaning:edit", here, "v2", rows // 100, 0.25)
-        own, raw = (measured(f"questions:{n}", here, runs=3)
-                    for n in ("ours_filtered", "raw_filtered"))  # fmt: skip
-        assert own.answer["labels"] == raw.answer["labels"] > 0
-        cost = f"{own.wall:.2f} s against {raw.wall:.2f} s; CPU {own.cpu / raw.cpu:.2f}"
+        pairs = [[measured(f"questions:{n}", here) for n in ("ours_filtered", "raw_filtered")]
+                 for _ in range(7)]  # fmt: skip
+        assert all(a.answer["labels"] == b.answer["labels"] > 0 for a, b in pairs)
+        sides = [*zip(*pairs, strict=True)]
+        wall = [statistics.median(run.wall for run in side) for side in sides]
+        cpu = [statistics.median(run.cpu for run in side) for side in sides]
+        cost = f"{wall[0]:.2f} s against {wall[1]:.2f} s; CPU {cpu[0] / cpu[1]:.2f}"
         report("stats", f"with a filter, of {rows:,} labels / raw DuckDB, wall",
-               own.wall / raw.wall, 1.1, cost)  # fmt: skip
+               wall[0] / wall[1], 1.1, cost)  # fmt: skip
         moved, twice = (measured(f"questions:{n}", here) for n in ("drift", "gathered_twice"))
         cost = f"{moved.cpu:.1f} s, {moved.memory:.0f} MB, {moved.answer['measures']} measures"
         report("drift", f"all of {rows:,} labels, 1 % changed / only reading both versions, CPU",

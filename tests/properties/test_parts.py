@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from labelstore.model.tables import TABLES
 from labelstore.storage.cutting import cut
-from labelstore.storage.index import Part, decode_index, encode_index, version_root
+from labelstore.storage.index import Part, decode_index, encode_index, read_index, version_root
 from labelstore.storage.parquet import read
 from labelstore.storage.rewriting import Edits, rewrite
 
@@ -81,7 +81,11 @@ def test_any_history_gives_the_same_parts(steps: list[tuple[list[int], int, int]
     assert parts == fresh
     assert sum(p.rows for p in parts) == len(rows)
     assert len({p.path for p in parts}) == len(parts)
-    assert decode_index(encode_index(parts).to_pybytes(), "index") == parts
+    index = read_index(encode_index(parts).to_pybytes(), "index")
+    assert decode_index(index, "index") == parts
+    assert decode_index(index, "index", "annotations") == [
+        p for p in parts if p.table == "annotations"
+    ]
     assert version_root(parts) == version_root(fresh)
 
 

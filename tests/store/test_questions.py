@@ -212,7 +212,8 @@ def test_every_statement_of_ours_runs_with_its_header(v1: Store, name: str) -> N
     since = "v1" if "version" in own.columns else None
     result = v1.query(own.sql, at="v1", parameters=values, since=since)
     assert list(own.columns) == result.column_names
-    kinds = {"BIGINT": pa.int64(), "VARCHAR": pa.string(), "DOUBLE": pa.float64()}
+    kinds = {"BIGINT": pa.int64(), "VARCHAR": pa.string(), "DOUBLE": pa.float64(),
+             "BOOLEAN": pa.bool_()}  # fmt: skip
     assert [kinds[kind] for kind in own.columns.values()] == result.schema.types
 
 

@@ -98,9 +98,9 @@ def unreviewed(manifest: Manifest, policy: ReviewPolicy) -> Counter[str]:
     return wrong
 
 
-def states(manifest: Manifest) -> pa.Table:
+def states(manifest: Manifest, layer: str | None = None) -> pa.Table:
     """Return how many labels are in which state; see `query/sql/review_states.sql`."""
-    return run(manifest, "review_states")
+    return run(manifest, "review_states", layer=layer)
 
 
 def _reason(row: dict[str, Any], policy: ReviewPolicy) -> str:

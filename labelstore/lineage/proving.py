@@ -1,0 +1,129 @@
+"""Making a proof of one label of a version; see `proofs`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from labelstore.errors import Corrupt, NotFound
+from labelstore.lineage.proofs import SCHEMA
+from labelstore.model.canonical import HASH_DEFINITION, leaves
+from labelstore.model.plain import plain_row
+from labelstore.model.tables import FAMILY, TABLES
+from labelstore.storage.digests import Siblings, merkle_path, part_leaf
+
+if TYPE_CHECKING:
+    from labelstore.storage.index import Part
+    from labelstore.versions.manifest import Manifest
+    from labelstore.versions.workspace import Workspace
+
+REFERRED = {"items": ("item_id",), "categories": ("category_id",), "datasets": ("dataset_id",),
+            "activities": ("created_in", "changed_in"),
+            "agents": ("created_by", "reviewed_by")}  # fmt: skip
+"""Rows that a label names, which its proof has too."""
+
+
+def prove(workspace: Workspace, annotation_id: int, rev: str) -> dict[str, Any]:
+    """Return a proof that a version has a label, and what it says.
+
+    Args:
+        workspace: the store.
+        annotation_id: the label.
+        rev: the version; of a tag the proof has its text and signature.
+
+    Raises:
+        NotFound: there is no such version, or no such label in it.
+        Corrupt: the version's rows do not give its root.
+    """
+    manifest, git = workspace.manifest(rev), workspace.git
+    commit = git.resolve(rev)
+    rows = [*_rows(manifest, annotation_id)]
+    if len(rows) < len(FAMILY):
+        raise NotFound(f"version {rev!r} has no annotation {annotation_id}",
+                       code="annotation-unknown")  # fmt: skip
+    tag = _tag(workspace, rev, commit)
+    return {
+        "schema": SCHEMA,
+        "hash_definition": HASH_DEFINITION,
+        "annotation_id": str(annotation_id),
+        "root": manifest.root,
+        "rows": rows,
+        "commit": {"sha": commit, "text": git.object(commit, "commit").decode()},
+        "tag": None if tag is None else {"name": tag, "text": git.object(
+            f"refs/tags/{tag}", "tag").decode()},
+    }  # fmt: skip
+
+
+def _tag(workspace: Workspace, rev: str, commit: str) -> str | None:
+    """Return the annotated tag that is named, else one of the commit, if there is any."""
+    git = workspace.git
+    listed = git.run("for-each-ref", "--format=%(objecttype) %(*objectname) %(refname:strip=2)",
+                     "refs/tags").splitlines()  # fmt: skip
+    own = [name for kind, sha, name in (line.split(" ", 2) for line in listed)
+           if kind == "tag" and sha == commit]  # fmt: skip
+    return rev if rev in own else (own[0] if own else None)
+
+
+def _rows(manifest: Manifest, annotation_id: int) -> Iterator[dict[str, Any]]:
+    """Yield the entries of the label's rows, and of those that it names."""
+    found: dict[str, Any] = {}
+    for name in FAMILY:
+        for entry in _entries(manifest, name, {annotation_id}):
+            found.update(entry["row"])
+            yield entry
+    agents = {found.get(column) for column in REFERRED["agents"]}
+    for name, columns in REFERRED.items():
+        if name == "agents":
+            continue
+        for entry in _entries(manifest, name, {found.get(c) for c in columns}):
+            agents |= {entry["row"].get("agent_id")} if name == "activities" else set()
+            yield entry
+    yield from _entries(manifest, "agents", agents)
+
+
+def _entries(manifest: Manifest, name: str, ids: set[int | None]) -> Iterator[dict[str, Any]]:
+    """Yield rows of a table by their ids, each with the hashes that lead to the version's root."""
+    wanted = sorted(i for i in ids if i is not None)
+    table = TABLES[name]
+    for part in manifest.parts_of(name):
+        if not any(part.min_id <= i <= part.max_id for i in wanted):
+            continue
+        (batch,) = manifest.read_verified(part).combine_chunks().to_batches()
+        chosen = pc.is_in(batch.column(table.id_column), value_set=pa.array(wanted, pa.int64()))
+        for index in np.flatnonzero(np.asarray(chosen)).tolist():
+            yield _entry(manifest, part, batch, index)
+
+
+def _entry(manifest: Manifest, part: Part, rows: pa.RecordBatch, index: int) -> dict[str, Any]:
+    table = TABLES[part.table]
+    return {
+        "table": part.table,
+        "row": plain_row(table, rows, index),
+        "path": [*_told(merkle_path(leaves(table, rows), index))],
+        "part": {
+            "partition": part.partition,
+            "name": part.name,
+            "rows": part.rows,
+            "path": [*_told(_path_of(manifest, part))],
+        },
+    }
+
+
+def _path_of(manifest: Manifest, part: Part) -> list[Siblings]:
+    """Return what leads from a part to the root of the version."""
+    ordered = sorted(manifest.parts, key=lambda p: p.order)
+    listed = [part_leaf(table=p.table, partition=p.partition, name=p.name, rows=p.rows,
+                        root=p.root) for p in ordered]  # fmt: skip
+    places = [i for i, p in enumerate(ordered) if p.path == part.path]
+    if len(places) != 1:
+        raise Corrupt(f"{part.path} stands {len(places)} times in the index", code="index-wrong")
+    return merkle_path(np.frombuffer(b"".join(listed), np.uint8).reshape(-1, 32), places[0])
+
+
+def _told(path: list[Siblings]) -> Iterator[dict[str, Any]]:
+    for level in path:
+        yield {"place": level.place, "nodes": [node.hex() for node in level.nodes]}

@@ -1,0 +1,126 @@
+"""Signatures of tags, made and checked by Git itself (SSH, OpenPGP, X.509)."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from labelstore.errors import StorageFailed
+
+if TYPE_CHECKING:
+    from labelstore.versions.git import Git
+
+ALLOWED = "gpg.ssh.allowedSignersFile"
+State = Literal["good", "unsigned", "unchecked", "unknown", "bad"]
+SIGNED = re.compile(rb"^-----BEGIN [A-Z ]*(SIGNATURE|MESSAGE)-----$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a tag's signature is worth.
+
+    Attributes:
+        state: `good`: by somebody who is allowed; `unknown`: right, but by a key that nobody
+            allowed; `bad`: of another text; `unchecked`: nothing says who is allowed; `unsigned`.
+        by: who signed, as the file of allowed signers calls them, where it is good.
+        said: Git's own words.
+    """
+
+    state: State
+    by: str | None = None
+    said: str = ""
+
+
+def signature_of(tag: bytes, git: Git | None = None, allowed: Path | None = None) -> Signature:
+    """Return what the signature of a tag object is worth.
+
+    Args:
+        tag: its bytes.
+        git: repository whose settings say who is allowed, if there is one.
+        allowed: file of allowed signers (`ssh-keygen(1)`), which goes before the settings.
+
+    Raises:
+        StorageFailed: Git cannot read the tag.
+    """
+    if not SIGNED.search(tag):
+        return Signature("unsigned")
+    options = _options(git)
+    if allowed is not None:
+        options += ["-c", f"{ALLOWED}={allowed.absolute()}"]
+    with _scratch() as folder:
+        name = _call(folder, ["hash-object", "-t", "tag", "-w", "--stdin"], tag)
+        done = subprocess.run(["git", *options, "verify-tag", name.decode().strip()],
+                              cwd=folder, capture_output=True)  # fmt: skip
+    said = (done.stdout + done.stderr).decode(errors="replace").strip()
+    return Signature(_state(done.returncode, said), _by(said), said)
+
+
+def _state(code: int, said: str) -> State:
+    if code == 0:
+        return "good"
+    if "allowedSignersFile needs to be configured" in said:
+        return "unchecked"
+    if "No principal matched" in said or "No public key" in said:
+        return "unknown"
+    return "bad"
+
+
+def _by(said: str) -> str | None:
+    found = re.search(r'Good "git" signature for (.+?) with |Good signature from "(.+?)"', said)
+    return next((g for g in found.groups() if g), None) if found else None
+
+
+def signed_tag(git: Git, commit: str, tag: str, message: str) -> str:
+    """Write a signed tag object, with no name yet, and return it; signed as `git tag -s` does.
+
+    Raises:
+        StorageFailed: Git has no key to sign with, or could not.
+    """
+    objects = git.git_path("objects").absolute()
+    env = {"GIT_OBJECT_DIRECTORY": str(objects)}
+    with _scratch() as folder:
+        words = [*_options(git), "-c", "core.fsync=all", "tag", "-s", "--cleanup=verbatim",
+                 "-F", "-", tag, commit]  # fmt: skip
+        _call(folder, words, message.encode(), env)
+        return _call(folder, ["rev-parse", f"refs/tags/{tag}"], b"", env).decode().strip()
+
+
+def wants_signing(git: Git) -> bool:
+    """Say whether Git's settings ask that tags be signed."""
+    asked = ("config", "--type=bool", "--get", "tag.gpgSign")
+    return git.succeeds(*asked) and git.run(*asked) == "true"
+
+
+def _options(git: Git | None) -> list[str]:
+    """Return the settings of a repository that signatures go by, for another one."""
+    if git is None or not git.succeeds("config", "--get-regexp", r"^(gpg|user)\."):
+        return []
+    listed = git.run("config", "-z", "--get-regexp", r"^(gpg|user)\.").split("\0")
+    pairs = (entry.split("\n", 1) for entry in listed if "\n" in entry)
+    return [word for name, value in pairs for word in ("-c", f"{name}={value}")]
+
+
+@contextmanager
+def _scratch() -> Iterator[str]:
+    """Make an empty repository for one call."""
+    with tempfile.TemporaryDirectory(prefix="labelstore-tag-") as folder:
+        _call(folder, ["init", "-q", "--bare", "."], b"")
+        yield folder
+
+
+def _call(
+    folder: str, words: Sequence[str], data: bytes, env: dict[str, str] | None = None
+) -> bytes:
+    done = subprocess.run(["git", *words], cwd=folder, input=data, capture_output=True,
+                          env={**os.environ, "LC_ALL": "C", **(env or {})})  # fmt: skip
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip()
+        raise StorageFailed(f"git: {said}", code="git-failed")
+    return done.stdout

@@ -12,6 +12,7 @@ from labelstore.training.pin import check_pin
 from labelstore.versions.agents import names
 from labelstore.versions.described import Version, describe
 from labelstore.versions.dvc.pointer import POINTER
+from labelstore.versions.files import write_whole
 from labelstore.versions.git import Commit
 from labelstore.versions.manifest import Manifest
 from labelstore.versions.stage import Stage, open_stage
@@ -34,6 +35,7 @@ if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses
     from labelstore.changes.difference import Diff
     from labelstore.lineage.blame import Blame
     from labelstore.lineage.trace import Trace
+    from labelstore.lineage.verifying import Verified
     from labelstore.query.sandbox import Limits
 
     Ids = NDArray[np.int64]
@@ -391,6 +393,40 @@ class Questions:
         from labelstore.lineage.blame import blame
 
         return blame(self.workspace, str(item), at)
+
+    def verify(
+        self, at: str = "HEAD", *, every: bool = False, remote: bool = False,
+        allowed: str | Path | None = None, progress: Progress | None = None,
+    ) -> Verified:  # fmt: skip
+        """Compute anew all that a version states of itself: bytes, hashes, roots, tags, rules.
+
+        Args:
+            at: the version.
+            every: all versions up to it, and every tag.
+            remote: read the remote's objects too, and compare them.
+            allowed: file of allowed signers; what Git's settings name otherwise.
+            progress: told how many parts were looked at.
+        """
+        from labelstore.lineage.verifying import verify
+        from labelstore.training.known import known_pins
+
+        pinned = [(str(path), p.revision, p.commit) for path, p in known_pins(self.workspace)]
+        signers = None if allowed is None else Path(allowed)
+        return verify(self.workspace, at, every=every, remote=remote, allowed=signers,
+                      pinned=pinned, progress=progress)  # fmt: skip
+
+    def prove(self, annotation_id: int, target: str | Path, *, at: str = "HEAD") -> int:
+        """Write a proof of what a version says of a label; return its size in bytes.
+
+        `labelstore.lineage.proofs.verify_proof` checks it without a store.
+        """
+        import json
+
+        from labelstore.lineage.proving import prove
+
+        text = json.dumps(prove(self.workspace, annotation_id, at), indent=1) + "\n"
+        write_whole(Path(target), text)
+        return len(text.encode())
 
     def check_pin(self, path: str | Path) -> list[str]:
         """Return what is wrong with a pin in this store; nothing for a good one."""

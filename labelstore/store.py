@@ -76,7 +76,7 @@ class Store(Questions):
 
         folder, file = Path(images) if images else None, Path(sizes) if sizes else None
         known = beside(folder, file, skip=on_error == "skip")
-        return import_from(
+        report = import_from(
             self.workspace,
             format_name,
             Path(source),
@@ -96,6 +96,8 @@ class Store(Questions):
             only_listed=only_listed,
             look=look,
         )
+        self._remember(tag)
+        return report
 
     @contextmanager
     def edit(self, *, by: str | None = None, message: str | None = None) -> Iterator[Edit]:
@@ -255,7 +257,16 @@ class Store(Questions):
             staged = self.staged()
             if staged is not None:
                 refuse_unreviewed(self.workspace, staged.manifest, tag)
-            return publish_stage(self.workspace, message, tag, sign)
+            made = publish_stage(self.workspace, message, tag, sign)
+        self._remember(tag)
+        return made
+
+    def _remember(self, tag: str | None) -> None:
+        """Note a new tag, so that `verify` can tell whether it moves."""
+        if tag is not None:
+            from labelstore.lineage.tags import remember
+
+            remember(self.workspace)
 
     def restore(self) -> bool:
         """Drop the stage; False where there was none."""
@@ -273,6 +284,7 @@ class Store(Questions):
 
         refuse_unreviewed(self.workspace, self.workspace.manifest(at), name)
         tag_version(self.workspace, name, at, message or name, sign)
+        self._remember(name)
 
     def branch(self, name: str | None = None, at: str = "HEAD") -> list[Branch]:
         """Make a branch at a version, if a name is given, and return all branches."""

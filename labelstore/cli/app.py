@@ -18,6 +18,7 @@ from labelstore.cli import (
     formats,
     history,
     ontology,
+    proving,
     questions,
     remotes,
     reviewing,
@@ -36,7 +37,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 MODULES = (
-    data, splitting, formats, history, traces, branching, questions, agreeing, agreed,
+    data, splitting, formats, history, traces, proving, branching, questions, agreeing, agreed,
     scoring, curating, reviewing, ontology, remotes,
 )  # fmt: skip
 for module in MODULES:

@@ -126,6 +126,8 @@ def _faults(content: Said, root: str | None) -> Iterator[str]:
     if tag is not None:
         text = tag["text"].encode()
         head = dict(line.split(" ", 1) for line in tag["text"].split("\n\n", 1)[0].split("\n"))
+        if git_name("tag", text) != tag["sha"]:
+            yield f"the tag's text is not that of {tag['sha']}"
         if head.get("object") != commit["sha"] or head.get("tag") != tag["name"]:
             yield f"the tag's text is not one of {tag['name']} at {commit['sha']}"
         if stated_root(text) != stated:
@@ -172,6 +174,9 @@ def _links(content: Said) -> Iterator[str]:
     acts = [row for name, row in rows if name == "activities"]
     wanted["agents"] = {str(v) for v in (label.get("created_by"), label.get("reviewed_by"),
                                          *(row.get("agent_id") for row in acts))}  # fmt: skip
+    ids = [(name, row.get(TABLES[name].id_column)) for name, row in rows]
+    if len({*ids}) < len(ids):
+        yield "a row stands there twice"
     for name, row in rows:
         if str(row.get(TABLES[name].id_column)) not in wanted.get(name, set()):
             yield f"{name}: a row has nothing to do with label {content['annotation_id']}"

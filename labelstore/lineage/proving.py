@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelstore.errors import Corrupt, NotFound
-from labelstore.lineage.proofs import SCHEMA
+from labelstore.lineage.proofs import SCHEMA, git_name
 from labelstore.model.canonical import HASH_DEFINITION, leaves
 from labelstore.model.plain import plain_row
 from labelstore.model.tables import FAMILY, TABLES
@@ -46,6 +46,7 @@ def prove(workspace: Workspace, annotation_id: int, rev: str) -> dict[str, Any]:
         raise NotFound(f"version {rev!r} has no annotation {annotation_id}",
                        code="annotation-unknown")  # fmt: skip
     tag = _tag(workspace, rev, commit)
+    text = b"" if tag is None else git.object(f"refs/tags/{tag}", "tag")
     return {
         "schema": SCHEMA,
         "hash_definition": HASH_DEFINITION,
@@ -53,9 +54,8 @@ def prove(workspace: Workspace, annotation_id: int, rev: str) -> dict[str, Any]:
         "root": manifest.root,
         "rows": rows,
         "commit": {"sha": commit, "text": git.object(commit, "commit").decode()},
-        "tag": None if tag is None else {"name": tag, "text": git.object(
-            f"refs/tags/{tag}", "tag").decode()},
-    }  # fmt: skip
+        "tag": tag and {"name": tag, "sha": git_name("tag", text), "text": text.decode()},
+    }
 
 
 def _tag(workspace: Workspace, rev: str, commit: str) -> str | None:

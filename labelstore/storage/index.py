@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,9 @@ from labelstore.model.canonical import with_hashes
 from labelstore.model.tables import Table
 from labelstore.storage.digests import digest, merkle_root, part_leaf
 from labelstore.storage.parquet import conform, encode, write
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SCHEMA = pa.schema(
     [
@@ -99,25 +103,44 @@ def build(
     batch, leaf = with_hashes(table, batch)
     file = encode(table, batch)
     keys = [np.asarray(batch.column(k)) for k in table.key]
+    name = part_name(int(keys[0][0]), int(keys[-1][0]) if continued else None)
+    return described(table, partition, name, batch, leaf, len(table.schema), file.size), file
+
+
+def described(
+    table: Table, partition: str, name: str, rows: pa.RecordBatch, leaf: NDArray[np.uint8],
+    columns: int, size: int,
+) -> Part:  # fmt: skip
+    """Return what the index says of a part.
+
+    Args:
+        table: the rows' table.
+        partition: the layer or scheme, or empty.
+        name: of the part.
+        rows: sorted by key, with their hashes.
+        leaf: shape (n, 32), leaves of the rows.
+        columns: how many its file has.
+        size: bytes of its file.
+    """
+    keys = [np.asarray(rows.column(k)) for k in table.key]
     ids = keys[-1]
-    part = Part(
+    return Part(
         table=table.name,
         partition=partition,
-        name=part_name(int(keys[0][0]), int(ids[0]) if continued else None),
+        name=name,
         first_key=int(keys[0][0]),
         first_id=int(ids[0]),
         last_key=int(keys[0][-1]),
         last_id=int(ids[-1]),
         min_id=int(ids.min()),
         max_id=int(ids.max()),
-        rows=len(batch),
-        columns=len(table.schema),
-        digest=digest(keys, np.asarray(batch.column(table.hash_column))),
+        rows=len(rows),
+        columns=columns,
+        digest=digest(keys, np.asarray(rows.column(table.hash_column))),
         root=merkle_root(leaf),
-        size=file.size,
-        class_counts=_class_counts(batch) if table.name == "annotations" else {},
+        size=size,
+        class_counts=_class_counts(rows) if table.name == "annotations" else {},
     )
-    return part, file
 
 
 def part_name(first_key: int, within: int | None = None) -> str:

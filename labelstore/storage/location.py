@@ -60,6 +60,36 @@ class Remote:
                 if done:
                     done(size)
 
+    def faults(
+        self, names: Iterable[str], done: Callable[[int], None] | None = None
+    ) -> dict[str, str]:
+        """Read objects where they are, keeping none, and return what is wrong with which.
+
+        Args:
+            names: MD5 of the objects.
+            done: called with the number of bytes of each object.
+
+        Raises:
+            StorageFailed: the remote cannot be reached or refuses.
+        """
+        system, root = self._open()
+
+        def one(name: str) -> tuple[str, str, int]:
+            try:
+                data = self._read(system, f"{root}/files/md5/{name[:2]}/{name[2:]}", name)
+            except (NotFound, Corrupt) as error:
+                return name, str(error), 0
+            return name, "", len(data)
+
+        found = {}
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for name, fault, size in pool.map(one, dict.fromkeys(names)):
+                if fault:
+                    found[name] = fault
+                if done:
+                    done(size)
+        return found
+
     def _open(self) -> tuple[Any, str]:
         import fsspec
 

@@ -1,0 +1,108 @@
+"""Tags of versions: what they state, who signed them, and whether they are where they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labelstore.errors import LabelstoreError
+from labelstore.versions.dvc.pointer import POINTER
+from labelstore.versions.files import read_json, write_json
+from labelstore.versions.publish import stated_root
+from labelstore.versions.signing import Signature, signature_of
+
+if TYPE_CHECKING:
+    from labelstore.versions.git import Git
+    from labelstore.versions.workspace import Workspace
+
+SEEN = "tags.json"
+
+
+@dataclass(frozen=True)
+class Tag:
+    """One tag of a commit that published a version.
+
+    Attributes:
+        commit: that it names.
+        root: of the version there; None where that cannot be read.
+        stated_name, stated_root: what the tag object itself says; None for a plain tag.
+    """
+
+    name: str
+    commit: str
+    root: str | None
+    stated_name: str | None
+    stated_root: str | None
+    signature: Signature
+
+
+def tags_of(workspace: Workspace, allowed: Path | None = None) -> Iterator[Tag]:
+    """Yield the tags of versions; tags of commits that published none are left alone."""
+    git = workspace.git
+    published = set(git.run("log", "--format=%H", "--all", "--", git.prefix + POINTER).split())
+    for name, (made, commit) in _refs(git).items():
+        if commit not in published:
+            continue
+        if made == commit:
+            yield Tag(name, commit, None, None, None, Signature("unsigned"))
+            continue
+        text = git.object(made, "tag")
+        head = text.split(b"\n\n", 1)[0].decode(errors="replace").split("\n")
+        stated = next((line[4:] for line in head if line.startswith("tag ")), None)
+        yield Tag(name, commit, _root(workspace, commit), stated, stated_root(text),
+                  signature_of(text, git, allowed))  # fmt: skip
+
+
+def moved(
+    workspace: Workspace, pinned: Sequence[tuple[str, str, str]] = ()
+) -> Iterator[tuple[str, str]]:
+    """Yield tags that are not where they were, and how that is known; remember the rest.
+
+    Args:
+        workspace: the store.
+        pinned: file, revision and commit of the pins that are known.
+    """
+    now = _refs(workspace.git)
+    for name, was in _seen(workspace).items():
+        if name not in now:
+            yield name, f"is gone; it was {was[:12]} when this clone saw it first"
+        elif now[name][0] != was:
+            yield name, (f"is {now[name][0][:12]} now, and was {was[:12]} when this clone saw it "
+                         "first; somebody moved it or made it anew")  # fmt: skip
+    for file, revision, commit in pinned:
+        if revision in now and now[revision][1] != commit:
+            yield revision, (f"names commit {now[revision][1][:12]}, and the pin {file} has it at "
+                             f"{commit[:12]}")  # fmt: skip
+    remember(workspace)
+
+
+def remember(workspace: Workspace) -> None:
+    """Note which tags there are, in a file that is in no version; what was noted stays."""
+    seen = _seen(workspace)
+    fresh = {name: made for name, (made, _) in _refs(workspace.git).items() if name not in seen}
+    if fresh:
+        write_json(workspace.private / SEEN, {"tags": {**seen, **fresh}})
+
+
+def _seen(workspace: Workspace) -> dict[str, str]:
+    content: Any = read_json(workspace.private / SEEN, {"tags": dict})
+    return {str(name): str(made) for name, made in (content or {}).get("tags", {}).items()}
+
+
+def _refs(git: Git) -> dict[str, tuple[str, str]]:
+    """Return the object and the commit of each tag."""
+    form = "%(objectname) %(*objectname) %(refname:strip=2)"
+    found = {}
+    for line in git.run("for-each-ref", f"--format={form}", "refs/tags").splitlines():
+        made, peeled, name = line.split(" ", 2)
+        found[name] = (made, peeled or made)
+    return found
+
+
+def _root(workspace: Workspace, commit: str) -> str | None:
+    try:
+        return workspace.manifest(commit).root
+    except LabelstoreError:  # told as a fault of the version
+        return None

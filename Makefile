@@ -66,6 +66,7 @@ bench: $(READY)
 	$(BIN)/python tests/bench/pairing.py
 	$(BIN)/python tests/bench/meaning.py --rows $(ROWS)
 	$(BIN)/python tests/bench/questions.py --rows $(ROWS)
+	$(BIN)/python tests/bench/lineage.py --rows $(ROWS)
 
 schemas: $(READY)
 	$(BIN)/labelstore schema export schemas/v1

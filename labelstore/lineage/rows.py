@@ -19,12 +19,7 @@ Row = dict[str, Any]
 
 def label_parts(manifest: Manifest, annotation_id: int) -> list[Part]:
     """Return the parts of both families that may hold a label, by the ids that they hold."""
-    return [
-        part
-        for name in FAMILY
-        for part in manifest.parts_of(name)
-        if part.min_id <= annotation_id <= part.max_id
-    ]
+    return [part for name in FAMILY for part in manifest.parts_holding(name, id=annotation_id)]
 
 
 def label_row(manifest: Manifest, parts: Sequence[Part], annotation_id: int) -> Row | None:
@@ -62,9 +57,4 @@ def item_row(manifest: Manifest, item: int | str) -> Row | None:
 
 def item_parts(manifest: Manifest, item_id: int, tables: Iterable[str]) -> list[Part]:
     """Return the parts of tables that are sorted by item and may hold one."""
-    return [
-        part
-        for name in tables
-        for part in manifest.parts_of(name)
-        if part.first_key <= item_id <= part.last_key
-    ]
+    return [part for name in tables for part in manifest.parts_holding(name, key=item_id)]

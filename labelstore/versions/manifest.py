@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from labelstore.errors import Corrupt, InvalidInput, NotFound
 from labelstore.model.canonical import HASH_DEFINITION
@@ -82,6 +83,20 @@ class Manifest:
             own = decode_index(self._index, PARTS, table) if every is None else every
             self._of_tables[table] = [p for p in own if p.table == table]
         return [p for p in self._of_tables[table] if partition in (None, p.partition)]
+
+    def parts_holding(self, table: str, *, id: int | None = None, key: int | None = None
+                      ) -> list[Part]:  # fmt: skip
+        """Return the parts of a table that may hold an id, or a key that parts are cut along.
+
+        The index is not decoded but for these, which matters over many versions.
+        """
+        chosen = pc.equal(self._index.column("table"), table)
+        for value, low, high in ((id, "min_id", "max_id"), (key, "first_key", "last_key")):
+            if value is not None:
+                within = pc.and_(pc.less_equal(self._index.column(low), value),
+                                 pc.greater_equal(self._index.column(high), value))  # fmt: skip
+                chosen = pc.and_(chosen, within)
+        return decode_index(self._index.filter(chosen), PARTS)
 
     def partitions(self, table: str) -> list[str]:
         """Return the layers or schemes that a table has."""

@@ -89,16 +89,17 @@ def main() -> int:
         for count, here in stores.items():
             measured("promises:make_store", here, count)
             measured("lineage:edits", here, count)
-        own, all_ = (measured(f"lineage:{n}", stores[rows], LABEL) for n in ("traced", "scanned"))
+        own, all_ = (measured(f"lineage:{n}", stores[rows], LABEL, runs=5)
+                     for n in ("traced", "scanned"))  # fmt: skip
         assert own.answer["steps"] == 1 + VERSIONS // OFTEN
         assert all_.answer["states"] == own.answer["steps"] + 1  # its shapes stay as they are
         report("trace", f"a label in {VERSIONS} versions of {rows:,} / a scan of all, CPU",
                own.cpu / all_.cpu, 0.2,
                f"{own.cpu:.2f} s against {all_.cpu:.2f} s")  # fmt: skip
-        half = measured("lineage:traced", stores[rows // 2], LABEL)
+        half = measured("lineage:traced", stores[rows // 2], LABEL, runs=5)
         report("trace", "in twice the labels, CPU", own.cpu / half.cpu, 1.5,
                f"{own.cpu:.2f} s against {half.cpu:.2f} s")  # fmt: skip
-        still = measured("lineage:traced", stores[rows], rows - 2 * BATCH)
+        still = measured("lineage:traced", stores[rows], rows - 2 * BATCH, runs=5)
         assert still.answer["steps"] == 1
         report("trace", "of a label that never changed / that one", still.cpu / own.cpu, 1.0,
                f"{still.cpu:.2f} s")  # fmt: skip

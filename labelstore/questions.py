@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from labelstore.errors import SHOWN_FAULTS, NotFound
+from labelstore.errors import SHOWN_FAULTS, InvalidInput, NotFound
 from labelstore.model.tables import TABLES
 from labelstore.training.pin import check_pin
 from labelstore.versions.agents import names
@@ -285,7 +285,7 @@ class Questions:
         """Return how many labels are in which state of review, by layer; or of one layer.
 
         Columns `layer`, `state` (null for none), `outdated` (something wrote the label after its
-        review), `own` (who made it reviewed it) and `annotations`.
+        review), `own` (who made it reviewed it, or nobody says who did) and `annotations`.
         """
         from labelstore.changes.reviewing.policy import states
 
@@ -424,6 +424,8 @@ class Questions:
 
         from labelstore.lineage.proving import prove
 
+        if Path(target).is_dir():
+            raise InvalidInput(f"{target}: is a folder; name a file", code="target")
         text = json.dumps(prove(self.workspace, annotation_id, at), indent=1) + "\n"
         write_whole(Path(target), text)
         return len(text.encode())

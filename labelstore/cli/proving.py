@@ -141,7 +141,8 @@ def verify_proof(
     file: Annotated[Path, typer.Argument(help="Proof, as `labelstore prove` writes it.")],
     allowed: Allowed = None,
     root: Annotated[
-        str | None, typer.Option(metavar="HEX", help="Root that the version must have.")
+        str | None,
+        typer.Option(metavar="HEX", help="Root that the version must have, or its start."),
     ] = None,
     signed: Signed = False,
     json: Json = False,
@@ -151,7 +152,7 @@ def verify_proof(
     \b
     Examples:
       labelstore verify-proof label.proof.json --allowed-signers auditors.txt --signed
-      labelstore verify-proof label.proof.json --root 77ed4ebb5998…
+      labelstore verify-proof label.proof.json --root 77ed4ebb59987c0d
     """
     from labelstore.lineage.proofs import read_proof, verify_proof
 

@@ -100,7 +100,7 @@ def show_trace(found: Trace) -> None:
 
 
 def _by(step: Step) -> str:
-    words = f"  by {step.agent}" if step.agent else ""
+    words = f"  by {step.agent}" if step.agent else f"  by git: {step.commit.subject}"
     if step.activity:
         said = step.activity["message"]
         words += f"  {step.activity['kind']}" + (f": {said}" if said else "")

@@ -121,11 +121,11 @@ def _rows(manifest: Manifest, item_id: int) -> list[Row]:
 def _came(workspace: Workspace, rev: str, wanted: Collection[int]) -> dict[int, Commit]:
     """Return the first version that has each activity."""
     found: dict[int, Commit] = {}
-    for commit, manifest, parts in walk(workspace, rev, lambda m: m.parts_of("activities")):
+    for own in walk(workspace, rev, lambda m: m.parts_of("activities")):
         if found.keys() >= set(wanted):
             break
-        ids = [manifest.read(part, ["activity_id"]).column(0) for part in parts]
+        ids = [own.manifest.read(part, ["activity_id"]).column(0) for part in own.parts]
         there = pa.chunked_array([c for column in ids for c in column.chunks], pa.int64())
         for number in there.filter(pc.is_in(there, value_set=pa.array(wanted))).to_pylist():
-            found.setdefault(number, commit)
+            found.setdefault(number, own.commit)
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from labelstore.changes.diff import diff
 from labelstore.changes.summary import class_names
 from labelstore.errors import NotFound
-from labelstore.lineage.rows import item_parts, item_row
+from labelstore.lineage.rows import Row, item_parts, item_row
 from labelstore.lineage.walking import versions
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.versions.agents import agent_names, names
@@ -137,15 +137,24 @@ def _of_author(workspace: Workspace, every: Every, author: str | None) -> Test |
     known = names(workspace)
     ids: set[int] = set()
     there: dict[str, None] = {}
-    for _, manifest in every[-1:]:
-        told = agent_names(manifest, known)
-        stated = manifest.table(TABLES["agents"], ["agent_id", "name"]).to_pylist()
+    for stated, told in _agents(every, known):
         ids |= {r["agent_id"] for r in stated if author in (r["name"], told[r["agent_id"]])}
         there.update(dict.fromkeys(told.values()))
     if not ids:
         raise NotFound(f"nobody is called {author!r} (there is: {', '.join(there)})",
                        code="agent-unknown")  # fmt: skip
     return lambda pair: any(a["agent_id"] in ids for a in _new_activities(pair))
+
+
+def _agents(every: Every, known: Mapping[str, str]) -> Iterator[tuple[list[Row], dict[int, str]]]:
+    """Yield the agents of each version in which these differ, and how to tell them."""
+    seen: list[bytes] = []
+    for _, manifest in every:
+        digests = [part.digest for part in manifest.parts_of("agents")]
+        if digests != seen:
+            seen = digests
+            rows = manifest.table(TABLES["agents"], ["agent_id", "name"]).to_pylist()
+            yield rows, agent_names(manifest, known)
 
 
 def _of_path(path: str | None) -> Test | None:

@@ -23,6 +23,19 @@ from labelstore.versions.publish import stated_root
 from labelstore.versions.signing import Signature, signature_of
 
 SCHEMA = "labelstore/proof/1"
+TEXT = ("utf-8", "surrogateescape")
+"""How the bytes of commits and tags, which may be in any encoding, stand in JSON."""
+PIECES = {
+    "proof": {"schema", "hash_definition", "annotation_id", "root", "rows", "commit", "tag"},
+    "row": {"table", "row", "path", "part"},
+    "part": {"partition", "name", "rows", "path"},
+    "level": {"place", "nodes"},
+    "commit": {"sha", "text"},
+    "tag": {"name", "sha", "text"},
+}
+"""What each piece of a proof has, and nothing else."""
+SHORTEST = 16
+"""Digits that tell a root."""
 LARGEST = 64 * 2**20
 """Bytes of a file that is looked at."""
 Said = Mapping[str, Any]
@@ -86,9 +99,12 @@ def verify_proof(
     """
     try:
         faults = [*_faults(content, root)]
-        if faults:
+        found = None if faults else _proved(content, allowed)
+        if found and found.signature.state in ("bad", "unknown"):
+            faults = [f"the tag's signature is {found.signature.state}: {found.signature.said}"]
+        if faults or found is None:
             raise Corrupt("\n".join(f"{where}: {fault}" for fault in faults), code="proof-wrong")
-        return _proved(content, allowed)
+        return found
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise Corrupt(f"{where}: is no whole proof ({error!r})", code="proof-wrong") from error
 
@@ -105,26 +121,29 @@ def _proved(content: Said, allowed: Path | None) -> Proved:
         commit=content["commit"]["sha"],
         tag=None if tag is None else tag["name"],
         signature=Signature("unsigned") if tag is None else signature_of(
-            tag["text"].encode(), allowed=allowed),
+            tag["text"].encode(*TEXT), allowed=allowed),
     )  # fmt: skip
 
 
 def _faults(content: Said, root: str | None) -> Iterator[str]:
     stated = content["root"]
-    if root is not None and root != stated:
+    _whole("proof", content)
+    if root is not None and not (len(root) >= SHORTEST and stated.startswith(root.lower())):
         yield f"is of a version with root {stated}, not {root}"
     for entry in content["rows"]:
         yield from _row_faults(entry, stated)
     yield from _links(content)
     commit = content["commit"]
-    text = commit["text"].encode()
+    _whole("commit", commit)
+    text = commit["text"].encode(*TEXT)
     if git_name("commit", text) != commit["sha"]:
         yield f"the commit's text is not that of {commit['sha']}"
-    if stated_root(text) != stated:
-        yield f"the commit's message does not state root {stated}"
     tag = content["tag"]
+    if stated_root(text) not in (stated, None if tag else stated):
+        yield f"the commit's message does not state root {stated}"
     if tag is not None:
-        text = tag["text"].encode()
+        _whole("tag", tag)
+        text = tag["text"].encode(*TEXT)
         head = dict(line.split(" ", 1) for line in tag["text"].split("\n\n", 1)[0].split("\n"))
         if git_name("tag", text) != tag["sha"]:
             yield f"the tag's text is not that of {tag['sha']}"
@@ -135,11 +154,14 @@ def _faults(content: Said, root: str | None) -> Iterator[str]:
 
 
 def _row_faults(entry: Said, root: str) -> Iterator[str]:
+    _whole("row", entry)
+    _whole("part", entry["part"])
     name = entry["table"]
     try:
         batch = row_of(TABLES[name], entry["row"])
         leaf = leaves(TABLES[name], batch)[0].tobytes()
         part = entry["part"]
+        _number(part["rows"])
         own = climb(leaf, [*_path(entry["path"])])
         top = part_leaf(table=name, partition=part["partition"], name=part["name"],
                         rows=part["rows"], root=own)  # fmt: skip
@@ -151,9 +173,21 @@ def _row_faults(entry: Said, root: str) -> Iterator[str]:
         yield f"{name}: the row does not lead to root {root}"
 
 
+def _whole(piece: str, said: Said) -> None:
+    if said.keys() != PIECES[piece]:
+        raise ValueError(f"a {piece} has {', '.join(sorted(PIECES[piece]))}, and nothing else")
+
+
+def _number(said: Any) -> int:
+    if type(said) is not int:
+        raise ValueError(f"{said!r} is no number")
+    return said
+
+
 def _path(said: Any) -> Iterator[Siblings]:
     for level in said:
-        yield Siblings(level["place"], [bytes.fromhex(node) for node in level["nodes"]])
+        _whole("level", level)
+        yield Siblings(_number(level["place"]), [bytes.fromhex(node) for node in level["nodes"]])
 
 
 def _links(content: Said) -> Iterator[str]:
@@ -164,22 +198,27 @@ def _links(content: Said) -> Iterator[str]:
         yield "a proof has one row of annotations and one of geometries"
         return
     label = own[0]
-    wanted = {
-        **{name: {content["annotation_id"]} for name in FAMILY},
-        "items": {str(label["item_id"])},
-        "categories": {str(label.get("category_id"))},
-        "activities": {str(label.get("created_in")), str(label.get("changed_in"))},
-        "datasets": {str(label.get("dataset_id"))},
-    }
+    number = int(content["annotation_id"])
     acts = [row for name, row in rows if name == "activities"]
-    wanted["agents"] = {str(v) for v in (label.get("created_by"), label.get("reviewed_by"),
-                                         *(row.get("agent_id") for row in acts))}  # fmt: skip
-    ids = [(name, row.get(TABLES[name].id_column)) for name, row in rows]
-    if len({*ids}) < len(ids):
+    agents = (label.get("created_by"), label.get("reviewed_by"),
+              *(row.get("agent_id") for row in acts))  # fmt: skip
+    wanted = {
+        *{(name, number) for name in FAMILY},
+        *{("activities", label.get(c)) for c in ("created_in", "changed_in")},
+        *{
+            (name, label.get(TABLES[name].id_column))
+            for name in ("items", "categories", "datasets")
+        },
+        *{("agents", agent) for agent in agents},
+    }
+    found = [(name, row.get(TABLES[name].id_column)) for name, row in rows]
+    named = {(name, i) for name, i in wanted if i is not None}
+    if len({*found}) < len(found):
         yield "a row stands there twice"
-    for name, row in rows:
-        if str(row.get(TABLES[name].id_column)) not in wanted.get(name, set()):
-            yield f"{name}: a row has nothing to do with label {content['annotation_id']}"
+    for name, i in sorted({*found} - named):
+        yield f"{name} {i} has nothing to do with label {number}"
+    for name, i in sorted(named - {*found}):
+        yield f"{name} {i} is missing, which label {number} names"
 
 
 def git_name(kind: str, data: bytes) -> str:

@@ -9,12 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelstore.errors import Corrupt, NotFound
-from labelstore.lineage.proofs import SCHEMA, git_name
+from labelstore.errors import Corrupt, InvalidInput, NotFound, shown
+from labelstore.lineage.proofs import SCHEMA, TEXT, git_name
 from labelstore.model.canonical import HASH_DEFINITION, leaves
 from labelstore.model.plain import plain_row
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.storage.digests import Siblings, merkle_path, part_leaf
+from labelstore.versions.dvc.pointer import POINTER
+from labelstore.versions.publish import stated_root
 
 if TYPE_CHECKING:
     from labelstore.storage.index import Part
@@ -41,11 +43,21 @@ def prove(workspace: Workspace, annotation_id: int, rev: str) -> dict[str, Any]:
     """
     manifest, git = workspace.manifest(rev), workspace.git
     commit = git.resolve(rev)
+    tag = _tag(workspace, rev, commit)
+    if tag is None:  # of plain commits the one that published these labels
+        commit = git.log(rev, POINTER, 1)[0].sha
+        tag = _tag(workspace, rev, commit)
+    said = git.object(commit, "commit")
+    if tag is None and stated_root(said) is None:
+        raise InvalidInput(
+            f"commit {commit[:12]} states no root, as plain git made it; give the version a tag: "
+            "labelstore tag NAME",
+            code="not-published",
+        )
     rows = [*_rows(manifest, annotation_id)]
     if len(rows) < len(FAMILY):
         raise NotFound(f"version {rev!r} has no annotation {annotation_id}",
                        code="annotation-unknown")  # fmt: skip
-    tag = _tag(workspace, rev, commit)
     text = b"" if tag is None else git.object(f"refs/tags/{tag}", "tag")
     return {
         "schema": SCHEMA,
@@ -53,8 +65,8 @@ def prove(workspace: Workspace, annotation_id: int, rev: str) -> dict[str, Any]:
         "annotation_id": str(annotation_id),
         "root": manifest.root,
         "rows": rows,
-        "commit": {"sha": commit, "text": git.object(commit, "commit").decode()},
-        "tag": tag and {"name": tag, "sha": git_name("tag", text), "text": text.decode()},
+        "commit": {"sha": commit, "text": said.decode(*TEXT)},
+        "tag": tag and {"name": tag, "sha": git_name("tag", text), "text": text.decode(*TEXT)},
     }
 
 
@@ -64,7 +76,8 @@ def _tag(workspace: Workspace, rev: str, commit: str) -> str | None:
     listed = git.run("for-each-ref", "--format=%(objecttype) %(*objectname) %(refname:strip=2)",
                      "refs/tags").splitlines()  # fmt: skip
     own = [name for kind, sha, name in (line.split(" ", 2) for line in listed)
-           if kind == "tag" and sha == commit]  # fmt: skip
+           if kind == "tag" and sha == commit
+           and stated_root(git.object(f"refs/tags/{name}", "tag"))]  # fmt: skip
     return rev if rev in own else (own[0] if own else None)
 
 
@@ -95,7 +108,11 @@ def _entries(manifest: Manifest, name: str, ids: set[int | None]) -> Iterator[di
         (batch,) = manifest.read_verified(part).combine_chunks().to_batches()
         chosen = pc.is_in(batch.column(table.id_column), value_set=pa.array(wanted, pa.int64()))
         for index in np.flatnonzero(np.asarray(chosen)).tolist():
+            wanted.remove(batch.column(table.id_column)[index].as_py())
             yield _entry(manifest, part, batch, index)
+    if wanted and name not in FAMILY:
+        raise NotFound(f"the label names {name} {shown(wanted)}, which the version does not have",
+                       code="dangling")  # fmt: skip
 
 
 def _entry(manifest: Manifest, part: Part, rows: pa.RecordBatch, index: int) -> dict[str, Any]:

@@ -35,13 +35,11 @@ def subsets(workspace: Workspace, item_id: int, rev: str) -> list[Placed]:
     """
     now: dict[str, str] = {}
     found = []
-    for commit, manifest, parts in walk(
-        workspace, rev, lambda m: item_parts(m, item_id, ("splits",))
-    ):
-        then = subsets_in(manifest, parts, item_id)
+    for own in walk(workspace, rev, lambda m: item_parts(m, item_id, ("splits",))):
+        then = subsets_in(own.manifest, own.parts, item_id)
         for scheme in sorted(now.keys() | then.keys()):
             if now.get(scheme) != then.get(scheme):
-                found.append(Placed(commit, scheme, then.get(scheme)))
+                found.append(Placed(own.commit, scheme, then.get(scheme)))
         now = then
     return found
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelstore.errors import LabelstoreError
-from labelstore.versions.dvc.pointer import POINTER
 from labelstore.versions.files import read_json, write_json
 from labelstore.versions.publish import stated_root
 from labelstore.versions.signing import Signature, signature_of
@@ -39,20 +38,18 @@ class Tag:
 
 
 def tags_of(workspace: Workspace, allowed: Path | None = None) -> Iterator[Tag]:
-    """Yield the tags of versions; tags of commits that published none are left alone."""
+    """Yield the tags of versions: those that state a root, and those of commits that do."""
     git = workspace.git
-    published = set(git.run("log", "--format=%H", "--all", "--", git.prefix + POINTER).split())
     for name, (made, commit) in _refs(git).items():
-        if commit not in published:
-            continue
-        if made == commit:
-            yield Tag(name, commit, None, None, None, Signature("unsigned"))
-            continue
-        text = git.object(made, "tag")
+        plain = made == commit
+        text = b"" if plain else git.object(made, "tag")
+        said = stated_root(text)
+        if said is None and stated_root(git.object(commit, "commit")) is None:
+            continue  # of code, or of something else that is none of ours
         head = text.split(b"\n\n", 1)[0].decode(errors="replace").split("\n")
         stated = next((line[4:] for line in head if line.startswith("tag ")), None)
-        yield Tag(name, commit, _root(workspace, commit), stated, stated_root(text),
-                  signature_of(text, git, allowed))  # fmt: skip
+        signature = Signature("unsigned") if plain else signature_of(text, git, allowed)
+        yield Tag(name, commit, _root(workspace, commit), stated, said, signature)
 
 
 def moved(
@@ -87,17 +84,24 @@ def remember(workspace: Workspace) -> None:
 
 
 def _seen(workspace: Workspace) -> dict[str, str]:
-    content: Any = read_json(workspace.private / SEEN, {"tags": dict})
+    try:
+        content: Any = read_json(workspace.private / SEEN, {"tags": dict})
+    except LabelstoreError:  # whoever can break this file can delete it, too
+        return {}
     return {str(name): str(made) for name, made in (content or {}).get("tags", {}).items()}
 
 
 def _refs(git: Git) -> dict[str, tuple[str, str]]:
     """Return the object and the commit of each tag."""
-    form = "%(objectname) %(*objectname) %(refname:strip=2)"
+    form = "%(objectname) %(*objectname) %(*objecttype) %(refname:strip=2)"
     found = {}
     for line in git.run("for-each-ref", f"--format={form}", "refs/tags").splitlines():
-        made, peeled, name = line.split(" ", 2)
-        found[name] = (made, peeled or made)
+        made, peeled, kind, name = line.split(" ", 3)
+        commit = peeled or made
+        if kind == "tag":  # a tag of a tag, which is peeled once only
+            commit = git.run("rev-parse", f"refs/tags/{name}^{{}}")
+        if git.succeeds("cat-file", "-e", f"{commit}^{{commit}}"):
+            found[name] = (made, commit)
     return found
 
 

@@ -13,7 +13,7 @@ from labelstore.errors import NotFound
 from labelstore.lineage.rows import Row, by_id, item_row, label_parts, label_row
 from labelstore.lineage.sources import Source, source_of
 from labelstore.lineage.subsets import Placed, subsets
-from labelstore.lineage.walking import walk
+from labelstore.lineage.walking import Changed, new_activities, walk
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.versions.agents import agent_names, names
 
@@ -30,7 +30,8 @@ class Step:
     Attributes:
         change: created, changed, deleted.
         columns: old and new value of each column that differs.
-        activity: the row of the activity that wrote it, None for a deletion by one of several.
+        activity: the row of the activity that wrote it; None for a deletion by one of several, and
+            for what plain git put back.
         agent: who acted: a name where this clone knows it, else the pseudonym.
         source: the file that it was read from, where it was.
         hashes: of the label's two rows, where there is one.
@@ -118,10 +119,10 @@ def trace(workspace: Workspace, annotation_id: int, rev: str = "HEAD") -> Trace:
     before: Row | None = None
     last: tuple[Manifest, Row] | None = None
     steps = []
-    for commit, manifest, row in _states(workspace, annotation_id, rev):
+    for version, row in _states(workspace, annotation_id, rev):
         if row is not None and row != before:
-            last = manifest, row
-        step = _step(commit, manifest, before, row, known)
+            last = version.manifest, row
+        step = _step(version, before, row, known)
         if step is not None:
             steps.append(step)
         before = row
@@ -159,37 +160,44 @@ def review_of(manifest: Manifest, row: Row, known: Mapping[str, str]) -> Review 
 
 def _states(
     workspace: Workspace, annotation_id: int, rev: str
-) -> Iterator[tuple[Commit, Manifest, Row | None]]:
+) -> Iterator[tuple[Changed, Row | None]]:
     """Yield each version, oldest first, in which the label's parts changed, with its row."""
-    for commit, manifest, parts in walk(workspace, rev, lambda m: label_parts(m, annotation_id)):
-        yield commit, manifest, label_row(manifest, parts, annotation_id)
+    for version in walk(workspace, rev, lambda m: label_parts(m, annotation_id)):
+        yield version, label_row(version.manifest, version.parts, annotation_id)
 
 
 def _step(
-    commit: Commit, manifest: Manifest, before: Row | None, row: Row | None, known: dict[str, str]
+    version: Changed, before: Row | None, row: Row | None, known: Mapping[str, str]
 ) -> Step | None:
     if row is None:
-        return None if before is None else _deletion(commit, manifest, known)
+        return None if before is None else _deletion(version, known)
+    manifest = version.manifest
     columns = {} if before is None else _changed(before, row, manifest)
     if before is not None and not columns:
         return None
     activity = by_id(manifest, "activities", row["changed_in"])
+    new = {own["activity_id"] for own in new_activities(version)}
+    if before is not None and row["changed_in"] not in new:
+        activity = None  # plain git put back what was there before
     agent = agent_names(manifest, known).get(activity["agent_id"]) if activity else None
     dataset = by_id(manifest, "datasets", row["dataset_id"])
     source = source_of(activity, row, dataset, _item(manifest, row))
     hashes = row["row_hash"], row["geometry_hash"]
     change = "created" if before is None else "changed"
-    return Step(commit, change, columns, activity, agent, source, hashes)
+    return Step(version.commit, change, columns, activity, agent, source, hashes)
 
 
-def _deletion(commit: Commit, manifest: Manifest, known: dict[str, str]) -> Step:
-    """Return the step of a deletion: by the activities of that version, since the row is gone."""
-    rows = manifest.table(TABLES["activities"]).to_pylist()
-    newest = max((r["generation"] for r in rows), default=0)
-    own = [r for r in rows if r["generation"] == newest]
-    agents = agent_names(manifest, known)
-    named = dict.fromkeys(agents.get(r["agent_id"], "?") for r in own)
-    return Step(commit, "deleted", {}, own[0] if len(own) == 1 else None, " or ".join(named))
+def _deletion(version: Changed, known: Mapping[str, str]) -> Step:
+    """Return the step of a deletion: by the new activities of that version, since the row is gone.
+
+    A merge deletes only what a side deleted; where it brought nothing else, it is told itself.
+    """
+    new = new_activities(version)
+    own = [row for row in new if row["kind"] != "merge"] or new
+    agents = agent_names(version.manifest, known)
+    named = dict.fromkeys(agents.get(row["agent_id"], "?") for row in own)
+    activity = own[0] if len(own) == 1 else None
+    return Step(version.commit, "deleted", {}, activity, " or ".join(named) or None)
 
 
 def _changed(before: Row, row: Row, manifest: Manifest) -> dict[str, tuple[Any, Any]]:

@@ -16,7 +16,6 @@ import pyarrow as pa
 
 from labelstore.errors import LabelstoreError, counted, shown
 from labelstore.lineage.tags import Tag, moved, tags_of
-from labelstore.lineage.walking import versions
 from labelstore.model.canonical import with_hashes
 from labelstore.model.tables import TABLES, Table
 from labelstore.query.rules import broken_rules
@@ -34,6 +33,12 @@ if TYPE_CHECKING:
     from labelstore.versions.workspace import Workspace
 
 Progress = Callable[[str, int, int], None]
+
+
+ODD = (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, pa.ArrowException)
+"""What reading rows that somebody forged may raise."""
+FEW = 16
+"""Parts for which no processes are started."""
 
 
 @dataclass(frozen=True, order=True)
@@ -59,7 +64,8 @@ class Verified:
         versions: that were looked at, newest first.
         objects, rows: how many were read; what versions share once.
         faults: what somebody or something changed.
-        rules: that rows of one table break of another.
+        rules: that rows of one table break of another, in the version that was asked for; and
+            commits that state no root.
         signatures: of the tags of these versions.
     """
 
@@ -91,17 +97,15 @@ def verify(
         NotFound: there is no such version.
     """
     found = Verified()
-    commits = [c for c, _ in versions(workspace, rev)][::-1] if every else (
-        workspace.git.log(rev, None, 1))  # fmt: skip
+    tags = [*tags_of(workspace, allowed)]
+    commits = _commits(workspace, rev, tags if every else None)
     done: dict[str, list[str]] = {}
-    for commit in commits:
+    for place, commit in enumerate(commits):
         found.versions.append(commit.name)
-        faults = _version_faults(workspace, commit, found, done, progress)
-        found.faults += [Fault(commit.name, where, what) for where, what in faults]
+        _verify_version(workspace, commit, found, done, rules=not place, progress=progress)
     if remote:
         found.faults += _remote_faults(workspace, commits, progress)
     own = {c.sha for c in commits}
-    tags = [*tags_of(workspace, allowed)]
     named = [tag for tag in tags if tag.name == rev]
     for tag in tags if every else named or [t for t in tags if t.commit in own]:
         found.faults += [Fault(tag.name, f"tag {tag.name}", w) for w in _tag_faults(tag)]
@@ -112,33 +116,51 @@ def verify(
     return found
 
 
-def _version_faults(
-    workspace: Workspace, commit: Commit, found: Verified, done: dict[str, list[str]],
-    progress: Progress | None,
-) -> Iterator[tuple[str, str]]:  # fmt: skip
-    """Yield place and fault of one version; parts that another one has too are read once."""
+def _commits(workspace: Workspace, rev: str, tags: Sequence[Tag] | None) -> list[Commit]:
+    """Return the commit that published a version; or all up to it, and those of tags."""
+    git = workspace.git
+    if tags is None:
+        return git.log(rev, POINTER, 1)
+    found = {c.sha: c for c in git.log(rev, POINTER, full=True)}
+    for tag in tags:
+        found |= {c.sha: c for c in git.log(tag.commit, POINTER, 1) if c.sha not in found}
+    return [c for c in found.values() if workspace.directory(c.sha) is not None]
+
+
+def _verify_version(
+    workspace: Workspace, commit: Commit, found: Verified, done: dict[str, list[str]], *,
+    rules: bool, progress: Progress | None,
+) -> None:  # fmt: skip
+    """Add to what was found the faults of one version; parts that others have are read once."""
+    name = commit.name
     try:
         manifest = workspace.manifest(commit.sha)
         parts = manifest.parts
-    except LabelstoreError as error:
-        yield POINTER, str(error)
+        faults = [*_structure_faults(workspace, commit, manifest)]
+    except (LabelstoreError, *ODD) as error:
+        found.faults.append(Fault(name, POINTER, f"{type(error).__name__}: {error}"))
         return
-    yield from _structure_faults(workspace, commit, manifest)
     fresh = [p for p in parts if _key(manifest, p) not in done]
-    results = fork_map(partial(_part_faults, manifest), fresh, _telling(progress, len(fresh)))
+    processes = 1 if len(fresh) < FEW else None
+    results = fork_map(partial(_part_faults, manifest), fresh, _telling(progress, len(fresh)),
+                       processes=processes)  # fmt: skip
     done.update(zip((_key(manifest, p) for p in fresh), results, strict=True))
     found.objects += len(fresh) + 2
     found.rows += sum(p.rows for p in fresh)
-    broken = False
-    for part in parts:
-        for what in done[_key(manifest, part)]:
-            broken = True
-            yield part.path, what
-    if not broken:
-        for rule, count, example, _ in broken_rules(manifest, 1):
-            if rule.severity == "error":
-                what = f"{rule.code}: {counted(count, 'row')} ({rule.words}), such as {example}"
-                found.rules.append(Fault(commit.name, rule.field, what))
+    faults += [(part.path, what) for part in parts for what in done[_key(manifest, part)]]
+    found.faults += [Fault(name, where, what) for where, what in faults]
+    if stated_root(workspace.git.object(commit.sha, "commit")) is None:
+        words = "states no root; plain git made it (a revert, say). `labelstore tag` states one"
+        found.rules.append(Fault(name, "commit", words))
+    if rules and not faults:
+        found.rules += _broken(manifest, name)
+
+
+def _broken(manifest: Manifest, name: str) -> Iterator[Fault]:
+    for rule, count, example, _ in broken_rules(manifest, 1):
+        if rule.severity == "error":
+            what = f"{rule.code}: {counted(count, 'row')} ({rule.words}), such as {example}"
+            yield Fault(name, rule.field, what)
 
 
 def _remote_faults(
@@ -193,9 +215,7 @@ def _structure_faults(
     if len(listed) < len(manifest.parts):
         yield PARTS, "names a part twice"
     root = stated_root(workspace.git.object(commit.sha, "commit"))
-    if root is None:
-        yield "commit", "states no root; it was made without labelstore"
-    elif root != version_root(manifest.parts).hex():
+    if root is not None and root != version_root(manifest.parts).hex():
         yield "commit", f"states root {root}, but the parts give {manifest.root}"
     try:
         if manifest.schema != _known_schema(manifest.target):
@@ -211,15 +231,15 @@ def _known_schema(target: int) -> Mapping[str, object]:
 
 def _part_faults(manifest: Manifest, part: Part) -> list[str]:
     """Return what is wrong with a part: its bytes, its rows, or what the index says of them."""
-    table = TABLES[part.table]
     try:
+        table = TABLES[part.table]
         manifest.verify(part)
         (rows,) = manifest.read(part).combine_chunks().to_batches()
         again, leaf = with_hashes(table, rows)
         made = described(table, part.partition, part.name, again, leaf, part.columns,
                          manifest.path(part).stat().st_size)  # fmt: skip
-    except (LabelstoreError, ValueError, ArithmeticError, pa.ArrowException) as error:
-        return [str(error)]
+    except (LabelstoreError, *ODD) as error:
+        return [str(error) if isinstance(error, LabelstoreError) else repr(error)]
     return [*_row_faults(table, rows, again), *_order_faults(table, rows), *(
         f"the index states {f.name} {_plain(getattr(part, f.name))}, its rows give "
         f"{_plain(getattr(made, f.name))}"

@@ -40,7 +40,21 @@ def row_of(table: Table, said: dict[str, Any]) -> pa.RecordBatch:
             columns.append(pa.array([_read(value, field.type)], field.type))
         except (pa.ArrowException, ValueError, TypeError, KeyError, OverflowError) as error:
             raise ValueError(f"{table.name}.{field.name}: is no {field.type}") from error
-    return pa.RecordBatch.from_arrays(columns, schema=table.schema)
+    row = pa.RecordBatch.from_arrays(columns, schema=table.schema)
+    again = plain_row(table, row, 0)
+    for name, value in said.items():  # what only looks like it: "ab" for a list, a time otherwise
+        if value is None or not _same(again.get(name), value):
+            raise ValueError(f"{table.name}.{name}: is not as it is written")
+    return row
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Say whether JSON values are the same, types included: 1, 1.0 and true are three."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(v, other[k]) for k, v in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return type(one) is type(other) and repr(one) == repr(other)
 
 
 def _told(value: Any, kind: pa.DataType) -> Any:

@@ -21,8 +21,8 @@ def remember(workspace: Workspace, path: Path) -> None:
     """Note where a pin was written, in a file that is in no version."""
     file = workspace.private / WRITTEN
     known = _written(workspace)
-    if str(path.absolute()) not in known:
-        write_json(file, {"pins": [*known, str(path.absolute())]})
+    if str(path.resolve()) not in known:
+        write_json(file, {"pins": [*known, str(path.resolve())]})
 
 
 def known_pins(workspace: Workspace) -> list[tuple[Path, Pin]]:
@@ -35,7 +35,7 @@ def known_pins(workspace: Workspace) -> list[tuple[Path, Pin]]:
         "grep", "-qE", "-e", LOOK, "--", ".") else []  # fmt: skip
     paths = [Path(p) for p in _written(workspace)] + [git.root / p for p in tracked if p]
     found = []
-    for path in dict.fromkeys(p.absolute() for p in paths):
+    for path in dict.fromkeys(p.resolve() for p in paths):
         try:
             found.append((path, read_pin(path)))
         except (InvalidInput, NotFound):  # changed, moved or deleted since

@@ -177,8 +177,9 @@ class Git:
         return done.stdout.decode(errors="replace").rsplit(" ", 2)[0]
 
     def log(
-        self, rev: str, path: str | None = None, limit: int | None = None, *, main: bool = False
-    ) -> list[Commit]:
+        self, rev: str, path: str | None = None, limit: int | None = None, *, main: bool = False,
+        full: bool = False,
+    ) -> list[Commit]:  # fmt: skip
         """Return the commits up to a revision, newest first, that touched a path of the store.
 
         Args:
@@ -186,8 +187,10 @@ class Git:
             path: within the store.
             limit: at most so many.
             main: only those of the branch itself; what was merged counts as its merge.
+            full: also those of sides of a merge that it took nothing from.
         """
         args = ["log", "--format=%H%x00%an%x00%aI%x00%s", *(["--first-parent"] if main else [])]
+        args += ["--full-history"] if full else []
         if limit is not None:
             args.append(f"--max-count={limit}")
         args += [self.resolve(rev), "--"]

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from labelstore.errors import StorageFailed
+from labelstore.errors import NotFound, StorageFailed
 
 if TYPE_CHECKING:
     from labelstore.versions.git import Git
 
 ALLOWED = "gpg.ssh.allowedSignersFile"
+TRUST = "gpg.minTrustLevel"
+SSH = b"-----BEGIN SSH SIGNATURE-----"
 State = Literal["good", "unsigned", "unchecked", "unknown", "bad"]
 SIGNED = re.compile(rb"^-----BEGIN [A-Z ]*(SIGNATURE|MESSAGE)-----$", re.MULTILINE)
 
@@ -47,12 +49,19 @@ def signature_of(tag: bytes, git: Git | None = None, allowed: Path | None = None
         allowed: file of allowed signers (`ssh-keygen(1)`), which goes before the settings.
 
     Raises:
+        NotFound: there is no such file of allowed signers.
         StorageFailed: Git cannot read the tag.
     """
     if not SIGNED.search(tag):
         return Signature("unsigned")
-    options = _options(git)
+    if not re.fullmatch(rb"-----END [A-Z ]+-----", tag.rstrip(b"\n").rsplit(b"\n", 1)[-1]):
+        return Signature("bad", said="text stands after the signature")
+    options = ["-c", f"{TRUST}=fully", *_options(git)]
     if allowed is not None:
+        if not allowed.is_file():
+            raise NotFound(f"{allowed}: no such file of allowed signers", code="source-missing")
+        if SSH not in tag:
+            return Signature("unknown", said=f"{allowed} is of SSH keys, the signature is none")
         options += ["-c", f"{ALLOWED}={allowed.absolute()}"]
     with _scratch() as folder:
         name = _call(folder, ["hash-object", "-t", "tag", "-w", "--stdin"], tag)
@@ -67,7 +76,7 @@ def _state(code: int, said: str) -> State:
         return "good"
     if "allowedSignersFile needs to be configured" in said:
         return "unchecked"
-    if "No principal matched" in said or "No public key" in said:
+    if re.search("No principal matched|No public key|^gpg: Good signature", said, re.MULTILINE):
         return "unknown"
     return "bad"
 
@@ -89,7 +98,14 @@ def signed_tag(git: Git, commit: str, tag: str, message: str) -> str:
         words = [*_options(git), "-c", "core.fsync=all", "tag", "-s", "--cleanup=verbatim",
                  "-F", "-", tag, commit]  # fmt: skip
         _call(folder, words, message.encode(), env)
-        return _call(folder, ["rev-parse", f"refs/tags/{tag}"], b"", env).decode().strip()
+        made = _call(folder, ["rev-parse", f"refs/tags/{tag}"], b"", env).decode().strip()
+    if not SIGNED.search(git.object(made, "tag")):  # which Git does not tell by its exit code
+        raise StorageFailed(
+            "Git made no signature; see whether `git tag -s` works here (gpg.format, "
+            "user.signingKey)",
+            code="git-failed",
+        )
+    return made
 
 
 def wants_signing(git: Git) -> bool:

@@ -143,8 +143,10 @@ def test_rows_of_another_label_are_refused(signed: dict[str, Any], tmp_path: Pat
 
 def test_a_stranger_cannot_sign(signed: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "nobody").write_text("")
-    found = verify_proof(signed["proof"], "proof", allowed=tmp_path / "nobody")
-    assert found.signature.state == "unknown"
+    with pytest.raises(Corrupt, match="the tag's signature is unknown"):
+        verify_proof(signed["proof"], "proof", allowed=tmp_path / "nobody")
+    with pytest.raises(NotFound, match="no such file of allowed signers"):
+        verify_proof(signed["proof"], "proof", allowed=tmp_path / "none")
     assert verify_proof(signed["proof"], "proof").signature.state == "unchecked"
 
 
@@ -164,6 +166,10 @@ def test_every_label_can_be_proved(signed: dict[str, Any], tmp_path: Path) -> No
 def test_a_root_that_is_known_decides(signed: dict[str, Any]) -> None:
     with pytest.raises(Corrupt, match="is of a version with root"):
         verify_proof(signed["proof"], "proof", root="00" * 32)
+    own = signed["proof"]["root"]
+    assert verify_proof(signed["proof"], "proof", root=own[:16].upper()).root == own
+    with pytest.raises(Corrupt):
+        verify_proof(signed["proof"], "proof", root=own[:15])
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"schema": "labelstore/proof/2"}',

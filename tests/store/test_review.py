@@ -92,8 +92,17 @@ def test_a_review_is_taken_back(store: Store) -> None:
 def test_an_edit_that_sets_a_state_signs_it(store: Store) -> None:
     with store.edit(by="bob") as edit:
         edit.update(where="xmin < 30", set={"review_state": "'accepted'"})
-        edit.update(where="xmin < 10", set=MOVED)
     assert states(store) == [("accepted", False, False, 3), (None, False, False, 7)]
+    for name in ("reviewed_by", "reviewed_at"):
+        with pytest.raises(InvalidInput, match="cannot be set"), store.edit(by="eve") as edit:
+            edit.update(where="true", set={"review_state": "'gold'", name: "NULL"})
+
+
+def test_what_the_same_edit_changes_after_its_review_is_outdated(store: Store) -> None:
+    with store.edit(by="bob") as edit:
+        edit.update(where="xmin < 30", set={"review_state": "'accepted'"})
+        edit.update(where="xmin < 10", set=MOVED)
+    assert states(store)[:2] == [("accepted", False, False, 2), ("accepted", True, False, 1)]
 
 
 def test_what_is_written_after_a_review_is_outdated_until_the_next(store: Store) -> None:
@@ -136,15 +145,17 @@ def test_a_source_that_states_reviews_is_believed_until_something_changes(store:
     with store.edit(by="vendor") as edit:
         edit.add([l.Box(item="a.jpg", category="car", x=200 + n, y=1, width=5, height=5,
                         review_state="accepted") for n in range(2)])  # fmt: skip
-    assert states(store)[0] == ("accepted", False, False, 2)
+    assert states(store)[0] == ("accepted", False, True, 2)  # nobody says who reviewed them
     with store.edit(by="ada") as edit:
         edit.update(where="xmin = 200", set=MOVED)
-    assert states(store)[:2] == [("accepted", False, False, 1), ("accepted", True, False, 1)]
+    assert [row[:2] for row in states(store)[:2]] == [("accepted", False), ("accepted", True)]
 
 
 def test_unknown_ids_are_told_all_at_once(store: Store) -> None:
     with pytest.raises(NotFound, match=r"2 ids of no label: 5, 6") as caught:
         store.review("accepted", ids=[5, *ids(store), 6])
+    with pytest.raises(NotFound, match=r"2 ids of no label: -1, 99999999999999999999"):
+        store.review("accepted", ids=[10**20 - 1, -1])
     assert caught.value.code == "annotation-unknown"
     assert store.staged() is None
 
@@ -220,13 +231,54 @@ def test_only_reviewed_labels_enter_a_tagged_version(store: Store) -> None:
         store.commit("moved", tag="v4")
 
 
+FOUR_EYES = POLICY + "four_eyes = true\n"
+
+
 def test_nobody_accepts_their_own(store: Store) -> None:
-    store = asking(store, POLICY + "four_eyes = true\n")
-    store.review("accepted", where="true", by="ada")
+    store.review("accepted", where="true", by="ada")  # before there was a policy
+    store.commit("reviewed")
+    store = asking(store, FOUR_EYES)
     with pytest.raises(CheckFailed, match="10 reviewed by their author"):
-        store.commit("reviewed", tag="v2")
+        store.tag("v2")
+    with pytest.raises(CheckFailed, match="somebody else must review 10 labels"):
+        store.review("gold", where="true", by="ada")
     store.review("accepted", where="true", by="bob")
+    store.review("gold", where="xmin < 30", by="bob")  # what they had accepted already
     assert store.commit("reviewed", tag="v2")
+
+
+def test_nobody_accepts_what_they_changed_last(store: Store) -> None:
+    store = asking(store, FOUR_EYES)
+    with store.edit(by="bob") as edit:
+        edit.update(where="xmin < 10", set=MOVED)
+    with pytest.raises(CheckFailed, match="somebody else must review 1 label"):
+        store.review("accepted", where="true", by="bob")
+    store.review("submitted", where="true", by="bob")
+    with pytest.raises(CheckFailed, match="somebody else must review 10 labels"):
+        store.review("accepted", where="true", by="bob")
+    store.review("accepted", where="true", by="eve")
+    with (
+        pytest.raises(InvalidInput, match="are reviewed by `labelstore review`"),
+        store.edit(by="bob") as edit,
+    ):
+        edit.update(where="true", set={"review_state": "'gold'"})
+
+
+def test_a_policy_that_is_committed_is_not_dropped_by_hand(store: Store) -> None:
+    file = store.workspace.folder / "labelstore.toml"
+    before = file.read_text()
+    store = asking(store)
+    store.workspace.git.run("commit", "-qam", "a policy")
+    file.write_text(before)
+    with pytest.raises(CheckFailed):
+        open_store(store.workspace.folder).tag("v2")
+    store.workspace.git.run("commit", "-qam", "no policy")
+    open_store(store.workspace.folder).tag("v2")
+
+
+def test_a_policy_of_a_layer_that_is_not_there_is_refused(store: Store) -> None:
+    with pytest.raises(InvalidInput, match="there is no layer groundtruth"):
+        asking(store, POLICY + 'layers = ["groundtruth"]\n').tag("v2")
 
 
 def test_other_layers_may_be_as_they_are(store: Store) -> None:

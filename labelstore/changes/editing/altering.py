@@ -21,7 +21,8 @@ from labelstore.versions.manifest import Manifest
 from labelstore.versions.stage import Draft, removals
 
 KEYS = ("layer", "item_id", "annotation_id")
-FIXED = {*KEYS, *NEVER_SET, "row_hash", "geometry_hash", "created_in", "changed_in", *COVERING}
+FIXED = {*KEYS, *NEVER_SET, "row_hash", "geometry_hash", "created_in", "changed_in", *COVERING,
+         "reviewed_by", "reviewed_at"}  # fmt: skip
 
 
 def refuse_unsettable(names: Sequence[str]) -> None:
@@ -111,9 +112,9 @@ def write(draft: Draft, keys: pa.Table, values: Mapping[str, Any]) -> None:
         draft: what changes.
         keys: layer, item and id of each label.
         values: column to its new values, one for each label. With `review_state` go reviewer and
-            time, unless they are given.
+            time; without it a review of the same activity is of what was there before.
     """
-    values = {**_signed(draft, values), **values}
+    values = {**values, **_signed(draft, values)}
     for layer in pc.unique(keys.column("layer")).to_pylist():
         own = pc.equal(keys.column("layer"), layer)
         ids = keys.filter(own).column("annotation_id").combine_chunks()
@@ -122,11 +123,20 @@ def write(draft: Draft, keys: pa.Table, values: Mapping[str, Any]) -> None:
         rows = {name: changed(TABLES[name], table, new) for name, table in rows.items()}
         stamp = pa.repeat(draft.activity_id, len(ids))
         annotations = with_column(rows["annotations"], "changed_in", stamp)
+        if "review_state" not in values:
+            annotations = with_column(annotations, "reviewed_at", _before(draft, annotations))
         if set(values) & set(TABLES["geometries"].schema.names):
             annotations = _follows(annotations, rows["geometries"], keep_kind="kind" in values)
             write_labels(draft, annotations, rows["geometries"])
         else:
             write_labels(draft, annotations, None)
+
+
+def _before(draft: Draft, rows: pa.Table) -> pa.Array:
+    """Return the times of reviews, without those of this activity: what it reviewed changes."""
+    times = rows.column("reviewed_at").combine_chunks()
+    own = pc.equal(times, pa.scalar(draft.started, times.type)).fill_null(False)
+    return pc.if_else(own, pa.scalar(None, times.type), times)
 
 
 def _signed(draft: Draft, values: Mapping[str, Any]) -> dict[str, Any]:

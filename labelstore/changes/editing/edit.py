@@ -17,7 +17,7 @@ from labelstore.changes.editing.resolving import (
     texts,
     whole_numbers,
 )
-from labelstore.errors import FormatError
+from labelstore.errors import FormatError, InvalidInput
 from labelstore.model.tables import TABLES
 from labelstore.query.sandbox import expressions
 from labelstore.versions.stage import Draft
@@ -156,6 +156,12 @@ class Edit:
             >>> edit.update(where="score < 0.2", set=state)  # doctest: +SKIP
         """
         altering.refuse_unsettable(list(set))
+        if "review_state" in set and self._draft.workspace.settings.get("review"):
+            raise InvalidInput(
+                "labels of this store are reviewed by `labelstore review` (`store.review`), since "
+                "labelstore.toml has a policy for it",
+                code="edit-column",
+            )
         chosen = {name: altering.literal(value) for name, value in set.items()}
         expressions([where, *chosen.values()])
         self._draft.distinguish(f"update {where} {layer} {sorted(chosen.items())} {parameters}")

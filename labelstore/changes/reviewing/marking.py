@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelstore.changes.editing import altering
-from labelstore.errors import InvalidInput, NotFound, counted, shown
+from labelstore.changes.reviewing.policy import review_policy
+from labelstore.errors import CheckFailed, InvalidInput, NotFound, counted, shown
 from labelstore.model.annotations import ReviewState
 from labelstore.query.sandbox import expressions
 
@@ -23,6 +24,11 @@ State = Literal[ReviewState, "none"]
 STATES: tuple[str, ...] = (*get_args(ReviewState), "none")
 """`none` takes a review back."""
 STARTED = "(SELECT t.started_at FROM activities AS t WHERE t.activity_id = changed_in)"
+WROTE = "(SELECT t.agent_id FROM activities AS t WHERE t.activity_id = changed_in)"
+MADE = (
+    "COALESCE(created_by, "
+    "(SELECT t.agent_id FROM activities AS t WHERE t.activity_id = created_in))"
+)
 OUTDATED = (
     "COALESCE(changed_in <> created_in AND (reviewed_at IS NULL OR "
     f"COALESCE({STARTED} <> reviewed_at, TRUE)), FALSE)"
@@ -83,6 +89,9 @@ def review(draft: Draft, state: str, chosen: Chosen) -> Reviewed:
     found = _found(draft, chosen)
     changed = found.filter(_differs(found, state, draft.agent_id))
     count = changed.num_rows
+    policy = review_policy(draft.workspace)
+    if policy is not None and policy.four_eyes and state in policy.require:
+        _refuse_own(changed, draft.agent_id, policy.require)
     if count:
         new = pa.nulls(count, pa.string()) if state == "none" else pa.repeat(state, count)
         altering.write(draft, changed.select(list(altering.KEYS)), {"review_state": new})
@@ -105,7 +114,14 @@ def _found(draft: Draft, chosen: Chosen) -> pa.Table:
         conditions.append(f"({chosen.where}\n)")
     return altering.selected(
         draft.manifest,
-        [*altering.KEYS, "review_state", "reviewed_by", f"{OUTDATED} AS outdated"],
+        [
+            *altering.KEYS,
+            "review_state",
+            "reviewed_by",
+            f"{OUTDATED} AS outdated",
+            f"{WROTE} AS wrote",
+            f"{MADE} AS made",
+        ],
         " AND ".join(conditions),
         chosen.layer,
         parameters,
@@ -115,15 +131,37 @@ def _found(draft: Draft, chosen: Chosen) -> pa.Table:
 
 def _refuse_unknown(draft: Draft, ids: Sequence[int]) -> None:
     """Refuse ids that no label has; all of them at once."""
-    unknown = np.unique(np.array(ids, np.int64))
+    odd = sorted(i for i in ids if not 0 <= i < 2**63)
+    unknown = np.unique(np.array([i for i in ids if 0 <= i < 2**63], np.int64))
     for part in draft.manifest.parts_of("annotations"):
         if ((unknown >= part.min_id) & (unknown <= part.max_id)).any():
             there = draft.manifest.read(part, ["annotation_id"]).column(0)
             unknown = np.setdiff1d(unknown, np.asarray(there))
-    if len(unknown):
+    none = [*odd, *unknown.tolist()]
+    if none:
         raise NotFound(
-            f"{counted(len(unknown), 'id')} of no label: {shown(unknown.tolist())}",
+            f"{counted(len(none), 'id')} of no label: {shown(none)}",
             code="annotation-unknown",
+        )
+
+
+def _refuse_own(changed: pa.Table, reviewer: int, granted: Sequence[str]) -> None:
+    """Refuse labels that the reviewer made, or was the last to write.
+
+    A review into another state is such a writing, too: else whoever changed a label could submit
+    it and accept it then. Only what they had granted already they may grant again.
+    """
+    made, wrote, by = (pc.equal(changed.column(name), reviewer).fill_null(False)
+                       for name in ("made", "wrote", "reviewed_by"))  # fmt: skip
+    state = pc.is_in(changed.column("review_state"), value_set=pa.array(granted))
+    again = pc.and_(pc.and_(by, state), pc.invert(changed.column("outdated")))
+    rows = changed.filter(pc.or_(made, pc.and_(wrote, pc.invert(again))))
+    if rows.num_rows:
+        raise CheckFailed(
+            f"somebody else must review {counted(rows.num_rows, 'label')}: the reviewer made them "
+            "or was the last to write them (four_eyes in labelstore.toml): "
+            f"{shown(rows.column('annotation_id').to_pylist(), 5)}",
+            code="review-own",
         )
 
 

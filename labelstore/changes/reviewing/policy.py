@@ -1,6 +1,7 @@
 """What a tagged version must hold: labels in certain states of review.
 
-In `labelstore.toml`, which is in every version:
+In `labelstore.toml`. What HEAD says there holds, so a change of it must be committed first; where
+HEAD asks nothing, the file itself does:
 
     [review]
     require = ["accepted", "gold"]
@@ -10,13 +11,14 @@ In `labelstore.toml`, which is in every version:
 
 from __future__ import annotations
 
+import tomllib
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
-from labelstore.errors import CheckFailed, FormatError, counted
+from labelstore.errors import CheckFailed, FormatError, InvalidInput, counted
 from labelstore.model.annotations import ReviewState
 from labelstore.query.engine import run
 from labelstore.versions.workspace import SETTINGS
@@ -47,7 +49,9 @@ def review_policy(workspace: Workspace) -> ReviewPolicy | None:
     Raises:
         FormatError: with every fault of the table.
     """
-    stated = workspace.settings.get(TABLE)
+    committed = workspace.git.blob("HEAD", SETTINGS) if workspace.git.head() else None
+    stated = _stated(committed) if committed else None
+    stated = workspace.settings.get(TABLE) if stated is None else stated
     if stated is None:
         return None
     try:
@@ -56,6 +60,14 @@ def review_policy(workspace: Workspace) -> ReviewPolicy | None:
         faults = [f"{'.'.join([TABLE, *map(str, e['loc'])])}: {e['msg']}" for e in error.errors()]
         raise FormatError(str(workspace.folder / SETTINGS), faults, code="settings") from error
     return found.model_copy(update={"layers": found.layers or [workspace.default_layer]})
+
+
+def _stated(settings: bytes) -> Any:
+    """Return the table in settings that were committed; None where they cannot be read."""
+    try:
+        return tomllib.loads(settings.decode()).get(TABLE)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return None
 
 
 def refuse_unreviewed(
@@ -89,8 +101,20 @@ def refuse_unreviewed(
 
 
 def unreviewed(manifest: Manifest, policy: ReviewPolicy) -> Counter[str]:
-    """Return how many labels may not enter a tagged version, by why."""
+    """Return how many labels may not enter a tagged version, by why.
+
+    Raises:
+        InvalidInput: the policy is of a layer that is not there.
+    """
     wrong: Counter[str] = Counter()
+    there = manifest.partitions("annotations")
+    absent = [name for name in policy.layers or [] if name not in there]
+    if absent and there:
+        raise InvalidInput(
+            f"{SETTINGS}, review.layers: there is no layer {', '.join(absent)} (there is: "
+            f"{', '.join(there)})",
+            code="layer-unknown",
+        )
     for row in states(manifest).to_pylist():
         if row["layer"] in (policy.layers or []):
             wrong[_reason(row, policy)] += row["annotations"]

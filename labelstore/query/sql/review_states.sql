@@ -1,6 +1,6 @@
 -- How many labels are in which state of review, by layer.
--- `outdated`: something wrote the label after its review. `own`: who made it reviewed it. A label
--- without a state has none.
+-- `outdated`: something wrote the label after its review. `own`: who made it reviewed it, or nobody
+-- says who did. A label without a state has none.
 -- param  layer  count only this layer; NULL counts all
 -- gives  layer VARCHAR, state VARCHAR, outdated BOOLEAN, own BOOLEAN, annotations BIGINT
 SELECT r.layer AS layer, r.state AS state, r.outdated AS outdated, r.own AS own, COUNT(*) AS annotations
@@ -13,7 +13,8 @@ FROM (
             AND (a.reviewed_at IS NULL OR w.started_at IS NULL OR w.started_at <> a.reviewed_at),
             FALSE
         ) AS outdated,
-        COALESCE(a.reviewed_by = COALESCE(a.created_by, m.agent_id), FALSE) AS own
+        a.review_state IS NOT NULL
+        AND COALESCE(a.reviewed_by = COALESCE(a.created_by, m.agent_id), a.reviewed_by IS NULL) AS own
     FROM annotations AS a
     LEFT JOIN activities AS w ON w.activity_id = a.changed_in
     LEFT JOIN activities AS m ON m.activity_id = a.created_in

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -9,20 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from conftest import Run
 
+from labelstore.errors import InvalidInput, NotFound, StorageFailed
+from labelstore.lineage.proofs import read_proof, verify_proof
 from labelstore.lineage.verifying import Verified
 from labelstore.model import labels as l
 from labelstore.model.arrow import with_column
 from labelstore.model.canonical import with_hashes
 from labelstore.model.tables import TABLES
 from labelstore.storage.index import build, encode_index
-from labelstore.storage.objects import object_path, put
+from labelstore.storage.objects import object_path, put, put_as
 from labelstore.storage.parquet import encode
 from labelstore.store import Store, init_store, open_store
+from labelstore.versions.dvc.pointer import directory_object, pointer_text
 from labelstore.versions.manifest import PARTS, Manifest
 from labelstore.versions.publish import publish
+from labelstore.versions.signing import signature_of
 
 
 @pytest.fixture
@@ -282,3 +288,115 @@ def test_the_command_exits_as_it_finds(store: Store, cli: Run, keys: dict[str, P
     assert done.returncode == 6
     assert {f["version"] for f in json.loads(done.stdout)["faults"]} == {"v1"}
     assert cli("verify", "v99", cwd=own).returncode == 3
+
+
+def test_git_that_makes_no_signature_makes_no_tag(store: Store) -> None:
+    signing(store, Path("/no/such/key"))
+    with pytest.raises(StorageFailed):
+        store.tag("v3", sign=True)
+    store.review("gold", where="true", by="bob")
+    with pytest.raises(StorageFailed):
+        store.commit("gold", tag="v4", sign=True)
+    assert git(store, "tag").split() == ["v1", "v2"]
+    assert store.staged() is not None
+
+
+def test_a_file_of_allowed_signers_is_of_ssh_keys(keys: dict[str, Path], tmp_path: Path) -> None:
+    other = (
+        b"object x\n\nsaid\n-----BEGIN PGP SIGNATURE-----\n\nabc\n-----END PGP SIGNATURE-----\n"
+    )
+    found = signature_of(other, allowed=keys["allowed"])
+    assert (found.state, found.by) == ("unknown", None)
+    more = other.replace(b"PGP", b"SSH") + b"This tag is void.\n"
+    assert signature_of(more, allowed=keys["allowed"]).state == "bad"
+    with pytest.raises(NotFound, match="no such file of allowed signers"):
+        signature_of(other, allowed=tmp_path / "none")
+
+
+def test_a_tag_of_a_tag_is_named(store: Store, tmp_path: Path) -> None:
+    git(store, "tag", "-f", "-a", "v1", "-m", "moved", "v2")
+    (store.workspace.private / "tags.json").unlink()
+    words = [f.what for f in store.verify("v1").faults]
+    assert any(w.startswith("states root None, but its version has") for w in words)
+    assert {f.version for f in store.verify(every=True).faults} == {"v1"}
+
+
+def test_a_tag_of_a_later_commit_of_other_files_is_looked_at(
+    store: Store, keys: dict[str, Path]
+) -> None:
+    (store.workspace.folder / "README").write_text("x")
+    git(store, "add", "README")
+    git(store, "commit", "-q", "-m", "code")
+    assert store.verify().versions == ["v2"]  # HEAD's labels
+    assert store.verify().faults == []
+    signing(store, keys["auditor"])
+    store.tag("v3", sign=True)
+    found = store.verify("v3", allowed=keys["allowed"])
+    assert (found.signatures["v3"].state, found.faults) == ("good", [])
+    assert "v3" in store.verify(every=True).signatures
+
+
+def test_a_revert_by_plain_git_states_no_root(store: Store) -> None:
+    git(store, "revert", "--no-edit", "HEAD")
+    found = store.verify()
+    assert found.faults == []
+    assert [f.what.split(";")[0] for f in found.rules] == ["states no root"]
+    number = store.query("SELECT min(annotation_id) FROM annotations").column(0).to_pylist()[0]
+    with pytest.raises(InvalidInput, match="states no root, as plain git made it"):
+        store.prove(number, store.workspace.folder / "p.json")
+    store.tag("v3")
+    store.prove(number, store.workspace.folder / "p.json", at="v3")
+    proof = read_proof(store.workspace.folder / "p.json")
+    assert verify_proof(proof, "p").tag == "v3"
+
+
+def test_versions_that_came_by_a_merge_are_looked_at(store: Store) -> None:
+    store.switch("side", create=True)
+    with store.edit(by="eve") as edit:
+        edit.update(where="xmin < 10", set={"score": 0.5})
+    store.commit("scored", tag="side-1")
+    store.switch("main")
+    with store.edit(by="ada") as edit:
+        edit.update(where="xmin > 300", set={"score": 0.25})
+    store.commit("others")
+    store.merge("side", by="dora")
+    own = {p.path: p for p in store.manifest("side-1").parts_of("annotations")}
+    manifest = store.manifest("side-1")
+    elsewhere = {md5 for rev in ("HEAD", "HEAD~1", "v2", "v1")
+                 for md5 in store.manifest(rev).files.values()}  # fmt: skip
+    path = next(p for p in own if manifest.files[p] not in elsewhere)
+    file = object_path(store.workspace.layout.cache, manifest.files[path])
+    os.chmod(file, 0o644)
+    file.write_bytes(b"?" + file.read_bytes()[1:])
+    found = store.verify(every=True)
+    assert {(f.version, f.where) for f in found.faults} == {("side-1", path)}
+
+
+@pytest.mark.parametrize("how", ["table", "null", "text"])
+def test_an_index_that_somebody_wrote_is_a_fault_and_no_crash(store: Store, how: str) -> None:
+    workspace = store.workspace
+    manifest = workspace.manifest("v2")
+    index = manifest._index
+    if how == "text":
+        data: Any = pa.py_buffer(b"nothing")
+    else:
+        name, value = ("table", "evil") if how == "table" else ("rows", None)
+        column = pa.array([value] * len(index), index.schema.field(name).type)
+        at = index.schema.get_field_index(name)
+        bent = index.set_column(at, pa.field(name, column.type), column)
+        sink = pa.BufferOutputStream()
+        pq.write_table(bent, sink)
+        data = sink.getvalue()
+    files = {**manifest.files, PARTS: put(workspace.layout.cache, data)}
+    cache = workspace.layout.cache
+    listed = directory_object(files)
+    name = hashlib.md5(listed, usedforsecurity=False).hexdigest() + ".dir"
+    put_as(cache, name, listed)
+    sizes = [object_path(cache, md5).stat().st_size for md5 in files.values()]
+    pointer = workspace.folder / "labels.dvc"
+    pointer.write_text(pointer_text(name, sum(sizes), len(sizes)))
+    git(store, "commit", "-qam", "forged")
+    found = open_store(workspace.folder).verify(every=True)
+    assert found.faults
+    assert all(f.version == git(store, "rev-parse", "--short=12", "HEAD") for f in found.faults)
+    assert found.versions[1:3] == ["v2", "v1"]

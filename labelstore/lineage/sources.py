@@ -70,7 +70,6 @@ def _place(label: Row, dataset: Row | None, *, whole: bool) -> str | None:
     if label["seq"] is None or dataset is None or not whole or not first:
         return None
     try:
-        path = find_format(dataset["format"]).place
+        return find_format(dataset["format"]).place(label["seq"])
     except LabelstoreError:  # a converter that is not installed here
-        path = None
-    return f"label {label['seq'] + 1:,}" if path is None else path.format(seq=label["seq"])
+        return None

@@ -99,8 +99,10 @@ class Format(ABC):
     """Whether classes stand in it that no label has."""
     lists_tracks: bool = False
     """Whether tracks stand in it that no label is on."""
-    place: str | None = None
+    listed: str | None = None
     """JSON path of the label at `{seq}` in a file of it, from 0, where they stand in one list."""
+    line_bits: int | None = None
+    """Bits of a label's `seq` that count the lines of one file, where an item has a file."""
     tasks: tuple[str, ...] = ()
     """Kinds of content of which a source has one."""
     task: str | None = None
@@ -110,6 +112,15 @@ class Format(ABC):
     @abstractmethod
     def carries(self) -> frozenset[str]:
         """Return the content columns of `annotations` and `geometries` that it can hold."""
+
+    def place(self, seq: int) -> str | None:
+        """Return where a label stands in a source, by its place in the source's order, in words.
+
+        None where that order does not say it.
+        """
+        if self.line_bits is not None:
+            return f"line {seq % 2**self.line_bits + 1:,} of the file of its item"
+        return None if self.listed is None else self.listed.format(seq=seq)
 
     def recognises(self, source: Path) -> bool:
         """Say whether a file or folder looks like one of this format; reads a little of it."""

@@ -28,7 +28,7 @@ HEAVY = ("pyarrow", "duckdb", "dvc", "s3fs", "numpy", "pydantic", "fsspec", "bot
 PYTHON_NAMES = {"import": "import_from", "export": "export_to", "remote add": "remote_add",
                 "ontology show": "ontology", "ontology apply": "apply_ontology"}  # fmt: skip
 ONLY_COMMANDS = {"init", "demo", "schema export", "formats", "convert",
-                 "merge-driver"}  # fmt: skip
+                 "merge-driver", "verify-proof"}  # fmt: skip
 ONLY_PYTHON = {"review_states", "manifest", "staged", "edit", "check_pin", "check_split"}
 
 

@@ -10,6 +10,7 @@ import pytest
 from conftest import TINY, Run
 
 from labelstore.errors import NotFound
+from labelstore.lineage.sources import Source, source_of
 from labelstore.model import labels as l
 from labelstore.store import Store, init_store
 
@@ -39,18 +40,36 @@ def test_the_place_in_the_file_is_where_the_label_stands(store: Store) -> None:
         assert listed[place]["id"] == row["source_id"] == int(source.source_id or 0)
 
 
-def test_of_many_files_it_is_that_of_the_item(tmp_path: Path) -> None:
-    data = TINY.parents[2] / "yolo" / "datumaro_roboflow"
+@pytest.mark.parametrize(("name", "folder"), [("yolo", "yolo/datumaro_roboflow"),
+                                              ("kitti", "kitti/lgsvl_object")])  # fmt: skip
+def test_of_a_folder_it_is_the_line(tmp_path: Path, name: str, folder: str) -> None:
+    """The line says the label's class (by number in YOLO, by name in KITTI)."""
+    data = TINY.parents[2] / folder
     store = init_store(tmp_path / "store")
-    store.import_from("yolo", data, by="ada")
+    store.import_from(name, data, by="ada")
     store.commit("first", tag="v1")
-    found = store.trace(first(store))
-    source = found.steps[0].source
-    assert source is not None
-    stem = Path(found.item).stem
-    assert Path(source.path).stem == stem
-    assert Path(source.path).suffix == ".txt"
-    assert source.others == 0
+    rows = store.query("SELECT l.annotation_id, l.uri, l.category, c.position FROM labels l "
+                       "JOIN categories c USING (category_id)").to_pylist()  # fmt: skip
+    assert len({row["uri"] for row in rows}) > 1
+    for row in rows:
+        source = store.trace(row["annotation_id"]).steps[0].source
+        assert source is not None
+        assert source.path == str(data)
+        assert source.place is not None
+        number = int(source.place.split()[1]) - 1
+        (file,) = data.rglob(f"label*/{Path(row['uri']).stem}.txt")
+        word = file.read_text().splitlines()[number].split()[0]
+        assert word == (row["category"] if name == "kitti" else str(row["position"]))
+
+
+def test_of_many_files_it_is_the_one_called_as_the_item() -> None:
+    files = [{"path": f"in/{n}.txt", "sha256": str(n)} for n in range(3)]
+    label = {"source_id": None, "source_key": '"x"', "seq": 4, "created_in": 1, "changed_in": 1}
+    found = source_of({"inputs": files}, label, None, "images/2.jpg")
+    assert found == Source("in/2.txt", "2", None, '"x"', 0)
+    assert source_of({"inputs": files}, label, None, "z.jpg") == Source(
+        "in/0.txt", "0", None, '"x"', 2)  # fmt: skip
+    assert source_of({"inputs": None}, label, None, "z.jpg") is None
 
 
 def test_pins_that_hold_it(store: Store, tmp_path: Path) -> None:

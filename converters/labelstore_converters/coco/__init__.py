@@ -59,7 +59,7 @@ class Coco(Format):
     name = "coco"
     notices: Mapping[str, str] = NOTICES
     has_ids = True
-    place = "$.annotations[{seq}]"
+    listed = "$.annotations[{seq}]"
     has_tags = True
     keeps_words = True
     scored = False

@@ -52,7 +52,7 @@ class CocoResults(Coco):
     name = "coco-results"
     refers = frozenset({"coco", "coco-panoptic"})
     has_ids = False
-    place = "$[{seq}]"
+    listed = "$[{seq}]"
     has_tags = False
     scored = True
     says = frozenset()

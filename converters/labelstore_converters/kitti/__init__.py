@@ -40,6 +40,7 @@ class Kitti(Format):
 
     name = "kitti"
     lists_classes = False
+    line_bits = 24
     notices: Mapping[str, str] = NOTICES
     unsaid = frozenset({"width", "height", "modality"})
     has_ids = False

@@ -29,7 +29,7 @@ from labelstore_converters.pieces import pieces_of, sizes_of
 PIECE = 4_000
 """Files a piece, at most."""
 KEPT_PIECES = 4
-LINES = 24
+LINES = 24  # `Kitti.line_bits`
 """Bits of a place in the source that count lines; the others count files."""
 
 

@@ -51,6 +51,7 @@ class Yolo(Format):
     """
 
     name = "yolo"
+    line_bits = 20
     has_parts = True
     by_item = True
     notices: Mapping[str, str] = NOTICES

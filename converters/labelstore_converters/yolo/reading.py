@@ -25,7 +25,7 @@ from labelstore_converters.yolo.rows import LabelRows
 
 PIECE = 2_000
 """Images a piece, at most."""
-LINES = 20
+LINES = 20  # `Yolo.line_bits`
 """Bits of a place in the source that count lines; the others count images."""
 
 

@@ -101,12 +101,14 @@ def table_files(
     """
     plan: dict[str, dict[str, Any]] = {}
     for name in TABLES if names is None else names:
-        table = TABLES[name]
-        parts = (chosen or {}).get(name, manifest.parts_of(name))
+        if chosen is not None and name in chosen:
+            found = [(str(manifest.path(p)), p.rows, p.columns) for p in chosen[name]]
+        else:
+            found = manifest.located(name)
         plan[name] = {
-            "paths": [str(manifest.path(p)) for p in parts],
-            "older": any(p.columns < len(table.schema) for p in parts),
-            "rows": [p.rows for p in parts],
+            "paths": [path for path, _, _ in found],
+            "older": any(columns < len(TABLES[name].schema) for _, _, columns in found),
+            "rows": [rows for _, rows, _ in found],
         }
     return plan
 

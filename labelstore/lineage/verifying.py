@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -218,15 +218,23 @@ def _structure_faults(
     if root is not None and root != version_root(manifest.parts).hex():
         yield "commit", f"states root {root}, but the parts give {manifest.root}"
     try:
-        if manifest.schema != _known_schema(manifest.target):
-            yield SCHEMA, "is not the schema that this labelstore knows (an older one may differ)"
-    except (LabelstoreError, ValueError, KeyError) as error:
+        yield from ((SCHEMA, what) for what in _schema_faults(manifest))
+    except (LabelstoreError, *ODD) as error:
         yield SCHEMA, str(error)
 
 
-def _known_schema(target: int) -> Mapping[str, object]:
-    known: Mapping[str, object] = json.loads(schema_text(target))
-    return known
+def _schema_faults(manifest: Manifest) -> Iterator[str]:
+    """Yield what a version's schema states otherwise than today's; an older one has less."""
+    known: dict[str, Any] = json.loads(schema_text(manifest.target))
+    stated: dict[str, Any] = dict(manifest.schema)
+    for name in stated.keys() | known.keys():
+        if name != "tables" and stated.get(name) != known.get(name):
+            yield f"states {name} {stated.get(name)}, and this labelstore has {known.get(name)}"
+    for name, table in stated["tables"].items():
+        own = known["tables"].get(name, {})
+        columns = table["columns"].items() <= own.get("columns", {}).items()
+        if not columns or {**own, "columns": 0} != {**table, "columns": 0}:
+            yield f"states another table {name} than this labelstore has"
 
 
 def _part_faults(manifest: Manifest, part: Part) -> list[str]:

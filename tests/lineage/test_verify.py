@@ -26,7 +26,7 @@ from labelstore.storage.objects import object_path, put, put_as
 from labelstore.storage.parquet import encode
 from labelstore.store import Store, init_store, open_store
 from labelstore.versions.dvc.pointer import directory_object, pointer_text
-from labelstore.versions.manifest import PARTS, Manifest
+from labelstore.versions.manifest import PARTS, SCHEMA, Manifest
 from labelstore.versions.publish import publish
 from labelstore.versions.signing import signature_of
 
@@ -400,3 +400,27 @@ def test_an_index_that_somebody_wrote_is_a_fault_and_no_crash(store: Store, how:
     assert found.faults
     assert all(f.version == git(store, "rev-parse", "--short=12", "HEAD") for f in found.faults)
     assert found.versions[1:3] == ["v2", "v1"]
+
+
+def with_schema(store: Store, schema: dict[str, Any]) -> list[str]:
+    """Publish HEAD's rows under another `_schema.json`, and return the faults."""
+    workspace = store.workspace
+    manifest = workspace.manifest("HEAD")
+    text = json.dumps(schema, indent=1, sort_keys=True).encode()
+    files = {**manifest.files, SCHEMA: put(workspace.layout.cache, text)}
+    publish(workspace, Manifest(files, manifest.folders), parent=workspace.git.head(),
+            message="another schema")  # fmt: skip
+    return [f.what for f in open_store(workspace.folder).verify().faults]
+
+
+def test_a_schema_of_fewer_columns_is_an_older_one(store: Store) -> None:
+    schema: dict[str, Any] = dict(store.workspace.manifest("HEAD").schema)
+    del schema["tables"]["annotations"]["columns"]["flag"]
+    del schema["tables"]["tracks"]
+    assert with_schema(store, schema) == []
+    schema["tables"]["annotations"]["columns"]["score"] = "int8"
+    assert with_schema(store, schema) == [
+        "states another table annotations than this labelstore has"
+    ]
+    del schema["tables"]
+    assert with_schema(store, schema) == ["'tables'"]

@@ -113,6 +113,8 @@ def log(
 ) -> None:
     """List the versions, newest first; all, or those that did something.
 
+    Where something is asked for, what came by a merge counts as that merge.
+
     \b
     Examples:
       labelstore log -n 5

@@ -83,7 +83,7 @@ def verify(
 def _verified_json(found: Verified) -> dict[str, Any]:
     return {
         "versions": found.versions,
-        "objects": found.objects,
+        "objects": len(found.read),
         "rows": found.rows,
         "faults": [vars(fault) for fault in found.faults],
         "rules": [vars(fault) for fault in found.rules],
@@ -96,7 +96,7 @@ def _show(found: Verified) -> None:
         typer.echo(f"{fault.version}: {fault.where}: {fault.what}")
     for name, own in found.signatures.items():
         typer.echo(f"tag {name}: {signature_words(own)}")
-    read = f"{counted(found.objects, 'object')}, {counted(found.rows, 'row')}"
+    read = f"{counted(len(found.read), 'object')}, {counted(found.rows, 'row')}"
     said = counted(len(found.faults) + len(found.rules), "fault") if (
         found.faults or found.rules) else "no fault"  # fmt: skip
     typer.echo(f"{counted(len(found.versions), 'version')}, {read}: {said}")

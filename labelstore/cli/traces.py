@@ -15,7 +15,7 @@ from labelstore.errors import counted
 if TYPE_CHECKING:
     from labelstore.lineage.blame import Blame
     from labelstore.lineage.sources import Source
-    from labelstore.lineage.trace import Review, Step, Trace
+    from labelstore.lineage.trace import Held, Review, Step, Trace
 
 At = Annotated[
     str,
@@ -95,8 +95,15 @@ def show_trace(found: Trace) -> None:
             f"in no subset of {placed.scheme}")  # fmt: skip
         typer.echo(f"  since {placed.commit.name}  {words}")
     for held in found.pins:
-        of = f", as of {held.version}" if held.version else ""
-        typer.echo(f"  pinned by {held.path} ({held.revision}{of})")
+        typer.echo(f"  {_pinned(held)}")
+
+
+def _pinned(held: Held) -> str:
+    if not held.here:
+        return (f"perhaps pinned by {held.path} ({held.revision}): that version is not here; "
+                "`labelstore pull` fetches it")  # fmt: skip
+    of = f", as of {held.version}" if held.version else ""
+    return f"pinned by {held.path} ({held.revision}{of})"
 
 
 def _by(step: Step) -> str:
@@ -226,7 +233,8 @@ def _sections(found: Trace) -> Iterator[Section]:
     yield ("subsets", ["since", "scheme", "subset"],
            [(p.commit.name, p.scheme, p.subset) for p in reversed(found.subsets)])  # fmt: skip
     yield ("pins", ["file", "revision", "commit", "as of"],
-           [(p.path, p.revision, p.commit[:12], p.version) for p in found.pins])  # fmt: skip
+           [(p.path, p.revision, p.commit[:12], p.version if p.here else "not here")
+            for p in found.pins])  # fmt: skip
 
 
 def _write_page(file: Path, name: str, of: str, sections: list[Section]) -> None:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from labelstore.changes.summary import class_names
 from labelstore.errors import NotFound
-from labelstore.lineage.rows import Row, item_parts, item_row
+from labelstore.lineage.rows import Row, item_named, item_parts
 from labelstore.lineage.trace import Review, review_of
 from labelstore.lineage.walking import walk
 from labelstore.model.tables import TABLES
@@ -69,9 +69,7 @@ def blame(workspace: Workspace, item: str, rev: str = "HEAD") -> Blame:
         NotFound: there is no such version, or no such item in it.
     """
     manifest = workspace.manifest(rev)
-    found = item_row(manifest, item)
-    if found is None and item.isascii() and item.isdecimal() and len(item) < 20:
-        found = item_row(manifest, int(item))
+    found = item_named(manifest, item)
     if found is None:
         raise NotFound(f"version {rev!r} has no item {item!r}; give its URI or its id.",
                        code="item-unknown")  # fmt: skip

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from labelstore.changes.diff import diff
 from labelstore.changes.summary import class_names
 from labelstore.errors import NotFound
-from labelstore.lineage.rows import Row, item_parts, item_row
-from labelstore.lineage.walking import versions
+from labelstore.lineage.rows import Row, item_named, item_parts
+from labelstore.lineage.walking import new_activities, versions
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.versions.agents import agent_names, names
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from labelstore.versions.workspace import Workspace
 
 Pair = tuple["Manifest | None", "Manifest"]
-"""A version, and the one before it on its branch."""
+"""The version before one on its branch, and that one."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,11 @@ Every = list[tuple["Commit", "Manifest"]]
 def _of_item(every: Every, item: str | None) -> Test | None:
     if item is None:
         return None
-    number = next((n for _, m in every[::-1] if (n := _item_id(m, item)) is not None), None)
-    if number is None:
+    row = next((own for _, m in every[::-1] if (own := item_named(m, item))), None)
+    if row is None:
         raise NotFound(f"no version has an item {item!r}; give its URI or its id.",
                        code="item-unknown")  # fmt: skip
-    tables = ("items", *FAMILY, "splits")
+    number, tables = int(row["item_id"]), ("items", *FAMILY, "splits")
 
     def differs(pair: Pair) -> bool:
         before, now = ({p.digest: (m, p) for p in item_parts(m, number, tables)} if m else {}
@@ -104,13 +104,6 @@ def _hashes(own: Parts, other: Parts, item_id: int) -> set[tuple[Any, ...]]:
         found |= {(part.table, part.partition, *row.values()) for row in rows.to_pylist()
                   if row["item_id"] == item_id}  # fmt: skip
     return found
-
-
-def _item_id(manifest: Manifest, item: str) -> int | None:
-    row = item_row(manifest, item)
-    if row is None and item.isascii() and item.isdecimal() and len(item) < 20:
-        row = item_row(manifest, int(item))
-    return None if row is None else int(row["item_id"])
 
 
 def _of_class(every: Every, category: str | None) -> Test | None:
@@ -143,7 +136,7 @@ def _of_author(workspace: Workspace, every: Every, author: str | None) -> Test |
     if not ids:
         raise NotFound(f"nobody is called {author!r} (there is: {', '.join(there)})",
                        code="agent-unknown")  # fmt: skip
-    return lambda pair: any(a["agent_id"] in ids for a in _new_activities(pair))
+    return lambda pair: any(a["agent_id"] in ids for a in new_activities(*pair))
 
 
 def _agents(every: Every, known: Mapping[str, str]) -> Iterator[tuple[list[Row], dict[int, str]]]:
@@ -165,15 +158,5 @@ def _of_path(path: str | None) -> Test | None:
         return stated == path or stated.endswith(f"/{path}") or fnmatch(stated, path)
 
     return lambda pair: any(
-        meant(f["path"]) for a in _new_activities(pair) for f in a["inputs"] or []
+        meant(f["path"]) for a in new_activities(*pair) for f in a["inputs"] or []
     )
-
-
-def _new_activities(pair: Pair) -> Iterator[dict[str, Any]]:
-    """Yield the activities of a version that the one before does not have."""
-    before, now = pair
-    table = TABLES["activities"]
-    there = set(before.table(table, ["activity_id"]).column(0).to_pylist()) if before else set()
-    for row in now.table(table, ["activity_id", "agent_id", "inputs"]).to_pylist():
-        if row["activity_id"] not in there:
-            yield row

@@ -28,7 +28,7 @@ class Pinned:
 
 
 def holding(workspace: Workspace, pins: Iterable[Pinned], of: Trace) -> list[Held]:
-    """Return the pins whose data set has a label.
+    """Return the pins whose data set has a label, and those of versions that are not here.
 
     Args:
         workspace: the store.
@@ -37,20 +37,25 @@ def holding(workspace: Workspace, pins: Iterable[Pinned], of: Trace) -> list[Hel
     """
     found = []
     for pin in pins:
-        row = _row(workspace, pin, of.annotation_id)
+        try:
+            row = _row(workspace, pin, of.annotation_id)
+        except NotFound:
+            found.append(Held(pin.path, pin.revision, pin.commit, None, here=False))
+            continue
         if row is not None:
             found.append(Held(pin.path, pin.revision, pin.commit, _since(of.steps, row)))
     return sorted(found, key=lambda held: held.path)
 
 
 def _row(workspace: Workspace, pin: Pinned, annotation_id: int) -> Row | None:
-    """Return a label as a pin has it; None where it does not, or its version is not here."""
-    try:
-        manifest = workspace.manifest_of(pin.directory)
-        parts = [p for p in label_parts(manifest, annotation_id) if p.partition == pin.layer]
-        row = label_row(manifest, parts, annotation_id)
-    except NotFound:
-        return None
+    """Return a label as a pin has it; None where it does not.
+
+    Raises:
+        NotFound: the pin's version is not here.
+    """
+    manifest = workspace.manifest_of(pin.directory)
+    parts = [p for p in label_parts(manifest, annotation_id) if p.partition == pin.layer]
+    row = label_row(manifest, parts, annotation_id)
     if row is None or pin.split is None:
         return row
     scheme, _, subset = pin.split.rpartition("/")

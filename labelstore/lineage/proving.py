@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from labelstore.errors import Corrupt, InvalidInput, NotFound, shown
 from labelstore.lineage.proofs import SCHEMA, TEXT, git_name
+from labelstore.lineage.tags import refs
 from labelstore.model.canonical import HASH_DEFINITION, leaves
 from labelstore.model.plain import plain_row
 from labelstore.model.tables import FAMILY, TABLES
@@ -73,11 +74,8 @@ def prove(workspace: Workspace, annotation_id: int, rev: str) -> dict[str, Any]:
 def _tag(workspace: Workspace, rev: str, commit: str) -> str | None:
     """Return the annotated tag that is named, else one of the commit, if there is any."""
     git = workspace.git
-    listed = git.run("for-each-ref", "--format=%(objecttype) %(*objectname) %(refname:strip=2)",
-                     "refs/tags").splitlines()  # fmt: skip
-    own = [name for kind, sha, name in (line.split(" ", 2) for line in listed)
-           if kind == "tag" and sha == commit
-           and stated_root(git.object(f"refs/tags/{name}", "tag"))]  # fmt: skip
+    own = [name for name, (made, of) in refs(git).items()
+           if of == commit != made and stated_root(git.object(made, "tag"))]  # fmt: skip
     return rev if rev in own else (own[0] if own else None)
 
 

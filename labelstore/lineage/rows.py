@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from labelstore.versions.manifest import Manifest
 
 Row = dict[str, Any]
+DIGITS = 20
+"""Longer numbers are no ids."""
 
 
 def label_parts(manifest: Manifest, annotation_id: int) -> list[Part]:
@@ -53,6 +55,14 @@ def item_row(manifest: Manifest, item: int | str) -> Row | None:
             for row in chosen.to_pylist():
                 return dict(row)
     return None
+
+
+def item_named(manifest: Manifest, item: str) -> Row | None:
+    """Return the row of an item by what people give: its URI, else its id."""
+    found = item_row(manifest, item)
+    if found is None and item.isascii() and item.isdecimal() and len(item) < DIGITS:
+        found = item_row(manifest, int(item))
+    return found
 
 
 def item_parts(manifest: Manifest, item_id: int, tables: Iterable[str]) -> list[Part]:

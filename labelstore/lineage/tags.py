@@ -40,7 +40,7 @@ class Tag:
 def tags_of(workspace: Workspace, allowed: Path | None = None) -> Iterator[Tag]:
     """Yield the tags of versions: those that state a root, and those of commits that do."""
     git = workspace.git
-    for name, (made, commit) in _refs(git).items():
+    for name, (made, commit) in refs(git).items():
         plain = made == commit
         text = b"" if plain else git.object(made, "tag")
         said = stated_root(text)
@@ -61,7 +61,7 @@ def moved(
         workspace: the store.
         pinned: file, revision and commit of the pins that are known.
     """
-    now = _refs(workspace.git)
+    now = refs(workspace.git)
     for name, was in _seen(workspace).items():
         if name not in now:
             yield name, f"is gone; it was {was[:12]} when this clone saw it first"
@@ -78,7 +78,7 @@ def moved(
 def remember(workspace: Workspace) -> None:
     """Note which tags there are, in a file that is in no version; what was noted stays."""
     seen = _seen(workspace)
-    fresh = {name: made for name, (made, _) in _refs(workspace.git).items() if name not in seen}
+    fresh = {name: made for name, (made, _) in refs(workspace.git).items() if name not in seen}
     if fresh:
         write_json(workspace.private / SEEN, {"tags": {**seen, **fresh}})
 
@@ -91,7 +91,7 @@ def _seen(workspace: Workspace) -> dict[str, str]:
     return {str(name): str(made) for name, made in (content or {}).get("tags", {}).items()}
 
 
-def _refs(git: Git) -> dict[str, tuple[str, str]]:
+def refs(git: Git) -> dict[str, tuple[str, str]]:
     """Return the object and the commit of each tag."""
     form = "%(objectname) %(*objectname) %(*objecttype) %(refname:strip=2)"
     found = {}

@@ -74,12 +74,14 @@ class Held:
         revision: as it was asked for.
         commit: the version.
         version: the step since which the label is as the pin has it.
+        here: whether the version could be read; where it could not, nobody knows of the label.
     """
 
     path: str
     revision: str
     commit: str
     version: str | None
+    here: bool = True
 
 
 @dataclass
@@ -176,7 +178,7 @@ def _step(
     if before is not None and not columns:
         return None
     activity = by_id(manifest, "activities", row["changed_in"])
-    new = {own["activity_id"] for own in new_activities(version)}
+    new = {own["activity_id"] for own in new_activities(version.before, version.manifest)}
     if before is not None and row["changed_in"] not in new:
         activity = None  # plain git put back what was there before
     agent = agent_names(manifest, known).get(activity["agent_id"]) if activity else None
@@ -192,7 +194,7 @@ def _deletion(version: Changed, known: Mapping[str, str]) -> Step:
 
     A merge deletes only what a side deleted; where it brought nothing else, it is told itself.
     """
-    new = new_activities(version)
+    new = new_activities(version.before, version.manifest)
     own = [row for row in new if row["kind"] != "merge"] or new
     agents = agent_names(version.manifest, known)
     named = dict.fromkeys(agents.get(row["agent_id"], "?") for row in own)

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from labelstore.versions.workspace import Workspace
 
 Progress = Callable[[str, int, int], None]
-
-
 FEW = 16
 """Parts for which no processes are started."""
 
@@ -54,7 +52,8 @@ class Verified:
 
     Attributes:
         versions: that were looked at, newest first.
-        objects, rows: how many were read; what versions share once.
+        read: objects that were, by MD5.
+        rows: how many were read; what versions share once.
         faults: what somebody or something changed.
         rules: that rows of one table break of another, in the version that was asked for; and
             commits that state no root.
@@ -62,7 +61,7 @@ class Verified:
     """
 
     versions: list[str] = field(default_factory=list)
-    objects: int = 0
+    read: set[str] = field(default_factory=set)
     rows: int = 0
     faults: list[Fault] = field(default_factory=list)
     rules: list[Fault] = field(default_factory=list)
@@ -137,7 +136,7 @@ def _verify_version(
     results = fork_map(partial(part_faults, manifest), fresh, _telling(progress, len(fresh)),
                        processes=processes)  # fmt: skip
     done.update(zip((_key(manifest, p) for p in fresh), results, strict=True))
-    found.objects += len(fresh) + 2
+    found.read |= {*manifest.files.values()}
     found.rows += sum(p.rows or 0 for p in fresh)  # none in an index that somebody forged
     faults += [(part.path, what) for part in parts for what in done[_key(manifest, part)]]
     found.faults += [Fault(name, where, what) for where, what in faults]
@@ -200,6 +199,6 @@ def _tag_faults(tag: Tag) -> Iterator[str]:
     if tag.stated_root != tag.root:
         yield f"states root {tag.stated_root}, but its version has {tag.root}"
     if tag.signature.state == "unknown":
-        yield f"is signed by a key that nobody allowed: {tag.signature.said.splitlines()[0]}"
+        yield f"is signed by a key that nobody allowed: {tag.signature.said}"
     if tag.signature.state == "bad":
-        yield f"has a signature of another text: {tag.signature.said.splitlines()[-1]}"
+        yield f"has a signature of another text: {tag.signature.said}"

@@ -68,11 +68,10 @@ def walk(workspace: Workspace, rev: str, holding: Holding) -> Iterator[Changed]:
         before = manifest
 
 
-def new_activities(changed: Changed) -> list[Row]:
+def new_activities(before: Manifest | None, now: Manifest) -> list[Row]:
     """Return the activities that a version has and the one before does not."""
     table = TABLES["activities"]
     there: set[int] = set()
-    if changed.before is not None:
-        there = set(changed.before.table(table, ["activity_id"]).column(0).to_pylist())
-    rows = changed.manifest.table(table).to_pylist()
-    return [row for row in rows if row["activity_id"] not in there]
+    if before is not None:
+        there = set(before.table(table, ["activity_id"]).column(0).to_pylist())
+    return [row for row in now.table(table).to_pylist() if row["activity_id"] not in there]

@@ -108,7 +108,7 @@ class Manifest:
     def located(self, table: str) -> list[tuple[str, int, int]]:
         """Return path, rows and number of columns of each part of a table, and nothing else.
 
-        A third of the time of `parts_of` and `path`, for statements that read all of a table.
+        Half the time of `parts_of` and `path`, for statements that read all of a table.
 
         Raises:
             NotFound: a part is in no local folder.

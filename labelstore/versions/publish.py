@@ -300,7 +300,8 @@ def _tag_object(
 
 def stated_root(message: bytes) -> str | None:
     """Return the root that the message of a commit or of a tag states, the last one."""
-    message = message.split(b"\n-----BEGIN ", 1)[0]  # what stands in a signature is no message
+    if message.rstrip().endswith(b"-----"):  # what stands in a signature is no message
+        message = message.rsplit(b"\n-----BEGIN ", 1)[0]
     found = re.findall(rb"^%b: ([0-9a-f]{64})$" % ROOT_TRAILER.encode(), message, re.MULTILINE)
     return found[-1].decode() if found else None
 

@@ -67,7 +67,8 @@ def signature_of(tag: bytes, git: Git | None = None, allowed: Path | None = None
         name = _call(folder, ["hash-object", "-t", "tag", "-w", "--stdin"], tag)
         done = subprocess.run(["git", *options, "verify-tag", name.decode().strip()],
                               cwd=folder, capture_output=True)  # fmt: skip
-    said = (done.stdout + done.stderr).decode(errors="replace").strip()
+    lines = (done.stdout + done.stderr).decode(errors="replace").split("\n")
+    said = "; ".join(line.strip() for line in lines if line.strip())
     return Signature(_state(done.returncode, said), _by(said), said)
 
 

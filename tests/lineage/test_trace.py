@@ -10,8 +10,11 @@ import pytest
 from conftest import TINY, Run
 
 from labelstore.errors import NotFound
+from labelstore.lineage.holding import Pinned, holding
 from labelstore.lineage.sources import Source, source_of
+from labelstore.lineage.trace import Trace
 from labelstore.model import labels as l
+from labelstore.storage.objects import object_path
 from labelstore.store import Store, init_store
 
 
@@ -88,6 +91,12 @@ def test_pins_that_hold_it(store: Store, tmp_path: Path) -> None:
     subprocess.run(["git", "add", "four.lock"], cwd=store.workspace.folder, check=True)
     held = {Path(h.path).name: (h.revision, h.version) for h in store.trace(number).pins}
     assert held == {"one.lock": ("v1", "v1"), "two.lock": ("v2", "v2"), "four.lock": ("v2", "v2")}
+    directory = store.workspace.directory(store.workspace.git.resolve("v1")) or ""
+    object_path(store.workspace.layout.cache, directory).rename(tmp_path / "aside")
+    pin = Pinned("one", "v1", "c", directory, "ground_truth", None)
+    (one,) = holding(store.workspace, [pin], Trace(number, "", "", ""))
+    assert (one.here, one.version) == (False, None)
+    (tmp_path / "aside").rename(object_path(store.workspace.layout.cache, directory))
     (tmp_path / "one.lock").write_text("broken")
     (tmp_path / "two.lock").unlink()
     assert [Path(h.path).name for h in store.trace(number).pins] == ["four.lock"]

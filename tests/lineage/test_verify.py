@@ -62,7 +62,12 @@ def test_what_nobody_touched_has_no_fault(store: Store) -> None:
     every = store.verify(every=True)
     assert every.versions[:2] == ["v2", "v1"]
     assert every.faults == []
-    assert every.objects < 2 * found.objects  # what versions share is read once
+    files = store.workspace.manifest("v2").files
+    assert found.read == {*files.values()}
+    assert found.rows == sum(p.rows for p in store.workspace.manifest("v2").parts)
+    more = {md5 for rev in ("v1", "v1~1") for md5 in store.workspace.manifest(rev).files.values()}
+    assert every.read == found.read | more
+    assert every.rows < 2 * found.rows  # what versions share is read once
 
 
 def test_one_flipped_byte_in_any_object_is_found_and_named(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labelstore.model.canonical import leaves, row_bytes, short_hashes, value_bytes
+from labelstore.model.plain import plain_row, row_of
 from labelstore.model.published import example
 from labelstore.model.shape import shapes
 from labelstore.model.tables import TABLES, Table
@@ -93,6 +95,9 @@ def test_columns_give_the_bytes_of_the_definition(
     got = row_bytes(table, batch.slice(begin)).to_pylist()
     back = batch.slice(begin).to_pylist(maps_as_pydicts="strict")
     assert got == [reference(table, row) for row in back]
+    for index, leaf in enumerate(leaves(table, batch)):
+        said = json.loads(json.dumps(plain_row(table, batch, index)))
+        assert (leaves(table, row_of(table, said)) == leaf).all()  # as proofs tell rows
 
 
 def test_zero_and_minus_zero_differ() -> None:

@@ -15,10 +15,11 @@ from labelstore.versions.branches import Branch, branches, create_branch, switch
 from labelstore.versions.collect import collect
 from labelstore.versions.exchange import pull, push, remote_add
 from labelstore.versions.manifest import TARGET, Manifest
-from labelstore.versions.publish import check_tag_free, publish_stage, tag_version
+from labelstore.versions.publish import publish_stage
 from labelstore.versions.recovery import recover
 from labelstore.versions.setup import exclude_private, init
 from labelstore.versions.stage import drafting, drop_stage
+from labelstore.versions.tagging import check_tag_free, tag_version
 from labelstore.versions.workspace import Workspace
 
 if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses one of them

@@ -19,8 +19,8 @@ from labelstore.model.canonical import HASH_DEFINITION, leaves
 from labelstore.model.plain import row_of
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.storage.digests import Siblings, climb, part_leaf
-from labelstore.versions.publish import stated_root
 from labelstore.versions.signing import Signature, signature_of
+from labelstore.versions.tagging import stated_root
 
 SCHEMA = "labelstore/proof/1"
 TEXT = ("utf-8", "surrogateescape")

@@ -17,7 +17,7 @@ from labelstore.model.plain import plain_row
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.storage.digests import Siblings, merkle_path, part_leaf
 from labelstore.versions.dvc.pointer import POINTER
-from labelstore.versions.publish import stated_root
+from labelstore.versions.tagging import stated_root
 
 if TYPE_CHECKING:
     from labelstore.storage.index import Part

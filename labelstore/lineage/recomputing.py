@@ -17,7 +17,7 @@ from labelstore.model.tables import TABLES, Table
 from labelstore.storage.index import Part, described, version_root
 from labelstore.versions.dvc.pointer import POINTER, directory_object
 from labelstore.versions.manifest import PARTS, SCHEMA, Manifest, schema_text
-from labelstore.versions.publish import stated_root
+from labelstore.versions.tagging import stated_root
 
 if TYPE_CHECKING:
     from labelstore.versions.git import Commit

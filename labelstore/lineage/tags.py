@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from labelstore.errors import LabelstoreError
 from labelstore.versions.files import read_json, write_json
-from labelstore.versions.publish import stated_root
 from labelstore.versions.signing import Signature, signature_of
+from labelstore.versions.tagging import stated_root
 
 if TYPE_CHECKING:
     from labelstore.versions.git import Git

@@ -19,7 +19,7 @@ from labelstore.storage.parallel import fork_map
 from labelstore.versions.dvc.pointer import POINTER
 from labelstore.versions.dvc.settings import filesystem_options
 from labelstore.versions.manifest import Manifest
-from labelstore.versions.publish import stated_root
+from labelstore.versions.tagging import stated_root
 
 if TYPE_CHECKING:
     from labelstore.versions.git import Commit

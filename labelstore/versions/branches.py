@@ -16,8 +16,9 @@ from labelstore.versions.checkout import check_place, follow
 from labelstore.versions.dvc.pointer import POINTER
 from labelstore.versions.files import write_whole
 from labelstore.versions.manifest import Manifest
-from labelstore.versions.publish import check_ready, commit_text, place_objects, pointer
+from labelstore.versions.publish import check_ready, place_objects, pointer
 from labelstore.versions.stage import open_stage
+from labelstore.versions.tagging import commit_text
 from labelstore.versions.workspace import Workspace
 
 HEADS = "refs/heads/"

@@ -10,60 +10,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from labelstore.errors import AlreadyExists, Conflict, Corrupt, InvalidInput, StorageFailed
+from labelstore.errors import Conflict, InvalidInput, StorageFailed
 from labelstore.storage.objects import find, link_into, object_path, put_as, sync_folder
 from labelstore.versions.checkout import check_place, follow
 from labelstore.versions.dvc.pointer import POINTER, directory_object, pointer_text
-from labelstore.versions.files import read_json, write_json, write_whole
-from labelstore.versions.git import ZERO, Git
+from labelstore.versions.files import write_json, write_whole
+from labelstore.versions.git import ZERO
+from labelstore.versions.journal import JOURNAL, Publication
 from labelstore.versions.manifest import Manifest
-from labelstore.versions.signing import signed_tag, wants_signing
 from labelstore.versions.stage import drop_stage, open_stage
-from labelstore.versions.workspace import SETTINGS, Workspace
-
-JOURNAL = "publishing.json"
-ROOT_TRAILER = "Labelstore-Root"
-FORMAT_TRAILER = "Labelstore-Format"
-
-
-COMMITTED = (POINTER, SETTINGS, ".gitignore", ".dvcignore", ".dvc/.gitignore", ".dvc/config")
-"""Files that a commit of ours may touch."""
-JOURNAL_FIELDS = {
-    "branch": str,
-    "old": str,
-    "new": str,
-    "tag": str,
-    "tag_object": str,
-    "files": dict,
-    "directory": str,
-}
-
-
-@dataclass(frozen=True)
-class Publication:
-    """What the journal says of a commit under way.
-
-    Attributes:
-        branch: full ref name.
-        old, new: commits before and after; `old` is 40 zeros before the first.
-        tag: tag name or empty, with the tag object it gets.
-        files: path from the top of the repository to its blobs before (or empty) and after.
-        directory: name of the new `.dir` object.
-    """
-
-    branch: str
-    old: str
-    new: str
-    tag: str
-    tag_object: str
-    files: dict[str, tuple[str, str]]
-    directory: str
+from labelstore.versions.tagging import check_tag_free, commit_text, tag_object
+from labelstore.versions.workspace import Workspace
 
 
 def publish(
@@ -189,29 +150,6 @@ def check_publishable(workspace: Workspace, tag: str | None) -> None:
     check_ready(workspace, onto(workspace, staged.parent) if staged else workspace.git.head())
 
 
-def check_tag_free(git: Git, tag: str) -> None:
-    """Refuse a tag name that Git does not allow or that is taken.
-
-    Raises:
-        InvalidInput: no tag may have that name.
-        AlreadyExists: one has it.
-    """
-    if tag.startswith("-") or not git.succeeds("check-ref-format", f"refs/tags/{tag}"):
-        raise InvalidInput(f"{tag!r} is no name for a tag", code="tag-name")
-    there = git.run("for-each-ref", "--format=%(refname:strip=2)", "refs/tags").splitlines()
-    if tag in there:
-        raise AlreadyExists(
-            f"tag {tag!r} is there already. Choose another name; versions never move.",
-            code="tag-exists",
-        )
-    for other in there:
-        if tag.startswith(f"{other}/") or other.startswith(f"{tag}/"):
-            raise AlreadyExists(
-                f"tag {other!r} is there, and Git keeps tags as paths: {tag!r} cannot be one too.",
-                code="tag-exists",
-            )
-
-
 def place_objects(workspace: Workspace, manifest: Manifest) -> str:
     """Put a manifest's objects into DVC's cache and return the name of its `.dir` object.
 
@@ -276,34 +214,8 @@ def _write_commit(
     text = commit_text(message, manifest)
     parents = ["-p", parent] if parent else []
     commit = git.run("commit-tree", tree, *parents, input=text, durable=True)
-    tagged = _tag_object(git, commit, tag, message, manifest.root, sign) if tag else ""
+    tagged = tag_object(git, commit, tag, message, manifest.root, sign) if tag else ""
     return Publication(branch, parent or ZERO, commit, tag or "", tagged, blobs, directory)
-
-
-def commit_text(message: str, manifest: Manifest) -> str:
-    """Return the message of a commit, with the root that it publishes."""
-    trailers = f"{ROOT_TRAILER}: {manifest.root}\n{FORMAT_TRAILER}: 1"
-    return f"{message.strip()}\n\n{trailers}\n"
-
-
-def _tag_object(
-    git: Git, commit: str, tag: str, message: str, root: str, sign: bool | None = None
-) -> str:
-    """Write a tag object whose message ends with the root, signed if that is wanted."""
-    text = f"{message.strip()}\n\n{ROOT_TRAILER}: {root}\n"
-    if wants_signing(git) if sign is None else sign:
-        return signed_tag(git, commit, tag, text)
-    tagger = git.run("var", "GIT_COMMITTER_IDENT")
-    head = f"object {commit}\ntype commit\ntag {tag}\ntagger {tagger}\n\n"
-    return git.run("mktag", input=head + text, durable=True)
-
-
-def stated_root(message: bytes) -> str | None:
-    """Return the root that the message of a commit or of a tag states, the last one."""
-    if message.rstrip().endswith(b"-----"):  # what stands in a signature is no message
-        message = message.rsplit(b"\n-----BEGIN ", 1)[0]
-    found = re.findall(rb"^%b: ([0-9a-f]{64})$" % ROOT_TRAILER.encode(), message, re.MULTILINE)
-    return found[-1].decode() if found else None
 
 
 def move(workspace: Workspace, record: Publication) -> None:
@@ -347,63 +259,3 @@ def finish(workspace: Workspace, record: Publication) -> None:
     if staged is None or _directory(staged.manifest)[0] == record.directory:
         drop_stage(workspace)
     (workspace.private / JOURNAL).unlink(missing_ok=True)
-
-
-def pending(workspace: Workspace) -> Publication | None:
-    """Return what the journal says of a commit that never came to its end, or None."""
-    path = workspace.private / JOURNAL
-    content = read_json(path, JOURNAL_FIELDS)
-    if content is None:
-        return None
-    if not _is_ours(workspace, content):
-        raise Corrupt(
-            f"{path}: is no journal of a commit to this store; it may come from somebody else. "
-            "Delete the file.",
-            code="private-file",
-        )
-    files = {path: (before, after) for path, (before, after) in content["files"].items()}
-    return Publication(**{k: content[k] for k in JOURNAL_FIELDS if k != "files"}, files=files)
-
-
-def _is_ours(workspace: Workspace, content: Mapping[str, Any]) -> bool:
-    """Say whether a journal names files of the store, blobs and a branch, and nothing else."""
-    git = workspace.git
-    top = workspace.layout.root.relative_to(git.root).as_posix()
-    tops = {git.prefix, "" if top == "." else f"{top}/"}
-    known = {folder + name for folder in tops for name in COMMITTED}
-    shas = [
-        content["new"],
-        content["old"],
-        *(s for pair in content["files"].values() for s in pair),
-    ]
-    return (
-        content["files"].keys() <= known
-        and all(isinstance(sha, str) and re.fullmatch(r"([0-9a-f]{40})?", sha) for sha in shas)
-        and content["branch"].startswith("refs/heads/")
-        and git.succeeds("check-ref-format", content["branch"])
-        and (not content["tag"] or git.succeeds("check-ref-format", f"refs/tags/{content['tag']}"))
-    )
-
-
-def tag_version(
-    workspace: Workspace, name: str, rev: str, message: str, sign: bool | None = None
-) -> None:
-    """Give a published version an annotated tag that names its root.
-
-    Args:
-        workspace: the store.
-        name: of the tag.
-        rev: the version.
-        message: of the tag.
-        sign: whether to sign it as `git tag -s` does; as Git's `tag.gpgSign` says otherwise.
-
-    Raises:
-        AlreadyExists: there is such a tag.
-        NotFound: no such version.
-    """
-    git = workspace.git
-    check_tag_free(git, name)
-    commit = git.resolve(rev)
-    root = workspace.manifest(commit).root
-    made = _tag_object(git, commit, name, message, root, sign)
-    git.run("update-ref", f"refs/tags/{name}", made, ZERO, durable=True)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from labelstore.errors import Conflict
 from labelstore.versions.dvc.pointer import POINTER
-from labelstore.versions.publish import JOURNAL, Publication, finish, pending, put_back
+from labelstore.versions.journal import JOURNAL, Publication, pending
+from labelstore.versions.publish import finish, put_back
 from labelstore.versions.workspace import Workspace
 
 SCRATCH = ("tree.*", "scratch.*", ".*.tmp")

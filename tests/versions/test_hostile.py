@@ -20,7 +20,7 @@ from labelstore.storage.parquet import encode, read
 from labelstore.store import Store, init_store, open_store
 from labelstore.versions.checkout import RECORD
 from labelstore.versions.git import Git
-from labelstore.versions.publish import JOURNAL
+from labelstore.versions.journal import JOURNAL
 
 MINI = DATA / "coco" / "labelformat_masks" / "instances.json"
 SHA = "1" * 40

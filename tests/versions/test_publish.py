@@ -18,7 +18,7 @@ from labelstore.errors import (
     StorageFailed,
 )
 from labelstore.store import Store, init_store, open_store
-from labelstore.versions.publish import JOURNAL
+from labelstore.versions.journal import JOURNAL
 
 MINI = DATA / "coco" / "labelformat_masks" / "instances.json"
 

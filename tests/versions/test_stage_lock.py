@@ -10,7 +10,7 @@ import pytest
 
 from labelstore.errors import Conflict, Corrupt
 from labelstore.store import Store, open_store
-from labelstore.versions.publish import JOURNAL
+from labelstore.versions.journal import JOURNAL
 from labelstore.versions.stage import STAGE
 
 BOXES = Path(__file__).parents[1] / "data" / "coco" / "tiny_coco" / "instances_val2017.json"

@@ -1,22 +1,16 @@
-"""What can be asked of a store: one short method per question, each delegating to its module."""
+"""What a store answers about the labels of one version: SQL, and what is computed from them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from labelstore.errors import SHOWN_FAULTS, InvalidInput, NotFound
+from labelstore.errors import SHOWN_FAULTS, NotFound
 from labelstore.model.tables import TABLES
-from labelstore.training.pin import check_pin
+from labelstore.questions.versions import Progress, VersionQuestions
 from labelstore.versions.agents import names
-from labelstore.versions.described import Version, describe
-from labelstore.versions.dvc.pointer import POINTER
-from labelstore.versions.files import write_whole
-from labelstore.versions.git import Commit
 from labelstore.versions.manifest import Manifest
-from labelstore.versions.stage import Stage, open_stage
-from labelstore.versions.workspace import Workspace
 
 if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses one of them
     import numpy as np
@@ -32,131 +26,13 @@ if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses
     from labelstore.analysis.splits.leaks import Leak
     from labelstore.analysis.splits.report import SplitReport
     from labelstore.analysis.statistics import Stats
-    from labelstore.changes.difference import Diff
-    from labelstore.lineage.blame import Blame
-    from labelstore.lineage.trace import Trace
-    from labelstore.lineage.verifying import Verified
     from labelstore.query.sandbox import Limits
 
     Ids = NDArray[np.int64]
 
-Progress = Callable[[str, int, int], None]
-"""Called with a phase, how much of it is done, and how much there is (0: not known)."""
 
-
-class Questions:
-    """What a store answers; nothing here changes it.
-
-    Attributes:
-        workspace: where the store is.
-    """
-
-    workspace: Workspace
-
-    def manifest(self, at: str | None = None) -> Manifest:
-        """Return a version's manifest; without `at` the stage, else HEAD."""
-        if at is None:
-            staged = self.staged()
-            return staged.manifest if staged else self.workspace.manifest("HEAD")
-        return self.workspace.manifest(at)
-
-    def staged(self) -> Stage | None:
-        """Return what `commit` would publish, or None."""
-        return open_stage(self.workspace)
-
-    def status(self) -> Diff | None:
-        """Return what differs between HEAD and the stage, or None where nothing is staged."""
-        from labelstore.changes.diff import diff
-
-        staged = self.staged()
-        if staged is None:
-            return None
-        return diff(self.workspace.manifest(staged.parent), staged.manifest)
-
-    def log(
-        self, at: str = "HEAD", *, limit: int | None = None, item: str | None = None,
-        category: str | None = None, author: str | None = None, path: str | None = None,
-    ) -> list[Commit]:  # fmt: skip
-        """Return the commits that changed the store, newest first.
-
-        Args:
-            at: the newest.
-            limit: at most so many.
-            item: only those that changed this item, its labels or its subset; URI or id.
-            category: only those that changed labels of this class.
-            author: only those in which they acted.
-            path: only those that read such a file: its path, the end of it, or a pattern.
-        """
-        from labelstore.lineage.history import Asked, history
-
-        asked = Asked(item, category, author, path)
-        if asked:
-            return history(self.workspace, at, asked, limit)
-        return self.workspace.git.log(at, POINTER, limit)
-
-    def show(self, at: str = "HEAD") -> Version:
-        """Return one version, described."""
-        return describe(self.workspace, at)
-
-    def ontology(self, *, at: str | None = None) -> list[dict[str, Any]]:
-        """Return the classes of a version in their order, as `apply_ontology` takes them."""
-        from labelstore.changes.ontology.text import ontology_of
-
-        return ontology_of(self.manifest(at))
-
-    def diff(
-        self, before: str, after: str | None = None, *, shapes: bool = True,
-        match: Literal["identity", "geometry"] = "identity", least: float | None = None,
-        progress: Progress | None = None,
-    ) -> Diff:  # fmt: skip
-        """Compare two versions, or two layers.
-
-        Args:
-            before: the older version; `REV:LAYER` for one layer of it.
-            after: the newer, or a layer of it; else the stage, or HEAD. Labels of layers are
-                paired by geometry.
-            shapes: name the columns in which shapes differ.
-            match: `geometry` also pairs labels that went with labels that came, so what was
-                renumbered is one change.
-            least: agreement from 0 to 1 below which no two are one; else what suits their kind.
-            progress: told how far things are.
-
-        Raises:
-            InvalidInput: one side is a layer and the other is none.
-        """
-        from labelstore.changes.sides import compared, revision_and_layer
-
-        (old, layer), (new, other) = revision_and_layer(before), revision_and_layer(after)
-        sides = (self.manifest(old), layer), (self.manifest(new), other)
-        return compared(*sides, shapes=shapes, match=match, least=least, progress=progress)
-
-    def drift(
-        self, before: str | None, after: str | None = None, *, layer: str | None = None,
-        of_before: str | None = None, of_after: str | None = None,
-    ) -> Drift:  # fmt: skip
-        """Return how far labels of one side are from those of another, in every respect.
-
-        Args:
-            before: the older version; `REV:LAYER` for one layer of it.
-            after: the newer, or a layer of it; else the stage, or HEAD.
-            layer: of both sides; the default one if there are several.
-            of_before: which labels of the older side: `split:SCHEME/SUBSET`, or a SQL condition
-                on columns of `labels`; else all.
-            of_after: which of the newer.
-
-        Raises:
-            NotFound: one of the sides has no labels, or there is no such layer or split.
-            InvalidInput: a condition may not run, or is wrong.
-        """
-        from labelstore.analysis.drift.asking import drift_between, sample
-        from labelstore.changes.sides import revision_and_layer
-
-        sides = []
-        for text, which in ((before, of_before), (after, of_after)):
-            rev, named = revision_and_layer(text)
-            manifest = self.manifest(rev)
-            sides.append(sample(manifest, self._one_layer(manifest, named or layer), which))
-        return drift_between(sides[0], sides[1], names(self.workspace))
+class LabelQuestions(VersionQuestions):
+    """What a store answers about the labels of one version."""
 
     def query(
         self,
@@ -218,6 +94,34 @@ class Questions:
         own = self._one_layer(manifest, layer) if "layer" not in by or layer else None
         return stats(manifest, own, items=items, by=by, where=where, beta=beta,
                      known=names(self.workspace))  # fmt: skip
+
+    def drift(
+        self, before: str | None, after: str | None = None, *, layer: str | None = None,
+        of_before: str | None = None, of_after: str | None = None,
+    ) -> Drift:  # fmt: skip
+        """Return how far labels of one side are from those of another, in every respect.
+
+        Args:
+            before: the older version; `REV:LAYER` for one layer of it.
+            after: the newer, or a layer of it; else the stage, or HEAD.
+            layer: of both sides; the default one if there are several.
+            of_before: which labels of the older side: `split:SCHEME/SUBSET`, or a SQL condition
+                on columns of `labels`; else all.
+            of_after: which of the newer.
+
+        Raises:
+            NotFound: one of the sides has no labels, or there is no such layer or split.
+            InvalidInput: a condition may not run, or is wrong.
+        """
+        from labelstore.analysis.drift.asking import drift_between, sample
+        from labelstore.changes.sides import revision_and_layer
+
+        sides = []
+        for text, which in ((before, of_before), (after, of_after)):
+            rev, named = revision_and_layer(text)
+            manifest = self.manifest(rev)
+            sides.append(sample(manifest, self._one_layer(manifest, named or layer), which))
+        return drift_between(sides[0], sides[1], names(self.workspace))
 
     def agreement(
         self, layers: Sequence[str] = (), *, at: str | None = None,
@@ -370,69 +274,6 @@ class Questions:
         from labelstore.analysis.checks import check
 
         return check(self.manifest(at), progress, shown=shown)
-
-    def trace(self, annotation_id: int, *, at: str = "HEAD") -> Trace:
-        """Return the life of one label, up to a version, and the pins that hold it."""
-        from labelstore.lineage.holding import Pinned, holding
-        from labelstore.lineage.trace import trace
-        from labelstore.training.known import known_pins
-
-        found = trace(self.workspace, annotation_id, at)
-        pins = (Pinned(str(path), p.revision, p.commit, p.directory, p.layer, p.split)
-                for path, p in known_pins(self.workspace))  # fmt: skip
-        found.pins = holding(self.workspace, pins, found)
-        return found
-
-    def blame(self, item: str | int, *, at: str = "HEAD") -> Blame:
-        """Return who last wrote each label of an item, and in which version.
-
-        Args:
-            item: URI or id.
-            at: the version.
-        """
-        from labelstore.lineage.blame import blame
-
-        return blame(self.workspace, str(item), at)
-
-    def verify(
-        self, at: str = "HEAD", *, every: bool = False, remote: bool = False,
-        allowed: str | Path | None = None, progress: Progress | None = None,
-    ) -> Verified:  # fmt: skip
-        """Compute anew all that a version states of itself: bytes, hashes, roots, tags, rules.
-
-        Args:
-            at: the version.
-            every: all versions up to it, and every tag.
-            remote: read the remote's objects too, and compare them.
-            allowed: file of allowed signers; what Git's settings name otherwise.
-            progress: told how many parts were looked at.
-        """
-        from labelstore.lineage.verifying import verify
-        from labelstore.training.known import known_pins
-
-        pinned = [(str(path), p.revision, p.commit) for path, p in known_pins(self.workspace)]
-        signers = None if allowed is None else Path(allowed)
-        return verify(self.workspace, at, every=every, remote=remote, allowed=signers,
-                      pinned=pinned, progress=progress)  # fmt: skip
-
-    def prove(self, annotation_id: int, target: str | Path, *, at: str = "HEAD") -> int:
-        """Write a proof of what a version says of a label; return its size in bytes.
-
-        `labelstore.lineage.proofs.verify_proof` checks it without a store.
-        """
-        import json
-
-        from labelstore.lineage.proving import prove
-
-        if Path(target).is_dir():
-            raise InvalidInput(f"{target}: is a folder; name a file", code="target")
-        text = json.dumps(prove(self.workspace, annotation_id, at), indent=1) + "\n"
-        write_whole(Path(target), text)
-        return len(text.encode())
-
-    def check_pin(self, path: str | Path) -> list[str]:
-        """Return what is wrong with a pin in this store; nothing for a good one."""
-        return check_pin(self.workspace, Path(path))
 
     def _items(self, items: str | Collection[int], at: str | None) -> Ids:
         """Return the ids of items, rising: those given, or for which a condition holds."""

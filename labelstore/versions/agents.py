@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from labelstore.versions.workspace import Workspace
 
 NAMES = "names.json"
 KINDS = ("human", "model", "tool")
+PSEUDONYM = re.compile("person-[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,11 @@ def agent(workspace: Workspace, by: str | None) -> AgentRow:
     return AgentRow(_agent_id(kind, rest), kind, name, version or None)
 
 
+def pseudonym_of(workspace: Workspace, name: str) -> str:
+    """Return what stands for a person's name, which the store's private file learns."""
+    return _person(workspace, name).name
+
+
 def names(workspace: Workspace) -> dict[str, str]:
     """Return the private mapping from pseudonym to name."""
     found: Any = read_json(workspace.private / NAMES)
@@ -99,12 +106,18 @@ def acting(manifest: Manifest) -> dict[int, int]:
 
 def _person(workspace: Workspace, name: str) -> AgentRow:
     key = _key()
-    pseudonym = "person-" + hmac.new(key, name.encode(), hashlib.sha256).hexdigest()[:16]
     known = names(workspace)
+    if PSEUDONYM.fullmatch(name):
+        own = _key_id(key) if name in known else None
+        return AgentRow(_agent_id("human", name), "human", name, None, own)
+    pseudonym = "person-" + hmac.new(key, name.encode(), hashlib.sha256).hexdigest()[:16]
     if known.get(pseudonym) != name:
         write_json(workspace.private / NAMES, {**known, pseudonym: name})
-    key_id = hashlib.sha256(b"labelstore key id" + key).hexdigest()[:8]
-    return AgentRow(_agent_id("human", pseudonym), "human", pseudonym, None, key_id)
+    return AgentRow(_agent_id("human", pseudonym), "human", pseudonym, None, _key_id(key))
+
+
+def _key_id(key: bytes) -> str:
+    return hashlib.sha256(b"labelstore key id" + key).hexdigest()[:8]
 
 
 def _agent_id(kind: str, name: str) -> int:

@@ -28,11 +28,11 @@ from labelstore.versions.editing import Place, edited
 from labelstore.versions.files import read_json, write_json
 from labelstore.versions.ids import IdBlock, blocks_of, first_of
 from labelstore.versions.manifest import Manifest, assemble
+from labelstore.versions.means import Means
 from labelstore.versions.workspace import Workspace
 
 STAGE = "stage.json"
 STAGE_FIELDS = {"parent": str, "activities": int, "files": dict}
-TOOL = "labelstore"
 PARTITION_NAME = re.compile(r"\w[\w.+-]{0,99}", re.ASCII)
 """Layers and schemes become folders below `labels/`."""
 
@@ -105,6 +105,7 @@ class Draft:
         by: who acts; see `agents.agent`.
         parameters: what was asked, for the record and for the ids.
         inputs: files read: path, sha256, size, rows.
+        means: the tool, the model's weights and the guideline.
         onto: versions to go by instead of the stage: the one that is changed, then others whose
             ids are in use too.
     """
@@ -117,6 +118,7 @@ class Draft:
         by: str | None = None,
         parameters: Mapping[str, Any] | None = None,
         inputs: list[dict[str, Any]] | None = None,
+        means: Means = Means(),  # noqa: B008 (frozen)
         onto: Sequence[Manifest] = (),
     ) -> None:
         self.workspace = workspace
@@ -130,6 +132,8 @@ class Draft:
         self._ordinal = staged.activities if staged else 0
         self._kind = kind
         self._agent = agent(workspace, by)
+        self._others: dict[int, AgentRow] = {}
+        self._means, self._columns = means.parameters(), means.columns(self._agent)
         self._parameters = json.dumps(parameters or {}, sort_keys=True)
         self.inputs = inputs or []
         self.open = True
@@ -155,9 +159,24 @@ class Draft:
         return self.ids.activity_id
 
     @property
+    def agent(self) -> AgentRow:
+        """Return who acts."""
+        return self._agent
+
+    @property
     def agent_id(self) -> int:
         """Return the id of who acts."""
         return self._agent.agent_id
+
+    def acquaint(self, named: str) -> int:
+        """Return the id of an agent whom a source names, who joins the store with the activity.
+
+        Args:
+            named: as `agents.agent` takes it.
+        """
+        found = agent(self.workspace, named)
+        self._others[found.agent_id] = found
+        return found.agent_id
 
     def block(self, content: str) -> IdBlock:
         """Return a block of ids for rows that the content tells from all others.
@@ -254,14 +273,18 @@ class Draft:
 
     def record(self, message: str | None) -> None:
         """Write down what was done, and by whom."""
+        known = set(self.manifest.table(TABLES["agents"], ["agent_id"]).column(0).to_pylist())
+        acting = {**self._others, self.agent_id: self._agent}
+        new = [{**vars(row), "row_hash": 0} for i, row in acting.items() if i not in known]
         activity = {
             "activity_id": self.activity_id,
             "generation": self.ids.generation,
             "kind": self._kind,
             "agent_id": self._agent.agent_id,
-            "tool": TOOL,
-            "tool_version": _tool_version(),
-            "parameters": self._parameters,
+            **self._columns,
+            "parameters": json.dumps(
+                {**json.loads(self._parameters), **self._means}, sort_keys=True
+            ),
             "inputs": self.inputs or None,
             "started_at": self.started,
             "ended_at": datetime.now(UTC),
@@ -271,7 +294,7 @@ class Draft:
         self.apply(
             {
                 ("activities", ""): additions(TABLES["activities"], [activity]),
-                ("agents", ""): additions(TABLES["agents"], [_agent_row(self._agent)]),
+                ("agents", ""): additions(TABLES["agents"], new),
             }
         )
 
@@ -315,15 +338,5 @@ def _unhashed(table: Table, rows: pa.Table) -> pa.Table:
     return with_column(rows, table.hash_column, np.zeros(rows.num_rows, np.uint64))
 
 
-def _agent_row(row: AgentRow) -> dict[str, Any]:
-    return {**row.__dict__, "row_hash": 0}
-
-
 def _head(workspace: Workspace) -> str:
     return workspace.git.resolve("HEAD")
-
-
-def _tool_version() -> str:
-    from importlib.metadata import version
-
-    return version("labelstore")

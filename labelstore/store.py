@@ -15,6 +15,7 @@ from labelstore.versions.branches import Branch, branches, create_branch, switch
 from labelstore.versions.collect import collect
 from labelstore.versions.exchange import pull, push, remote_add
 from labelstore.versions.manifest import TARGET, Manifest
+from labelstore.versions.means import Means
 from labelstore.versions.publish import publish_stage
 from labelstore.versions.recovery import recover
 from labelstore.versions.setup import exclude_private, init
@@ -65,6 +66,7 @@ class Store(Questions):
         on_error: Literal["stop", "skip"] = "stop",
         of: str | None = None,
         only_listed: bool = False,
+        means: Means = Means(),  # noqa: B008 (frozen)
         look: Callable[[Manifest, Manifest], None] | None = None,
         progress: Progress | None = None,
     ) -> ImportReport:
@@ -95,17 +97,22 @@ class Store(Questions):
             sidecar=sidecar,
             of=of,
             only_listed=only_listed,
+            means=means,
             look=look,
         )
         self._remember(tag)
         return report
 
     @contextmanager
-    def edit(self, *, by: str | None = None, message: str | None = None) -> Iterator[Edit]:
+    def edit(
+        self, *, by: str | None = None, message: str | None = None,
+        means: Means = Means(),  # noqa: B008 (frozen)
+    ) -> Iterator[Edit]:  # fmt: skip
         """Change labels as one activity; staged at the end of the block, or not at all."""
         from labelstore.changes.editing import Edit
 
-        with drafting(self.workspace, "edit", by=by, parameters={"message": message}) as draft:
+        details = {"by": by, "parameters": {"message": message}, "means": means}
+        with drafting(self.workspace, "edit", **details) as draft:
             yield Edit(draft, self.workspace.default_layer)
             draft.stage(message)
 
@@ -355,6 +362,7 @@ class Store(Questions):
             allow_loss=allow_loss,
             sidecar=sidecar,
             among=None if items is None else self._items(items, at),
+            names=names(self.workspace),
             progress=progress,
         )
 

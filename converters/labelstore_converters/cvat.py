@@ -15,12 +15,19 @@ from typing import Any
 from labelstore.errors import InvalidInput
 from labelstore.plugins import Beside
 from labelstore.plugins.pages import Page, PageFormat, edges
+from labelstore.plugins.people import People
 from labelstore_converters.numerals import number, number_text
 from labelstore_converters.xmltext import Node, node_of, parsed, plain, style_of, text_of
 
 EDGES = ("xtl", "ytl", "xbr", "ybr")
 WINDOW = ("left", "top", "width", "height")
 DRAWN = ("box", "polygon", "polyline", "points", "ellipse", "mask", "tag")
+PEOPLE = People(
+    re.compile(r"<(owner|assignee)>.*?</\1>", re.DOTALL),
+    re.compile(r"<(?:username|email|assignee)>([^<\s][^<]*)<"),
+)
+ORIGINS = {"manual": "human", "auto": "model", "semi-auto": "model", "consensus": "derived"}
+"""Who drew a shape, by its `source`; one that a model drew as a person asked is the model's."""
 LAYOUT = {"head": '<?xml version="1.0" encoding="utf-8"?>\n', "newline": "\n", "indent": "  ",
           "end": "\n", "empty": "</", "space": False}  # fmt: skip
 
@@ -41,6 +48,7 @@ class Cvat(PageFormat):
          "attributes", "track_id"}
     )  # fmt: skip
     has_tags = True
+    people = PEOPLE
     unsaid = frozenset({"labelled_state"})
     lists: Mapping[str, frozenset[str]] = {
         "items": frozenset(
@@ -62,6 +70,7 @@ class Cvat(PageFormat):
         if tracks:
             _take_tracks(page, tracks, root, faults)
         page.classes = _classes(root)
+        page.said = _job(root)
         if faults:
             raise ValueError(*faults)
         root.children = [c for c in root.children if c.tag not in ("image", "track")]
@@ -98,6 +107,21 @@ def _refuse_several(page: Page) -> None:
             f"{', '.join(videos[:3])}{' …' if videos[3:] else ''}. MOT and COCO hold several.",
             code="cvat-videos",
         )
+
+
+def _job(root: Node) -> dict[str, Any]:
+    """Return what the file's description says of the task or job that it is of."""
+    meta = root.find("meta") or Node("meta")
+    found: dict[str, Any] = {"dumped": meta.value("dumped")} if meta.find("dumped") else {}
+    for kind in ("project", "task", "job"):
+        own = meta.find(kind)
+        if own is not None:
+            said: dict[str, Any] = {
+                c.tag: c.text for c in own.children if c.text.strip() and not c.children
+            }
+            jobs = [s.value("id") for s in (own.find("segments") or Node("")).all("segment")]
+            found[kind] = {**said, **({"jobs": jobs} if jobs else {})}
+    return found
 
 
 def _classes(root: Node) -> list[str]:
@@ -173,6 +197,8 @@ def _label(node: Node, category: str | None, faults: list[str]) -> dict[str, Any
             label[name] = said[name] == "1"
     if said.get("occluded") in ("0", "1"):
         label |= {"occluded": float(said["occluded"]), "occluded_scale": "flag"}
+    if said.get("source") in ORIGINS:
+        label["origin"] = ORIGINS[said["source"]]
     if re.fullmatch(r"-?[0-9]{1,9}", said.get("z_order", "")):
         label["z_order"] = int(said["z_order"])
     attributes = {a.attributes.get("name", ""): a.text for a in node.all("attribute")}

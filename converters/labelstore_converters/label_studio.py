@@ -10,10 +10,12 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from labelstore.plugins import Beside
 from labelstore.plugins.pages import Page, PageFormat, sides_of, window
+from labelstore.plugins.people import People
 from labelstore_converters.jsonpage import parsed
 
 SHAPES = {
@@ -21,6 +23,19 @@ SHAPES = {
     "ellipselabels": "ellipselabels", "keypointlabels": "keypointlabels",
 }  # fmt: skip
 """Types of results that are labels, and where their value names the class."""
+ABOUT = ("completed_by", "created_by", "updated_by", "last_created_by", "approved_by",
+         "comment_authors", "annotators", "reviewers", "assignee")  # fmt: skip
+"""Members that tell people."""
+TEXT = r'"((?:[^"\\]|\\.)+)"'
+PEOPLE = People(
+    re.compile(rf'"(?:{"|".join(ABOUT)})"\s*:\s*(?:{{[^{{}}]*}}|\[[^\[\]]*\]|{TEXT})'),
+    re.compile(rf'"(?:email|first_name|last_name|username|{"|".join(ABOUT)})"\s*:\s*{TEXT}'),
+)
+ORIGINS = {"manual": "human", "prediction": "model", "prediction-changed": "human"}
+"""Who drew a shape, by how the tool says that it came; one that a person changed is theirs."""
+PASS = ("id", "lead_time", "parent_annotation", "parent_prediction", "ground_truth",
+        "was_cancelled")  # fmt: skip
+"""What is said of an annotation, the pass of one person over a task, and goes for each label."""
 INDENT = re.compile(r"^\[\s*?\n([ \t]+)")
 
 
@@ -36,6 +51,8 @@ class LabelStudio(PageFormat):
         {"box", "box_form", "rotated_box", "polygons", "ellipse", "keypoints", "keypoint_dims",
          "score"}
     )  # fmt: skip
+
+    people = PEOPLE
 
     def parse(self, text: str, path: str, beside: Beside) -> Page:
         """Return the tasks' images and the shapes on them."""
@@ -92,11 +109,33 @@ def _take(page: Page, at: int, task: dict[str, Any], faults: list[str]) -> None:
             size = size or (result["original_width"], result["original_height"])
             said = {"annotation": j, "place": k, "said": result}
             columns = _columns(result, f"[{at}].annotations[{j}].result[{k}]", faults)
-            kept = json.dumps({"result": said})
-            page.labels.append({**columns, "item": at, "leftovers": kept})
+            own = {name: annotation[name] for name in PASS if annotation.get(name) is not None}
+            kept = json.dumps({"result": said, "pass": own})
+            page.labels.append({**columns, **_made(annotation, result), "item": at,
+                                "leftovers": kept})  # fmt: skip
     w, h = size or (None, None)
     uri = media[0] if media else f"task {task.get('id', at)}"
     page.items.append({"uri": uri, "width": w, "height": h})
+
+
+def _made(annotation: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return who made a label, when, and whether a person or a model drew it."""
+    who, when = annotation.get("completed_by"), annotation.get("created_at")
+    if isinstance(who, dict):
+        who = who.get("email") or who.get("username") or who.get("id")
+    by = f"label-studio-user-{who}" if isinstance(who, int) else who
+    found = {"by": f"human:{by}" if by else None, "created_at": _moment(when),
+             "origin": ORIGINS.get(str(result.get("origin")))}  # fmt: skip
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _moment(said: Any) -> datetime | None:
+    """Return a point in time; None for what says none."""
+    try:
+        found = datetime.fromisoformat(said)
+    except (TypeError, ValueError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _is_shape(result: Any) -> bool:

@@ -87,6 +87,21 @@ def import_(
     task: Task = None,
     by: By = None,
     message: Message = None,
+    tool: Annotated[
+        str | None,
+        typer.Option(metavar="NAME[@VERSION]", help="What the labels were made with, such as "
+                     "cvat@2.5; else LABELSTORE_TOOL."),
+    ] = None,
+    guideline: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Rules that annotators went by: a file, whose hash is "
+                     "kept, or what names them; else LABELSTORE_GUIDELINE."),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="With --by model:NAME@VERSION: file of its weights, "
+                     "whose hash is kept, or sha256:HEX."),
+    ] = None,
     tag: Tag = None,
     images: Images = None,
     sizes: Sizes = None,
@@ -112,8 +127,11 @@ def import_(
       labelstore import coco instances.json -m "first delivery" --tag v1
       labelstore import coco instances.json --mode update --by vendor-a
       labelstore import darknet obj/ --sizes sizes.csv
-      labelstore import coco-results predictions.json --layer model-a --of instances
+      labelstore import label-studio export.json --tool label-studio@1.20 --guideline rules.md
+      labelstore import coco-results predictions.json --layer model-a --of instances \\
+        --by model:detector@3 --weights detector.pt
     """
+    from labelstore.versions.means import Means
     from labelstore.versions.publish import check_publishable
 
     opened_store = opened(store)
@@ -129,6 +147,7 @@ def import_(
             format, source, layer=layer, mode=mode, by=by, dataset=dataset, message=message,
             dry_run=dry_run, commit=message is not None, tag=tag, task=task, images=images,
             sizes=sizes, sidecar=sidecar, on_error=on_error, of=of, only_listed=only_listed,
+            means=Means(tool, guideline, weights),
             progress=advance, look=partial(_look, told if json else None) if dry_run else None,
         )  # fmt: skip
     warn(format, report.notices, quiet)

@@ -10,6 +10,7 @@ from labelstore.errors import InvalidInput
 from labelstore.exchange.exporting import ExportReport, export_to
 from labelstore.exchange.importing import ImportReport, import_from
 from labelstore.exchange.sizes import beside
+from labelstore.versions.agents import names
 from labelstore.versions.setup import init
 from labelstore.versions.stage import open_stage
 
@@ -63,6 +64,7 @@ def convert(
         manifest = staged.manifest if staged else workspace.manifest("HEAD")
         report = export_to(
             manifest, target_format, target, layer=workspace.default_layer, task=task,
-            digits=digits, allow_loss=allow_loss, sidecar=sidecar, progress=progress,
+            digits=digits, allow_loss=allow_loss, sidecar=sidecar, names=names(workspace),
+            progress=progress,
         )  # fmt: skip
     return brought, report

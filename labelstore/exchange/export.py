@@ -29,6 +29,7 @@ from labelstore.exchange.notices import BARE_CLASSES, BARE_TRACKS, NOT_IN_PIXELS
 from labelstore.exchange.ordered import OrderedRows
 from labelstore.model.tables import TABLES
 from labelstore.plugins import Format, Writing, find_format
+from labelstore.plugins.people import Known
 from labelstore.versions.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -58,14 +59,16 @@ class Export:
         rows: its labels.
         items, categories: as they are to be written.
         notices: what was changed on the way, by stable code.
+        people: names of people for whom pseudonyms stand.
     """
 
     def __init__(
         self, manifest: Manifest, format_name: str, layer: str, dataset: str | None,
         task: str | None, digits: int | None = None, among: Ids | None = None,
+        people: Known = Known(),  # noqa: B008 (frozen)
     ) -> None:  # fmt: skip
         self._manifest, self._layer, self._task, self._digits = manifest, layer, task, digits
-        self._among = among
+        self._among, self.people = among, people
         self.described, self._alone = choose(manifest, format_name, layer, dataset)
         self.foreign = self.described["format"] != format_name
         self.converter = find_format(format_name, task)
@@ -130,7 +133,13 @@ class Export:
         if self.foreign and not are_numbered(tracks):
             tracks = without_ids(tracks)
         return Writing(
-            described, self.items, self.categories, _Again(self._batches), self.rows.count, tracks
+            described,
+            self.items,
+            self.categories,
+            _Again(self._batches),
+            self.rows.count,
+            tracks,
+            self.people,
         )
 
     def _batches(self) -> Iterator[Pair]:

@@ -12,10 +12,11 @@ from labelstore.errors import InvalidInput, StorageFailed
 from labelstore.exchange.collector import without_collector
 from labelstore.exchange.export import Export
 from labelstore.exchange.losses import accepted
-from labelstore.exchange.notices import LEFT_OUT, meanings
+from labelstore.exchange.notices import LEFT_OUT, UNNAMED, meanings
 from labelstore.exchange.sidecar.file import sidecar_path
 from labelstore.exchange.sidecar.writing import write_sidecar
 from labelstore.plugins import find_format
+from labelstore.plugins.people import Known
 from labelstore.versions.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def export_to(
     allow_loss: Collection[str] = (),
     sidecar: bool = True,
     among: Ids | None = None,
+    names: Mapping[str, str] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> ExportReport:
     """Write one data set of a layer, in the order and words of its source.
@@ -80,6 +82,7 @@ def export_to(
         sidecar: whether to write beside it what is left out, for an import to put back.
         among: ids of the only items that are written. The sidecar says that it is a selection,
             so that its import touches no other item.
+        names: of people, by the pseudonyms that stand for them.
         progress: told how far things are.
 
     Raises:
@@ -93,7 +96,8 @@ def export_to(
             f"{format_name} lists no items, so an import could not tell that a file is of some",
             code="selection-format",
         )
-    export = Export(manifest, format_name, layer, dataset, task, digits, among)
+    people = Known(names or {})
+    export = Export(manifest, format_name, layer, dataset, task, digits, among, people)
     found = export.losses()
     asked = [] if digits is None else [f"{format_name}-rounded"]
     losses = accepted(found, export.converter, [*allow_loss, *asked], export.examples)
@@ -104,15 +108,17 @@ def export_to(
     for done in export.converter.write(export.data(), target):
         if progress:
             progress("writing", done, export.rows.count)
+    if people.unknown:
+        notices[UNNAMED] = len(people.unknown)
     before.unlink(missing_ok=True)  # of what was there, which is replaced only now
     left = found or among is not None
     if sidecar and left and export.items.num_rows and not export.converter.refers:
         _write_sidecar(export, target, selection=among is not None)
     beside = sidecar_path(target)
-    names = [export.described["name"]]
+    sets = [export.described["name"]]
     kept = str(beside) if beside.is_file() else None
     return ExportReport(
-        str(target), names, export.items.num_rows, _written(export, found), notices, kept,
+        str(target), sets, export.items.num_rows, _written(export, found), notices, kept,
         [asdict(loss) for loss in losses], export.largest, export.rows.count,
     )  # fmt: skip
 

@@ -10,8 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from labelstore.changes.diff import diff
 from labelstore.changes.editing.altering import unlink
@@ -28,13 +31,14 @@ from labelstore.exchange.reconcile import added, reconciled
 from labelstore.exchange.spill import Numbering, Spill, spill
 from labelstore.model.tables import TABLES
 from labelstore.plugins import NOTHING, SKIPPED, Beside
+from labelstore.versions.agents import agent, pseudonym_of
 from labelstore.versions.manifest import Manifest
+from labelstore.versions.means import Means
 from labelstore.versions.publish import publish_stage
 from labelstore.versions.stage import Draft, additions, drafting
 from labelstore.versions.workspace import Workspace
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     Ids = NDArray[np.int64]
@@ -90,6 +94,7 @@ def import_from(
     sidecar: bool = True,
     of: str | None = None,
     only_listed: bool = False,
+    means: Means = Means(),  # noqa: B008 (frozen)
     look: Callable[[Manifest, Manifest], None] | None = None,
 ) -> ImportReport:
     """Read a source into the stage.
@@ -115,12 +120,14 @@ def import_from(
         of: name of the data set that a source without items, such as results, is of.
         only_listed: whether an update leaves items alone that the source does not list; so it does
             where a sidecar says that the source is a selection.
+        means: the tool, the model's weights and the guideline that the labels were made with.
         look: given what was there and what came of it, while both can be read.
 
     Raises:
         FormatError: the source breaks its format.
         InvalidInput: the data set is there already and no mode is given.
     """
+    beside = replace(beside, pseudonym=partial(pseudonym_of, workspace))
     found = opened(source, format_name, task, beside, sidecar=sidecar)
     if only_listed and mode != "update":
         raise InvalidInput("--only-listed is for --mode update", code="import-mode")
@@ -134,15 +141,14 @@ def import_from(
         raise InvalidInput(f"{format_name} lists no items, so it cannot be of some of them",
                            code="selection-format")  # fmt: skip
     name = found.name if dataset is None else dataset
-    parameters = {"format": format_name, "layer": layer or workspace.default_layer,
+    parameters: dict[str, Any] = {"format": format_name, "layer": layer or workspace.default_layer,
                   "mode": mode, "dataset": name}  # fmt: skip
-    with drafting(
-        workspace,
-        "import",
-        by=by,
-        parameters=parameters,
-        inputs=_inputs(source, found.files),
-    ) as draft:
+    if found.reading.said:
+        parameters["source"] = found.reading.said
+    kind = "model_run" if agent(workspace, by).kind == "model" else "import"
+    inputs = _inputs(source, found.files)
+    with drafting(workspace, kind, by=by, parameters=parameters, inputs=inputs,
+                  means=means) as draft:  # fmt: skip
         known = reference(draft.manifest, refers, of) if refers else None
         if known is not None and layer is None:
             raise InvalidInput(
@@ -219,13 +225,16 @@ class _Import:
         items = self._listing.match("items", self.reading.items())
         categories = self._listing.match("categories", self.reading.categories())
         self.item_count = len(items.ids)
-        constants = {
+        constants: dict[str, Any] = {
             "dataset_id": self.dataset_id,
             "created_in": self.draft.activity_id,
             "changed_in": self.draft.activity_id,
         }
+        if self.draft.agent.kind == "model":
+            constants |= {"origin": "model", "created_by": self.draft.agent_id}
         tracks = self._listing.tracks(self.reading.tracks(), items.ids, categories.ids)
-        numbering = Numbering(items.ids, categories.ids, tracks, constants, self.layer)
+        agents = np.array([self.draft.acquaint(who) for who in self.reading.agents], np.int64)
+        numbering = Numbering(items.ids, categories.ids, tracks, agents, constants, self.layer)
         with _scratch(self.draft.workspace) as folder:
             decoded = self._counting("reading", 0)
             source = spill(self.reading, numbering, folder, decoded)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from labelstore.plugins import Format, find_format
 
 MATCHED_ANEW = "labels-matched-anew"
+UNNAMED = "people-unnamed"
 WORDS = {
     "unlisted-items": "items that labels use and the source does not list; kept as placeholders",
     "unlisted-categories": "classes that labels use and the source does not list; kept likewise",
@@ -14,6 +15,7 @@ WORDS = {
     "lines-skipped": "lines break the format; left out",
     "labels-skipped": "labels break the format; left out",
     "files-skipped": "files break the format; left out whole",
+    UNNAMED: "people whose names are not known here; pseudonyms stand for them",
     MATCHED_ANEW: "labels have another number than before; found by what they are",
     "labels-restored": "labels are as they were before the export; its sidecar has them",
     "labels-changed": "labels were changed since the export; what it left out of them is back",

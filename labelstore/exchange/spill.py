@@ -108,6 +108,7 @@ class Numbering:
         items: id of each listed item, by local number.
         categories: id of each listed class, by local number.
         tracks: id of each track, by local number.
+        agents: id of each agent, by local number.
         constants: columns of `annotations` with one value for the whole import.
         layer: the layer.
     """
@@ -115,6 +116,7 @@ class Numbering:
     items: Ids
     categories: Ids
     tracks: Ids
+    agents: Ids
     constants: Mapping[str, Any]
     layer: str
 
@@ -154,7 +156,9 @@ def _write(target: Spill, number: int, piece: Piece, numbering: Numbering) -> De
     seqs = _ints(annotations, "seq")
     order = np.lexsort((seqs, items))
     columns: dict[str, Any] = {**numbering.constants, "layer": numbering.layer, "item_id": items}
-    for name, ids in (("category_id", numbering.categories), ("track_id", numbering.tracks)):
+    numbered = {"category_id": numbering.categories, "track_id": numbering.tracks,
+                "created_by": numbering.agents}  # fmt: skip
+    for name, ids in numbered.items():
         if name in annotations.column_names:
             columns[name] = _renumbered(annotations.column(name).combine_chunks(), ids)
     for name, rows in zip(FAMILY, (annotations, piece.geometries), strict=True):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelstore.errors import InvalidInput
+from labelstore.plugins.people import Known
 from labelstore.plugins.reading import NOTHING, Beside, Reading
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Writing:
             be gone through more than once.
         annotation_count: how many rows these have together.
         tracks: rows of `tracks` that the source lists or the annotations use, in order.
+        people: names of people for whom pseudonyms stand.
     """
 
     dataset: Mapping[str, Any]
@@ -36,6 +38,7 @@ class Writing:
     annotations: Iterable[tuple[pa.RecordBatch, pa.RecordBatch]]
     annotation_count: int
     tracks: pa.Table | None = None
+    people: Known = field(default_factory=Known)
 
 
 @dataclass(frozen=True)

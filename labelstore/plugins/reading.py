@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,7 @@ class Beside:
         images: folder in which the media are looked for; else beside the labels.
         sizes: width and height of images, as stored, by their URI.
         files: text of companions of the file at hand, by their names.
+        pseudonym: gives what stands for the name of a person; None where names may stand.
         skip: whether faulty labels are left out and counted (`SKIPPED`), instead of refused.
     """
 
@@ -33,6 +34,7 @@ class Beside:
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     skip: bool = False
+    pseudonym: Callable[[str], str] | None = None
 
     def size(self, uri: str) -> tuple[int, int] | None:
         """Return the size of an image by its URI or the end of it, with or without suffix."""
@@ -116,6 +118,16 @@ class Reading(ABC):
     @abstractmethod
     def dataset(self) -> Mapping[str, Any]:
         """Return fields of the `datasets` row: info, licenses, leftovers, files."""
+
+    @property
+    def agents(self) -> Sequence[str]:
+        """Return who made labels, as `--by` takes them; `created_by` counts them from 0."""
+        return ()
+
+    @property
+    def said(self) -> Mapping[str, Any]:
+        """Return what the source says of its work, such as the job, as JSON values."""
+        return {}
 
     def follow(self, leftovers: Mapping[str, Any], *, keep_order: bool) -> Reading:
         """Return the source, telling rows as an earlier delivery told them.

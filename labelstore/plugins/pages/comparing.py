@@ -12,6 +12,8 @@ SILENT = frozenset({"is_crowd", "outside"})
 """Columns in which false says nothing."""
 STYLE = frozenset({"number_style", "leftovers"})
 """Columns that say how a source was written."""
+MADE = frozenset({"created_at", "origin"})
+"""Columns that say how a label was made, which is no content."""
 
 
 def compared(label: Mapping[str, Any]) -> dict[str, Any]:
@@ -22,7 +24,7 @@ def compared(label: Mapping[str, Any]) -> dict[str, Any]:
         columns.pop("box_form", None)
     columns = {n: v for n, v in columns.items()
                if not (n in SILENT and v is False) and (v != [] or n == "attributes")}  # fmt: skip
-    return {name: plain(value) for name, value in columns.items() if name not in STYLE}
+    return {name: plain(value) for name, value in columns.items() if name not in STYLE | MADE}
 
 
 def alike(before: Any, after: Any) -> bool:

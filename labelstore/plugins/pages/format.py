@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelstore.plugins.files import beginning
 from labelstore.plugins.format import Format, Lost, Told, Writing
+from labelstore.plugins.people import People
 from labelstore.plugins.reading import NOTHING, Beside, Reading
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class PageFormat(Format):
     """Whether labels of a track stand together in a file."""
     companions: tuple[str, ...] = ()
     """Paths of further files, from the folder of a page's own, that `parse` is to be given."""
+    people: People | None = None
+    """Where its files name people."""
     columns: frozenset[str]
     """Content columns of `annotations` and `geometries` that it can hold."""
     lists_classes = False

@@ -11,10 +11,11 @@ import msgspec
 
 from labelstore.errors import InvalidInput
 from labelstore.model.tables import FAMILY, TABLES
+from labelstore.plugins.people import People
 from labelstore.plugins.reading import Beside
 
-OWN = frozenset({"item", "category", "track"})
-"""Keys of labels that are no columns: place of the item, class by name, track by number."""
+OWN = frozenset({"item", "category", "track", "by"})
+"""Keys of labels that are no columns: place of the item, class by name, track, author."""
 SHAPES = frozenset(TABLES["geometries"].schema.names)
 
 
@@ -26,15 +27,18 @@ class Page:
         items: rows of `items` by column. The first is the file's own where it is of one image.
         labels: columns of `annotations` and `geometries` by name, and of no column: `item` (the
             place of its item among `items`, 0 by default), `category` (name of its class), `track`
-            (whole number or text) and `attributes` as a mapping of plain values.
+            (whole number or text), `by` (who made it, as `--by` takes agents) and `attributes` as
+            a mapping of plain values.
         head: what else the file says, as plain JSON values; comes back as it is.
         classes: names of classes that the file lists, used or not.
+        said: what the file says of the work that it comes from, as plain JSON values.
     """
 
     items: list[dict[str, Any]] = field(default_factory=list)
     labels: list[dict[str, Any]] = field(default_factory=list)
     head: Any = None
     classes: list[str] = field(default_factory=list)
+    said: dict[str, Any] = field(default_factory=dict)
 
 
 class PageRules(Protocol):
@@ -46,6 +50,7 @@ class PageRules(Protocol):
     of_sequences: bool
     by_track: bool
     companions: tuple[str, ...]
+    people: People | None
     lists: Mapping[str, frozenset[str]]
     unsaid: frozenset[str]
 

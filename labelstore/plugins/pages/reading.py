@@ -55,6 +55,7 @@ class PageReading(Reading):
         self.pieces = -(-len(self._paths) // PIECE)
         self._classes: dict[str, int] = {}
         self._tracks: dict[tuple[int, Any], dict[str, Any]] = {}
+        self._authors: dict[str, int] = {}
         self._pages: list[Page] = []
         self._texts: list[str | None] = []
         self._digest, self._size = sha256(), 0
@@ -69,7 +70,7 @@ class PageReading(Reading):
             self._digest.update(path.encode() + b"\0" + data + b"\0")
             self._size += len(data)
             try:
-                text = data.decode("utf-8")
+                text = self._masked(data.decode("utf-8"))
                 known = replace(self._beside, files=self._companions(file))
                 page = self._converter.parse(text.removeprefix("\ufeff"), path, known)
             except UnicodeDecodeError as error:
@@ -92,6 +93,11 @@ class PageReading(Reading):
             code = f"{self._converter.name}-page"
             raise FormatError(str(self._source), faults, code=code)
 
+    def _masked(self, text: str) -> str:
+        """Return a file's text with pseudonyms for people, where names may not stand."""
+        people, pseudonym = self._converter.people, self._beside.pseudonym
+        return text if people is None or pseudonym is None else people.masked(text, pseudonym)
+
     def _companions(self, file: Path) -> dict[str, str]:
         names = ((name, file.parent / name) for name in self._converter.companions)
         return {name: p.read_bytes().decode("utf-8") for name, p in names if p.is_file()}
@@ -103,8 +109,20 @@ class PageReading(Reading):
         for name in [*page.classes, *used]:
             self._classes.setdefault(name, len(self._classes))
         for label in page.labels:
+            if label.get("by") is not None:
+                self._authors.setdefault(label["by"], len(self._authors))
             if label.get("track") is not None:
                 self._tracks.setdefault((at, label["track"]), label)
+
+    @property
+    def agents(self) -> list[str]:
+        """Return who made labels, in the order of the files."""
+        return list(self._authors)
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """Return what the first file says of the work that it comes from."""
+        return self._pages[0].said if self._pages else {}
 
     @property
     def dataset(self) -> dict[str, Any]:
@@ -200,13 +218,14 @@ class PageReading(Reading):
         for at, page in enumerate(self._pages[begin : begin + PIECE], begin):
             for i, label in enumerate(page.labels):
                 seq = (at << LABELS) + i
-                name, track = label.get("category"), label.get("track")
+                name, track, by = (label.get(key) for key in ("category", "track", "by"))
                 found = columns_of(label)
                 rows.append({
                     "kind": kind_of(found), **found, "seq": seq, "annotation_id": seq, "layer": "",
                     "item_id": bases[at] + label.get("item", 0), "row_hash": 0,
                     "category_id": None if name is None else self._classes[name],
                     "track_id": None if track is None else tracks[at, track], "geometry_hash": 0,
+                    "created_by": None if by is None else self._authors[by],
                 })  # fmt: skip
         tables = {n: self._table(n, rows) for n in FAMILY}
         boxes = covering_boxes(tables["geometries"])

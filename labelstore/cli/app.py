@@ -16,6 +16,7 @@ from labelstore.cli import (
     curating,
     data,
     formats,
+    handing,
     history,
     ontology,
     proving,
@@ -37,8 +38,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 MODULES = (
-    data, splitting, formats, history, traces, proving, branching, questions, agreeing, agreed,
-    scoring, curating, reviewing, ontology, remotes,
+    data, splitting, formats, history, traces, proving, handing, branching, questions, agreeing,
+    agreed, scoring, curating, reviewing, ontology, remotes,
 )  # fmt: skip
 for module in MODULES:
     module.register(app)

@@ -14,6 +14,7 @@ from labelstore.versions.git import Commit
 
 if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses one of them
     from labelstore.lineage.blame import Blame
+    from labelstore.lineage.exports.card import Card
     from labelstore.lineage.trace import Trace
     from labelstore.lineage.verifying import Verified
 
@@ -100,6 +101,39 @@ class LineageQuestions(VersionQuestions):
         text = json.dumps(prove(self.workspace, annotation_id, at), indent=1) + "\n"
         write_whole(Path(target), text)
         return len(text.encode())
+
+    def card(self, *, at: str = "HEAD") -> Card:
+        """Return a version's data card: sources, counts, authors, agreement, gaps, licences."""
+        from labelstore.lineage.exports.card import card
+        from labelstore.lineage.exports.recorded import recorded
+
+        return card(recorded(self.workspace, at))
+
+    def prov(self, target: str | Path, *, at: str = "HEAD") -> None:
+        """Write the lineage of a version as W3C PROV, in its JSON form; needs `prov`."""
+        from labelstore.lineage.exports.prov import prov_json
+        from labelstore.lineage.exports.recorded import recorded
+
+        write_whole(Path(target), prov_json(recorded(self.workspace, at)) + "\n")
+
+    def openlineage(self, target: str | Path, *, at: str = "HEAD") -> int:
+        """Write what led to a version as OpenLineage events, one a line; return how many.
+
+        Needs `openlineage-python`, whose file transport writes the same form.
+        """
+        from labelstore.lineage.exports.openlineage import openlineage_events
+        from labelstore.lineage.exports.recorded import recorded
+
+        events = openlineage_events(recorded(self.workspace, at))
+        write_whole(Path(target), "".join(f"{event}\n" for event in events))
+        return len(events)
+
+    def croissant(self, target: str | Path, *, at: str = "HEAD") -> None:
+        """Write a version as a Croissant data set: a folder of its parts and their description."""
+        from labelstore.lineage.exports.croissant import write_croissant
+        from labelstore.lineage.exports.recorded import recorded
+
+        write_croissant(recorded(self.workspace, at), Path(target))
 
     def check_pin(self, path: str | Path) -> list[str]:
         """Return what is wrong with a pin in this store; nothing for a good one."""

@@ -51,7 +51,7 @@ class Manifest:
         Raises:
             InvalidInput: the store was written by a newer major format.
         """
-        described = json.loads(self._bytes(SCHEMA))
+        described = json.loads(self.bytes_of(SCHEMA))
         if described.get("format_version", 0) > FORMAT_VERSION:
             raise InvalidInput(
                 f"this version has format {described['format_version']}; this labelstore reads up "
@@ -72,7 +72,7 @@ class Manifest:
 
     @cached_property
     def _index(self) -> pa.Table:
-        return read_index(self._bytes(PARTS), PARTS)
+        return read_index(self.bytes_of(PARTS), PARTS)
 
     @cached_property
     def _of_tables(self) -> dict[str, list[Part]]:
@@ -182,7 +182,8 @@ class Manifest:
         empty = table.schema.empty_table()
         return empty.select(list(columns)) if columns is not None else empty
 
-    def _bytes(self, path: str) -> bytes:
+    def bytes_of(self, path: str) -> bytes:
+        """Return the bytes of a file, which are as its MD5 says."""
         md5 = self.md5(path)
         return read_checked(find(self.folders, md5), md5)
 

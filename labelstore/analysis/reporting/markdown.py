@@ -39,7 +39,7 @@ def markdown(
         lines += ["", f"Policy: {said if broken else 'every rule holds'}."]
     for head, rows in _tables(report, drift, broken or ()):
         if rows:
-            lines += ["", _row(head), _row(["---"] * len(head)), *map(_row, rows[:SHOWN])]
+            lines += ["", *text_table(head, rows[:SHOWN])]
             lines += ["", f"… {len(rows) - SHOWN:,} more"] * (len(rows) > SHOWN)
     return "\n".join(lines) + "\n"
 
@@ -67,6 +67,11 @@ def _tables(
     if drift is not None:
         yield (["class shares", "before", "after", "change"],
                [(c.category, c.before, c.after, c.change) for c in drift.classes])  # fmt: skip
+
+
+def text_table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
+    """Return a table as lines of Markdown, in which nothing is markup."""
+    return [_row(head), _row(["---"] * len(head)), *map(_row, rows)]
 
 
 def _row(cells: Sequence[Any]) -> str:

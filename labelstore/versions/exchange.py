@@ -21,19 +21,28 @@ def push(workspace: Workspace, remote: str | None = None, *, show: bool = False)
     """
     name, _ = workspace.layout.remote(remote)
     return workspace.layout.command_everywhere(
-        "push", "--all-commits", "-r", name, POINTER, cwd=workspace.folder, show=show
-    )
+        "push", "--all-commits", "-r", name, POINTER, cwd=workspace.folder, show=show,
+        without=_without(workspace),
+    )  # fmt: skip
 
 
 def pull(workspace: Workspace, remote: str | None = None, *, show: bool = False) -> str:
     """Fetch the objects of all versions from a remote, and let `labels/` show the current one."""
     name, _ = workspace.layout.remote(remote)
     said = workspace.layout.command_everywhere(
-        "fetch", "--all-commits", "-r", name, POINTER, cwd=workspace.folder, show=show
-    )
+        "fetch", "--all-commits", "-r", name, POINTER, cwd=workspace.folder, show=show,
+        without=_without(workspace),
+    )  # fmt: skip
     if workspace.checkout:
         follow(workspace, workspace.manifest("HEAD"))
     return said
+
+
+def _without(workspace: Workspace) -> set[str]:
+    """Return the commits that do not have the store, such as those before it was made."""
+    commits = workspace.git.run("rev-list", "--all").splitlines()
+    found = zip(commits, workspace.git.blobs(commits, POINTER), strict=True)
+    return {commit for commit, data in found if data is None}
 
 
 def remote_add(workspace: Workspace, name: str, url: str, *, default: bool = False) -> None:

@@ -248,3 +248,20 @@ def test_a_held_lock_is_waited_for_and_then_named(
     with pytest.raises(Conflict, match="held the lock"), layout.locked(wait=0.2):
         raise AssertionError("the lock was given twice")
     held.close()
+
+
+def test_a_repository_older_than_its_store_can_push_and_pull(tmp_path: Path, sh: Run) -> None:
+    folder = tmp_path / "old"
+    folder.mkdir()
+    sh("git", "init", "-q", ".", cwd=folder)
+    sh("git", "commit", "-q", "--allow-empty", "-m", "before there was a store", cwd=folder)
+    store = init_store(folder)
+    store.remote_add("team", str(tmp_path / "team"))
+    sh("git", "commit", "-q", "-am", "a remote", cwd=folder)
+    store.import_from("coco", TINY, by="ada")
+    store.commit("labels", tag="v1")
+    store.push()
+    sh("git", "clone", "-q", str(folder), str(tmp_path / "clone"), cwd=tmp_path)
+    clone = open_store(tmp_path / "clone")
+    clone.pull()
+    assert clone.verify("v1", remote=True).faults == []

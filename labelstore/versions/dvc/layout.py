@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -114,11 +114,19 @@ class Layout:
         with held(path, "moving DVC's objects", wait, hardlink=by_hardlink):
             yield
 
-    def command_everywhere(self, *args: str, cwd: Path, show: bool = False) -> str:
+    def command_everywhere(
+        self, *args: str, cwd: Path, show: bool = False, without: Collection[str] = ()
+    ) -> str:
         """Run a DVC command over all commits, each of which sees today's remotes.
 
         A commit older than a remote does not name it in its own `.dvc/config`, and DVC would pass
         it over with a warning; so the remotes are handed over as if they stood in the user's file.
+
+        Args:
+            args: words of the command, without `dvc`.
+            cwd: folder to run it in.
+            show: let its progress bars through to stderr.
+            without: commits that do not have the store.
 
         Raises:
             StorageFailed: the command failed, or passed over a commit.
@@ -136,7 +144,7 @@ class Layout:
             given.filename = str(Path(folder, "config"))
             given.write()
             env = {"DVC_GLOBAL_CONFIG_DIR": folder}
-            return run_dvc(*args, cwd=cwd, show=show, env=env)
+            return run_dvc(*args, cwd=cwd, show=show, env=env, without=without)
 
     def command(self, *args: str, cwd: Path | None = None, show: bool = False) -> str:
         """Run a real DVC command and return what it prints.

@@ -36,6 +36,8 @@ if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses
     from labelstore.exchange.datasets import Mode
     from labelstore.exchange.exporting import ExportReport
     from labelstore.exchange.importing import ImportReport
+    from labelstore.lineage.forgetting.finding import What
+    from labelstore.lineage.forgetting.forget import Plan
 
 
 class Store(Questions):
@@ -386,6 +388,52 @@ class Store(Questions):
     def remote_add(self, name: str, url: str, *, default: bool = False) -> None:
         """Add a remote to DVC's configuration."""
         remote_add(self.workspace, name, url, default=default)
+
+    def forget(
+        self, what: What | None = None, named: str = "", *, reason: str = "", force: bool = False,
+        by: str | None = None, sign: bool | None = None, progress: Progress | None = None,
+    ) -> Plan:  # fmt: skip
+        """Remove an item or a source from every version, or who stands behind a pseudonym.
+
+        Every version is written anew, and branches and tags follow; a tag `forgotten/N` holds the
+        map from old roots to new ones, by which pins and `verify` go on. Then the old objects are
+        removed from the remotes and the cache.
+
+        Args:
+            what: `item`, `source` or `agent`; None only removes objects of versions that were
+                written anew before, such as in another clone.
+            named: URI or id of an item; name, `LAYER/NAME` or id of a source; name or pseudonym of
+                a person.
+            reason: why; kept with the map, so it must not name what is forgotten.
+            force: do it; otherwise only say what it takes.
+            by: who does it.
+            sign: whether to sign the map; as Git's `tag.gpgSign` says otherwise.
+            progress: told how far things are.
+
+        Raises:
+            NotFound: no version has it.
+            Conflict: something is staged, or HEAD is not on a branch with clean labels.
+            InvalidInput: the reason is missing, or names it.
+            StorageFailed: a remote cannot be reached; the same again without arguments goes on.
+        """
+        from labelstore.lineage.forgetting.cleaning import clean, note_maps, remotes
+        from labelstore.lineage.forgetting.finding import forget_agent
+        from labelstore.lineage.forgetting.forget import Plan, forget
+
+        if what == "agent":
+            gone = forget_agent(self.workspace, named, dry_run=not force)
+            return Plan(what, people=gone, done=force)
+        with self.workspace.staging():
+            plan = Plan("objects") if what is None else forget(
+                self.workspace, what, named, reason, dry_run=not force, by=by, sign=sign,
+                progress=progress)  # fmt: skip
+            if force and what is None:
+                note_maps(self.workspace)
+        if force and (what is None or plan.name):
+            for remote in remotes(self.workspace) if plan.name else ():
+                push(self.workspace, remote)
+            plan.removed = clean(self.workspace)
+        return plan
 
     def gc(self, *, force: bool = False) -> str:
         """Collect objects that no commit needs; without `force` only say which."""

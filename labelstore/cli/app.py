@@ -15,6 +15,7 @@ from labelstore.cli import (
     branching,
     curating,
     data,
+    forgetting,
     formats,
     handing,
     history,
@@ -39,7 +40,7 @@ app = typer.Typer(
 )
 MODULES = (
     data, splitting, formats, history, traces, proving, handing, branching, questions, agreeing,
-    agreed, scoring, curating, reviewing, ontology, remotes,
+    agreed, forgetting, scoring, curating, reviewing, ontology, remotes,
 )  # fmt: skip
 for module in MODULES:
     module.register(app)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelstore.errors import LabelstoreError
 from labelstore.versions.files import read_json, write_json
+from labelstore.versions.forgotten import forgotten, tag_now
 from labelstore.versions.signing import Signature, signature_of
 from labelstore.versions.tagging import stated_root
 
@@ -61,8 +62,9 @@ def moved(
         workspace: the store.
         pinned: file, revision and commit of the pins that are known.
     """
-    now = refs(workspace.git)
-    for name, was in _seen(workspace).items():
+    now, maps = refs(workspace.git), forgotten(workspace.git)
+    for name, first in _seen(workspace).items():
+        was = tag_now(maps, name, first)
         if name not in now:
             yield name, f"is gone; it was {was[:12]} when this clone saw it first"
         elif now[name][0] != was:
@@ -81,6 +83,13 @@ def remember(workspace: Workspace) -> None:
     fresh = {name: made for name, (made, _) in refs(workspace.git).items() if name not in seen}
     if fresh:
         write_json(workspace.private / SEEN, {"tags": {**seen, **fresh}})
+
+
+def replace_seen(workspace: Workspace, made: Mapping[str, Sequence[str]]) -> None:
+    """Note tags that were made anew for a reason, old and new object by name."""
+    seen = _seen(workspace)
+    seen |= {name: new for name, (_, new) in made.items()}
+    write_json(workspace.private / SEEN, {"tags": seen})
 
 
 def _seen(workspace: Workspace) -> dict[str, str]:

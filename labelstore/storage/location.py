@@ -90,6 +90,32 @@ class Remote:
                     done(size)
         return found
 
+    def remove(self, names: Iterable[str]) -> int:
+        """Remove objects, and return how many were there.
+
+        Args:
+            names: MD5 of the objects.
+
+        Raises:
+            StorageFailed: the remote cannot be reached or refuses.
+        """
+        system, root = self._open()
+
+        def one(name: str) -> bool:
+            path = f"{root}/files/md5/{name[:2]}/{name[2:]}"
+            try:
+                there: bool = system.exists(path)
+                if there:
+                    system.rm_file(path)
+            except Exception as error:  # botocore and aiohttp raise dozens of unrelated classes
+                raise StorageFailed(
+                    f"{self.url}: {name} could not be removed: {error}", code="remote-failed"
+                ) from error
+            return there
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return sum(pool.map(one, dict.fromkeys(names)))
+
     def _open(self) -> tuple[Any, str]:
         import fsspec
 

@@ -131,3 +131,9 @@ def _compare(path: Path, md5: str, found: str) -> None:
             "Delete the file and run `labelstore pull` to fetch it again.",
             code="object-corrupt",
         )
+
+
+def user_cache() -> Path:
+    """Return the folder of objects that training fetched, shared by all stores of a user."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "labelstore" / "objects"

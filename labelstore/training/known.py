@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelstore.errors import InvalidInput, NotFound
-from labelstore.training.pin import Pin, read_pin
+from labelstore.training.pin import Pin, followed, read_pin
 from labelstore.versions.files import read_json, write_json
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ def remember(workspace: Workspace, path: Path) -> None:
 def known_pins(workspace: Workspace) -> list[tuple[Path, Pin]]:
     """Return the pins that were written here and are still there, and those that Git tracks.
 
-    Pins that somebody made elsewhere, and put into a repository of their own, are not known.
+    Of versions that were written anew, what took their place. Pins that somebody made elsewhere,
+    and put into a repository of their own, are not known.
     """
     git = workspace.git
     tracked = git.run("grep", "-lzE", "-e", LOOK, "--", ".").split("\0") if git.succeeds(
@@ -37,7 +38,7 @@ def known_pins(workspace: Workspace) -> list[tuple[Path, Pin]]:
     found = []
     for path in dict.fromkeys(p.resolve() for p in paths):
         try:
-            found.append((path, read_pin(path)))
+            found.append((path, followed(workspace, read_pin(path))[0]))
         except (InvalidInput, NotFound):  # changed, moved or deleted since
             continue
     return found

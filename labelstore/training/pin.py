@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from labelstore.errors import Corrupt, InvalidInput, NotFound
 from labelstore.model.tables import TABLES
 from labelstore.versions.dvc.pointer import directory_object
 from labelstore.versions.files import write_whole
+from labelstore.versions.forgotten import commit_now, forgotten, version_now
 from labelstore.versions.manifest import Manifest
 from labelstore.versions.workspace import Workspace
 
@@ -159,9 +160,31 @@ def verify(pin: Pin, manifest: Manifest, where: str) -> None:
         raise Corrupt(f"{where}: the classes or their order differ from the pin", code="pin")
 
 
+def followed(workspace: Workspace, pin: Pin) -> tuple[Pin, str | None]:
+    """Return a pin of what took the place of its version, and why; itself where nothing did.
+
+    A version is written anew where an item or a source was forgotten; see `versions.forgotten`.
+    """
+    maps = forgotten(workspace.git)
+    version = version_now(maps, pin.directory)
+    now = commit_now(maps, pin.commit)
+    if version is None:
+        return replace(pin, commit=now), None
+    why = [f"{one.what}, {one.reason} ({one.at[:10]}, {one.name})" for one in maps
+           if any(v.new_root == version.new_root for v in one.versions)]  # fmt: skip
+    note = (f"{pin.revision} was written anew to forget an {'; '.join(why)}: root "
+            f"{pin.root[:12]}… is {version.new_root[:12]}… now")  # fmt: skip
+    new = replace(pin, commit=now, directory=version.new_directory, root=version.new_root)
+    return new, note
+
+
 def check_pin(workspace: Workspace, path: Path) -> list[str]:
-    """Return what is wrong with a pin in this store; nothing for a good one."""
-    pin = read_pin(path)
+    """Return what is wrong with a pin in this store; nothing for a good one.
+
+    A version that was written anew to forget something is as good as the one that was pinned; see
+    `followed`.
+    """
+    pin, _ = followed(workspace, read_pin(path))
     faults = []
     try:
         directory = workspace.directory(workspace.git.resolve(pin.commit))

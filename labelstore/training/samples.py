@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,8 +18,8 @@ from labelstore.changes.summary import class_order
 from labelstore.errors import InvalidInput
 from labelstore.model.tables import TABLES
 from labelstore.storage.location import Remote
-from labelstore.storage.objects import object_path, read_checked
-from labelstore.training.pin import Pin, parse_split, read_pin, verify
+from labelstore.storage.objects import object_path, read_checked, user_cache
+from labelstore.training.pin import Pin, followed, parse_split, read_pin, verify
 from labelstore.versions.dvc.pointer import read_directory_object
 from labelstore.versions.dvc.settings import filesystem_options
 from labelstore.versions.manifest import PARTS, SCHEMA, Manifest
@@ -126,6 +127,8 @@ def load(
         cache: folder for objects fetched from a remote; `~/.cache/labelstore` by default.
 
     Raises:
+        UserWarning: what was pinned has been rewritten since, to forget an item or a source; then
+            the version that took its place is read.
         InvalidInput: neither pin nor `at` is given, or both, or `at` with a bare URL.
         NotFound: no such store, version or object.
         Corrupt: what was found is not what was pinned.
@@ -133,7 +136,7 @@ def load(
     if (pin is None) == (at is None):
         raise InvalidInput("give exactly one of pin= and at=", code="load-arguments")
     place = os.fspath(where)
-    folder = Path(cache) if cache else _default_cache()
+    folder = Path(cache) if cache else user_cache()
     if "://" in place or (pin is not None and (Path(place) / "files" / "md5").is_dir()):
         if pin is None:
             raise InvalidInput(
@@ -148,7 +151,9 @@ def load(
         if pin is None:
             manifest = workspace.manifest(str(at))
             return _checked(Samples(manifest, layer or workspace.default_layer, split))
-        pinned = read_pin(Path(pin))
+        pinned, note = followed(workspace, read_pin(Path(pin)))
+        if note is not None:
+            warnings.warn(f"{os.fspath(pin)}: {note}", UserWarning, stacklevel=2)
         manifest = _local_or_fetched(workspace, pinned, folder)
     verify(pinned, manifest, os.fspath(pin))
     for part in manifest.parts:
@@ -185,8 +190,3 @@ def _fetched(pin: Pin, remote: Remote, cache: Path) -> Manifest:
     remote.fetch([files[PARTS], files[SCHEMA]], cache)
     remote.fetch([manifest.md5(p.path) for p in manifest.parts if p.table in NEEDED], cache)
     return manifest
-
-
-def _default_cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "labelstore" / "objects"

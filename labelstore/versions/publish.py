@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -218,8 +218,14 @@ def _write_commit(
     return Publication(branch, parent or ZERO, commit, tag or "", tagged, blobs, directory)
 
 
-def move(workspace: Workspace, record: Publication) -> None:
-    """Write working files and index entries, then move branch and tag in one transaction."""
+def move(workspace: Workspace, record: Publication, further: Sequence[str] = ()) -> None:
+    """Write working files and index entries, then move branch and tag in one transaction.
+
+    Args:
+        workspace: the store.
+        record: of the commit.
+        further: lines for `git update-ref --stdin` that belong to the same transaction.
+    """
     git = workspace.git
     for path, (_, after) in record.files.items():
         write_whole(git.root / path, git.object(after), workspace.private)
@@ -228,6 +234,7 @@ def move(workspace: Workspace, record: Publication) -> None:
     lines = ["start", f"update {record.branch} {record.new} {record.old}"]
     if record.tag:
         lines.append(f"create refs/tags/{record.tag} {record.tag_object}")
+    lines += further
     lines += ["prepare", "commit", ""]
     subject = f"labelstore: {record.tag or record.new[:12]}"
     git.run("update-ref", "-m", subject, "--stdin", input="\n".join(lines), durable=True)

@@ -1,0 +1,111 @@
+"""Objects of versions that are no more: out of the cache and off the remotes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from typing import TYPE_CHECKING
+
+from labelstore.errors import LabelstoreError
+from labelstore.lineage.forgetting.history import every_commit
+from labelstore.storage.location import Remote
+from labelstore.storage.objects import object_path, user_cache
+from labelstore.versions.dvc.settings import filesystem_options
+from labelstore.versions.files import read_json, write_json
+from labelstore.versions.forgotten import forgotten
+from labelstore.versions.stage import open_stage
+
+if TYPE_CHECKING:
+    from labelstore.versions.workspace import Workspace
+
+LEFT = "forgotten.json"
+"""What is still to be removed, and from where; a run that was killed goes on with it."""
+
+
+def objects_of(workspace: Workspace, directories: Iterable[str]) -> set[str]:
+    """Return the objects of versions that are here, their `.dir` objects among them."""
+    found: set[str] = set()
+    for directory in directories:
+        try:
+            files = workspace.manifest_of(directory).files
+        except LabelstoreError:  # removed already
+            continue
+        found |= {directory, *files.values()}
+    return found
+
+
+def note(workspace: Workspace, old: Collection[str]) -> None:
+    """Note which objects of old versions no version has any more, to be removed from everywhere.
+
+    Args:
+        workspace: the store.
+        old: `.dir` objects of the versions that are no more.
+    """
+    commits = every_commit(workspace.git)
+    now = {d for d in workspace.directories(commits) if d} - set(old)
+    staged = open_stage(workspace)
+    kept = objects_of(workspace, now) | set(staged.manifest.files.values() if staged else ())
+    gone = objects_of(workspace, old) - kept
+    places = [*remotes(workspace), ""]
+    left = _left(workspace)
+    write_json(workspace.private / LEFT, {
+        "objects": sorted(gone | set(left["objects"])),
+        "places": list(dict.fromkeys([*left["places"], *places])),
+    })  # fmt: skip
+
+
+def note_maps(workspace: Workspace) -> None:
+    """Note the objects of all versions that maps say are no more, such as in another clone."""
+    maps = forgotten(workspace.git)
+    old = {version.directory for one in maps for version in one.versions}
+    if old:
+        note(workspace, old)
+
+
+def remotes(workspace: Workspace) -> list[str]:
+    """Return the names of the remotes that DVC knows here."""
+    sections = (s for s in workspace.layout.config if s.startswith("remote "))
+    return sorted(s.removeprefix("remote ").strip("\"'") for s in sections)
+
+
+def clean(workspace: Workspace, told: Callable[[str], None] | None = None) -> dict[str, int]:
+    """Remove what is noted, remotes first and the cache last; return how much by place.
+
+    What is removed from a place is noted, so that a run that breaks off goes on where it was.
+
+    Raises:
+        StorageFailed: a remote cannot be reached or refuses.
+    """
+    left = _left(workspace)
+    found: dict[str, int] = {}
+    for place in left["places"]:
+        if told:
+            told(place or "cache")
+        found[place or "cache"] = (
+            _off_remote(workspace, place, left["objects"]) if place
+            else _out_of_cache(workspace, left["objects"])
+        )  # fmt: skip
+        rest = left["places"][left["places"].index(place) + 1 :]
+        write_json(workspace.private / LEFT, {"objects": left["objects"], "places": rest})
+    (workspace.private / LEFT).unlink(missing_ok=True)
+    return found
+
+
+def _left(workspace: Workspace) -> dict[str, list[str]]:
+    content = read_json(workspace.private / LEFT, {"objects": list, "places": list})
+    return content or {"objects": [], "places": []}
+
+
+def _off_remote(workspace: Workspace, name: str, objects: Iterable[str]) -> int:
+    _, settings = workspace.layout.remote(name)
+    return Remote(settings["url"], filesystem_options(settings)).remove(objects)
+
+
+def _out_of_cache(workspace: Workspace, objects: Iterable[str]) -> int:
+    count = 0
+    for folder in (*workspace.object_folders, user_cache()):
+        for name in objects:
+            path = object_path(folder, name)
+            if path.exists():
+                path.unlink()
+                count += 1
+    return count

@@ -14,6 +14,7 @@ from labelstore.errors import counted
 
 if TYPE_CHECKING:
     from labelstore.lineage.blame import Blame
+    from labelstore.lineage.rows import Row
     from labelstore.lineage.sources import Source
     from labelstore.lineage.trace import Held, Review, Step, Trace
 
@@ -88,6 +89,8 @@ def show_trace(found: Trace) -> None:
         typer.echo(f"  {step.version}  {step.commit.when[:10]}  {step.change}{_by(step)}")
         for name, (old, new) in step.columns.items():
             typer.echo(f"      {name}: {_short(old)} → {_short(new)}")
+        for own in step.others:
+            typer.echo(f"      perhaps also {_other(own)}")
     if found.review is not None:
         typer.echo(f"  review: {_reviewed(found.review)}")
     for placed in reversed(found.subsets):
@@ -112,6 +115,13 @@ def _by(step: Step) -> str:
         said = step.activity["message"]
         words += f"  {step.activity['kind']}" + (f": {said}" if said else "")
     return words + (f" from {_from(step.source)}" if step.source else "")
+
+
+def _other(activity: Row) -> str:
+    """Return an activity that may have had a part in a change: kind, agent, message, files."""
+    files = ", ".join(file["path"] for file in (activity["inputs"] or [])[:3])
+    said = f": {activity['message']}" if activity["message"] else ""
+    return f"{activity['kind']}{said} by {activity['agent']}" + (f" from {files}" if files else "")
 
 
 def _from(source: Source) -> str:
@@ -204,6 +214,7 @@ def _step_json(step: Step) -> dict[str, Any]:
         "columns": {n: {"before": a, "after": b} for n, (a, b) in step.columns.items()},
         "activity": activity,
         "source": vars(step.source) if step.source else None,
+        "others": [_other(own) for own in step.others],
     }
 
 
@@ -224,6 +235,8 @@ def _sections(found: Trace) -> Iterator[Section]:
                 step.activity and step.activity["message"],
                 step.source and _from(step.source))  # fmt: skip
         steps.append((*told, None, None, None))
+        steps += [(None,) * 6 + (f"perhaps also {_other(own)}", None, None, None)
+                  for own in step.others]  # fmt: skip
         steps += [(None,) * 7 + (name, _short(a), _short(b))
                   for name, (a, b) in step.columns.items()]  # fmt: skip
     yield ("versions", ["version", "date", "change", "by", "activity", "message", "read from",

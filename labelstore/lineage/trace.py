@@ -35,6 +35,8 @@ class Step:
         agent: who acted: a name where this clone knows it, else the pseudonym.
         source: the file that it was read from, where it was.
         hashes: of the label's two rows, where there is one.
+        others: further activities that are new in the version and may have had a part in it: a row
+            says only who wrote it last.
     """
 
     commit: Commit
@@ -44,6 +46,7 @@ class Step:
     agent: str | None
     source: Source | None = None
     hashes: tuple[int, int] | None = None
+    others: Sequence[Row] = ()
 
     @property
     def version(self) -> str:
@@ -178,15 +181,20 @@ def _step(
     if before is not None and not columns:
         return None
     activity = by_id(manifest, "activities", row["changed_in"])
-    new = {own["activity_id"] for own in new_activities(version.before, version.manifest)}
+    new = {own["activity_id"]: own for own in new_activities(version.before, manifest)}
     if before is not None and row["changed_in"] not in new:
         activity = None  # plain git put back what was there before
-    agent = agent_names(manifest, known).get(activity["agent_id"]) if activity else None
+    agents = agent_names(manifest, known)
+    agent = agents.get(activity["agent_id"]) if activity else None
     dataset = by_id(manifest, "datasets", row["dataset_id"])
     source = source_of(activity, row, dataset, _item(manifest, row))
     hashes = row["row_hash"], row["geometry_hash"]
     change = "created" if before is None else "changed"
-    return Step(version.commit, change, columns, activity, agent, source, hashes)
+    others = [
+        {**own, "agent": agents.get(own["agent_id"])} for key, own in new.items()
+        if key != row["changed_in"] and own["kind"] != "split" and activity is not None
+    ]  # fmt: skip
+    return Step(version.commit, change, columns, activity, agent, source, hashes, others)
 
 
 def _deletion(version: Changed, known: Mapping[str, str]) -> Step:

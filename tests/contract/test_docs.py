@@ -13,7 +13,7 @@ import pytest
 from conftest import TINY
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["docs/tutorial.md", "docs/howto.md", "docs/geometries.md"]
+PAGES = ["docs/tutorial.md", "docs/audit.md", "docs/howto.md", "docs/geometries.md"]
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.M | re.S)
 
 

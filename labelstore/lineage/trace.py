@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -192,9 +193,26 @@ def _step(
     change = "created" if before is None else "changed"
     others = [
         {**own, "agent": agents.get(own["agent_id"])} for key, own in new.items()
-        if key != row["changed_in"] and own["kind"] != "split" and activity is not None
+        if activity is not None and _had_part(own, row, activity)
     ]  # fmt: skip
     return Step(version.commit, change, columns, activity, agent, source, hashes, others)
+
+
+def _had_part(other: Row, row: Row, writer: Row) -> bool:
+    """Say whether another activity may have written a label before the one that did so last.
+
+    Args:
+        other: that may have.
+        row: of the label.
+        writer: that wrote it last.
+    """
+    if other["activity_id"] == writer["activity_id"] or other["kind"] == "split":
+        return False
+    if other["activity_id"] == row["created_in"]:
+        return True
+    said = json.loads(other["parameters"] or "{}")
+    adds = other["kind"] in ("import", "model_run") and said.get("mode") in (None, "add")
+    return not adds and bool(other["started_at"] <= writer["started_at"])
 
 
 def _deletion(version: Changed, known: Mapping[str, str]) -> Step:

@@ -170,3 +170,18 @@ def test_commands_write_tables_json_and_pages(store: Store, cli: Run, tmp_path: 
     assert cli("blame", "000000397133.jpg", "--html", tmp_path / "b.html", cwd=own).returncode == 0
     assert "v2" in cli("log", "--author", "bob", cwd=own).stdout
     assert cli("log", "--author", "zoe", cwd=own).returncode == 3
+
+
+def test_activities_that_shared_a_version_are_told(v1: Store) -> None:
+    [label] = v1.query("SELECT min(annotation_id) FROM annotations").column(0).to_pylist()
+    with v1.edit(by="bob", message="moved") as edit:
+        edit.update(where=f"annotation_id = {label}", set={"occluded": "1.0"})
+    v1.review("accepted", ids=[label], by="grace")
+    v1.split("default", ratios="train=0.5,val=0.5", by="ada")
+    v1.commit("two in one", tag="v2")
+    step = v1.trace(label).steps[-1]
+    assert step.agent == "grace"
+    assert [(own["kind"], own["agent"], own["message"]) for own in step.others] == [
+        ("edit", "bob", "moved")
+    ]
+    assert v1.trace(label).steps[0].others == []

@@ -13,7 +13,7 @@ from labelstore.training.pin import Pin, make_pin, write_pin
 from labelstore.versions.agents import names
 from labelstore.versions.branches import Branch, branches, create_branch, switch
 from labelstore.versions.collect import collect
-from labelstore.versions.exchange import pull, push, remote_add
+from labelstore.versions.exchange import pull, push, refuse_forgotten, remote_add
 from labelstore.versions.manifest import TARGET, Manifest
 from labelstore.versions.means import Means
 from labelstore.versions.publish import publish_stage
@@ -416,23 +416,34 @@ class Store(Questions):
             InvalidInput: the reason is missing, or names it.
             StorageFailed: a remote cannot be reached; the same again without arguments goes on.
         """
-        from labelstore.lineage.forgetting.cleaning import clean, note_maps, remotes
+        from labelstore.lineage.forgetting.cleaning import (
+            clean,
+            forgotten_versions,
+            gone,
+            note,
+            remotes,
+        )
         from labelstore.lineage.forgetting.finding import forget_agent
         from labelstore.lineage.forgetting.forget import Plan, forget
 
         if what == "agent":
-            gone = forget_agent(self.workspace, named, dry_run=not force)
-            return Plan(what, people=gone, done=force)
+            people = forget_agent(self.workspace, named, dry_run=not force)
+            return Plan(what, people=people, done=force)
         with self.workspace.staging():
             plan = Plan("objects") if what is None else forget(
                 self.workspace, what, named, reason, dry_run=not force, by=by, sign=sign,
                 progress=progress)  # fmt: skip
+            plan.remotes = remotes(self.workspace)
+            if what is None:
+                plan.objects = len(gone(self.workspace, forgotten_versions(self.workspace)))
             if force and what is None:
-                note_maps(self.workspace)
+                refuse_forgotten(self.workspace)
+                note(self.workspace, forgotten_versions(self.workspace))
         if force and (what is None or plan.name):
-            for remote in remotes(self.workspace) if plan.name else ():
+            for remote in plan.remotes if plan.name else ():
                 push(self.workspace, remote)
             plan.removed = clean(self.workspace)
+            self.workspace.git.run("pack-refs", "--all")  # which tools read for tags that moved
         return plan
 
     def gc(self, *, force: bool = False) -> str:

@@ -49,7 +49,7 @@ class LabelStudio(PageFormat):
     keeps_words = True
     columns = frozenset(
         {"box", "box_form", "rotated_box", "polygons", "ellipse", "keypoints", "keypoint_dims",
-         "score"}
+         "score", "review_state"}
     )  # fmt: skip
 
     people = PEOPLE
@@ -111,8 +111,8 @@ def _take(page: Page, at: int, task: dict[str, Any], faults: list[str]) -> None:
             columns = _columns(result, f"[{at}].annotations[{j}].result[{k}]", faults)
             own = {name: annotation[name] for name in PASS if annotation.get(name) is not None}
             kept = json.dumps({"result": said, "pass": own})
-            page.labels.append({**columns, **_made(annotation, result), "item": at,
-                                "leftovers": kept})  # fmt: skip
+            page.labels.append({**columns, **_made(annotation, result), **_reviewed(annotation),
+                                "item": at, "leftovers": kept})  # fmt: skip
     w, h = size or (None, None)
     uri = media[0] if media else f"task {task.get('id', at)}"
     page.items.append({"uri": uri, "width": w, "height": h})
@@ -120,13 +120,30 @@ def _take(page: Page, at: int, task: dict[str, Any], faults: list[str]) -> None:
 
 def _made(annotation: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
     """Return who made a label, when, and whether a person or a model drew it."""
-    who, when = annotation.get("completed_by"), annotation.get("created_at")
-    if isinstance(who, dict):
-        who = who.get("email") or who.get("username") or who.get("id")
-    by = f"label-studio-user-{who}" if isinstance(who, int) else who
-    found = {"by": f"human:{by}" if by else None, "created_at": _moment(when),
+    found = {"by": _person(annotation.get("completed_by")),
+             "created_at": _moment(annotation.get("created_at")),
              "origin": ORIGINS.get(str(result.get("origin")))}  # fmt: skip
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _reviewed(annotation: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the last review of an annotation says, if there is one."""
+    reviews = annotation.get("reviews")
+    last = reviews[-1] if isinstance(reviews, list) and reviews else None
+    if not isinstance(last, dict) or not isinstance(last.get("accepted"), bool):
+        return {}
+    found = {"review_state": "accepted" if last["accepted"] else "rejected",
+             "reviewer": _person(last.get("created_by")),
+             "reviewed_at": _moment(last.get("created_at"))}  # fmt: skip
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _person(said: Any) -> str | None:
+    """Return a person as an agent; the tool's own number stands for one that it does not tell."""
+    if isinstance(said, dict):
+        said = said.get("email") or said.get("username") or said.get("id")
+    by = f"label-studio-user-{said}" if isinstance(said, int) else said
+    return f"human:{by}" if by else None
 
 
 def _moment(said: Any) -> datetime | None:

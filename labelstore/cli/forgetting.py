@@ -82,10 +82,14 @@ def show(plan: Plan) -> None:
         return
     if plan.versions:
         names = sorted({name for counts in plan.versions.values() for name in counts})
-        rows = [(commit[:12], *(counts.get(n, 0) for n in names))
-                for commit, counts in plan.versions.items()]  # fmt: skip
+        rows = [(version, *(counts.get(n, 0) for n in names))
+                for version, counts in plan.versions.items()]  # fmt: skip
         typer.echo("rows that go or are blanked, by version:")
         table(["version", *names], rows)
+    if plan.remotes and not plan.done and plan.what != "objects":
+        typer.echo(f"old objects would go from the cache and from: {', '.join(plan.remotes)}")
+    if plan.what == "objects" and not plan.removed:
+        typer.echo(f"{counted(plan.objects, 'object')} of what was forgotten would go")
     if plan.tags:
         typer.echo(f"tags made anew: {', '.join(plan.tags)}")
     if plan.unsigned:

@@ -182,6 +182,9 @@ def pin(
         if file is None:
             raise typer.BadParameter("name the pin file: labelstore pin check FILE")
         _check(opened_store.check_pin(file), file, json)
+        note = opened_store.pin_note(file)
+        if note is not None:
+            notice(note)
         return
     if output is None:
         raise typer.BadParameter("name the file to write with -o FILE")

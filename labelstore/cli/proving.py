@@ -88,6 +88,7 @@ def _verified_json(found: Verified) -> dict[str, Any]:
         "faults": [vars(fault) for fault in found.faults],
         "rules": [vars(fault) for fault in found.rules],
         "signatures": {name: vars(own) for name, own in found.signatures.items()},
+        "forgotten": found.forgotten,
     }
 
 
@@ -96,6 +97,8 @@ def _show(found: Verified) -> None:
         typer.echo(f"{fault.version}: {fault.where}: {fault.what}")
     for name, own in found.signatures.items():
         typer.echo(f"tag {name}: {signature_words(own)}")
+    for words in found.forgotten:
+        typer.echo(words)
     read = f"{counted(len(found.read), 'object')}, {counted(found.rows, 'row')}"
     said = counted(len(found.faults) + len(found.rules), "fault") if (
         found.faults or found.rules) else "no fault"  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -85,8 +86,13 @@ def blame(
 def show_trace(found: Trace) -> None:
     """Print the life of a label, newest version first."""
     typer.echo(f"annotation {found.annotation_id}  {found.category}  item {found.item}")
+    if found.made_by or found.made_at:
+        typer.echo(f"  made{_made(found)}")
     for step in reversed(found.steps):
         typer.echo(f"  {step.version}  {step.commit.when[:10]}  {step.change}{_by(step)}")
+        means = _means(step.activity) if step.activity else ""
+        if means:
+            typer.echo(f"      {means}")
         for name, (old, new) in step.columns.items():
             typer.echo(f"      {name}: {_short(old)} → {_short(new)}")
         for own in step.others:
@@ -99,6 +105,24 @@ def show_trace(found: Trace) -> None:
         typer.echo(f"  since {placed.commit.name}  {words}")
     for held in found.pins:
         typer.echo(f"  {_pinned(held)}")
+
+
+def _made(found: Trace) -> str:
+    """Return who judged, and when, as the source has it."""
+    by = f" by {found.made_by}" if found.made_by else ""
+    return by + (f" at {found.made_at:%Y-%m-%d %H:%M}" if found.made_at else "")
+
+
+def _means(activity: Row) -> str:
+    """Return the tool, the model's weights and the guideline of an activity, if they are told."""
+    tool = "" if activity["tool"] == "labelstore" else "@".join(
+        filter(None, (activity["tool"], activity["tool_version"])))  # fmt: skip
+    weights = loads(activity["parameters"] or "{}").get("weights", {}).get("sha256")
+    digest = activity["guideline_sha256"]
+    said = (tool and f"with {tool}", weights and f"weights sha256 {weights[:12]}…",
+            activity["guideline"] and f"by {activity['guideline']}"
+            + (f" (sha256 {digest[:12]}…)" if digest else ""))  # fmt: skip
+    return ", ".join(word for word in said if word)
 
 
 def _pinned(held: Held) -> str:
@@ -190,6 +214,8 @@ def trace_json(found: Trace) -> dict[str, Any]:
         "layer": found.layer,
         "item": found.item,
         "category": found.category,
+        "made_by": found.made_by,
+        "made_at": found.made_at,
         "steps": [_step_json(step) for step in found.steps],
         "review": _review_json(found.review),
         "subsets": [
@@ -203,7 +229,8 @@ def trace_json(found: Trace) -> dict[str, Any]:
 def _step_json(step: Step) -> dict[str, Any]:
     activity = None
     if step.activity:
-        kept = ("kind", "tool", "tool_version", "started_at", "ended_at", "message", "inputs")
+        kept = ("kind", "tool", "tool_version", "model", "guideline", "guideline_sha256",
+                "parameters", "started_at", "ended_at", "message", "inputs")  # fmt: skip
         activity = {name: step.activity[name] for name in kept}
         activity["activity_id"] = str(step.activity["activity_id"])
     return {
@@ -227,7 +254,8 @@ Section = tuple[str, list[str], list[tuple[Any, ...]]]
 
 def _sections(found: Trace) -> Iterator[Section]:
     """Yield the tables of a trace's page."""
-    yield "label", ["layer", "item", "class"], [(found.layer, found.item, found.category)]
+    yield ("label", ["layer", "item", "class", "made"],
+           [(found.layer, found.item, found.category, _made(found))])  # fmt: skip
     steps: list[tuple[Any, ...]] = []
     for step in reversed(found.steps):
         told = (step.version, step.commit.when[:10], step.change, step.agent,

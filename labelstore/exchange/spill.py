@@ -157,7 +157,7 @@ def _write(target: Spill, number: int, piece: Piece, numbering: Numbering) -> De
     order = np.lexsort((seqs, items))
     columns: dict[str, Any] = {**numbering.constants, "layer": numbering.layer, "item_id": items}
     numbered = {"category_id": numbering.categories, "track_id": numbering.tracks,
-                "created_by": numbering.agents}  # fmt: skip
+                "created_by": numbering.agents, "reviewed_by": numbering.agents}  # fmt: skip
     for name, ids in numbered.items():
         if name in annotations.column_names:
             columns[name] = _renumbered(annotations.column(name).combine_chunks(), ids)

@@ -13,7 +13,7 @@ from labelstore.errors import NotFound
 from labelstore.lineage.rows import Row, item_named, item_parts
 from labelstore.lineage.walking import new_activities, versions
 from labelstore.model.tables import FAMILY, TABLES
-from labelstore.versions.agents import agent_names, names
+from labelstore.versions.agents import agent_names, names, own_pseudonym
 
 if TYPE_CHECKING:
     from labelstore.storage.index import Part
@@ -127,11 +127,12 @@ def _of_class(every: Every, category: str | None) -> Test | None:
 def _of_author(workspace: Workspace, every: Every, author: str | None) -> Test | None:
     if author is None:
         return None
-    known = names(workspace)
+    known, pseudonym = names(workspace), own_pseudonym(author)
     ids: set[int] = set()
     there: dict[str, None] = {}
     for stated, told in _agents(every, known):
-        ids |= {r["agent_id"] for r in stated if author in (r["name"], told[r["agent_id"]])}
+        ids |= {r["agent_id"] for r in stated if r["name"] in (author, pseudonym)
+                or told[r["agent_id"]] == author}  # fmt: skip
         there.update(dict.fromkeys(told.values()))
     if not ids:
         raise NotFound(f"nobody is called {author!r} (there is: {', '.join(there)})",

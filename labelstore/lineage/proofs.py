@@ -128,7 +128,9 @@ def _proved(content: Said, allowed: Path | None) -> Proved:
 def _faults(content: Said, root: str | None) -> Iterator[str]:
     stated = content["root"]
     _whole("proof", content)
-    if root is not None and not (len(root) >= SHORTEST and stated.startswith(root.lower())):
+    if root is not None and len(root) < SHORTEST:
+        yield f"{root!r} tells no root: give at least {SHORTEST} of its digits"
+    elif root is not None and not stated.startswith(root.lower()):
         yield f"is of a version with root {stated}, not {root}"
     for entry in content["rows"]:
         yield from _row_faults(entry, stated)

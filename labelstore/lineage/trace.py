@@ -96,6 +96,7 @@ class Trace:
         layer: of the label.
         steps: oldest first.
         item: URI of its item, else its id.
+        made_by, made_at: who judged and when, where its source says it.
         category: its class now, or when it was deleted.
         review: the last one, if it was not taken back.
         subsets: where its item lay, oldest first.
@@ -110,6 +111,8 @@ class Trace:
     review: Review | None = None
     subsets: Sequence[Placed] = ()
     pins: Sequence[Held] = ()
+    made_by: str | None = None
+    made_at: datetime | None = None
 
 
 def trace(workspace: Workspace, annotation_id: int, rev: str = "HEAD") -> Trace:
@@ -143,7 +146,9 @@ def trace(workspace: Workspace, annotation_id: int, rev: str = "HEAD") -> Trace:
     category = class_names(manifest)[row["category_id"]]
     placed = subsets(workspace, row["item_id"], rev)
     return Trace(annotation_id, row["layer"], _item(manifest, row), category, steps,
-                 review_of(manifest, row, known), placed)  # fmt: skip
+                 review_of(manifest, row, known), placed,
+                 made_by=agent_names(manifest, known).get(row["created_by"]),
+                 made_at=row["created_at"])  # fmt: skip
 
 
 def review_of(manifest: Manifest, row: Row, known: Mapping[str, str]) -> Review | None:

@@ -18,6 +18,7 @@ from labelstore.storage.location import Remote
 from labelstore.storage.parallel import fork_map
 from labelstore.versions.dvc.pointer import POINTER
 from labelstore.versions.dvc.settings import filesystem_options
+from labelstore.versions.forgotten import Forgotten, forgotten
 from labelstore.versions.manifest import Manifest
 from labelstore.versions.tagging import stated_root
 
@@ -57,6 +58,7 @@ class Verified:
         faults: what somebody or something changed.
         rules: that rows of one table break of another, in the version that was asked for; and
             commits that state no root.
+        forgotten: what was forgotten, in words, the earliest first.
         signatures: of the tags of these versions.
     """
 
@@ -66,6 +68,7 @@ class Verified:
     faults: list[Fault] = field(default_factory=list)
     rules: list[Fault] = field(default_factory=list)
     signatures: dict[str, Signature] = field(default_factory=dict)
+    forgotten: list[str] = field(default_factory=list)
 
 
 def verify(
@@ -94,8 +97,11 @@ def verify(
     for place, commit in enumerate(commits):
         found.versions.append(commit.name)
         _verify_version(workspace, commit, found, done, rules=not place, progress=progress)
+    maps = forgotten(workspace.git)
+    found.forgotten = [one.words() for one in maps]
     if remote:
         found.faults += _remote_faults(workspace, commits, progress)
+        found.faults += _back_again(workspace, maps)
     own = {c.sha for c in commits}
     named = [tag for tag in tags if tag.name == rev]
     for tag in tags if every else named or [t for t in tags if t.commit in own]:
@@ -178,6 +184,15 @@ def _remote_faults(
         yield Fault(version, f"{path} on remote {name}", what)
 
 
+def _back_again(workspace: Workspace, maps: Sequence[Forgotten]) -> Iterator[Fault]:
+    """Yield versions that were forgotten and that some clone put on the default remote again."""
+    name, settings = workspace.layout.remote()
+    old = {v.directory: one.name for one in maps for v in one.versions}
+    for directory in Remote(settings["url"], filesystem_options(settings)).there(old):
+        what = f"is on remote {name} again; `labelstore forget --force` removes it"
+        yield Fault(old[directory], directory, what)
+
+
 def _telling(progress: Progress | None, total: int) -> Callable[[list[str]], None] | None:
     if progress is None:
         return None
@@ -196,7 +211,7 @@ def _tag_faults(tag: Tag) -> Iterator[str]:
         return
     if tag.stated_name != tag.name:
         yield f"is the tag object of {tag.stated_name!r}; somebody moved it"
-    if tag.stated_root != tag.root:
+    if tag.root is not None and tag.stated_root != tag.root:
         yield f"states root {tag.stated_root}, but its version has {tag.root}"
     if tag.signature.state == "unknown":
         yield f"is signed by a key that nobody allowed: {tag.signature.said}"

@@ -121,7 +121,7 @@ class Reading(ABC):
 
     @property
     def agents(self) -> Sequence[str]:
-        """Return who made labels, as `--by` takes them; `created_by` counts them from 0."""
+        """Return who acted, as `--by` takes them; `created_by` and `reviewed_by` count from 0."""
         return ()
 
     @property

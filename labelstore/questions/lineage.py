@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from labelstore.errors import InvalidInput
 from labelstore.questions.versions import Progress, VersionQuestions
-from labelstore.training.pin import check_pin
+from labelstore.training.pin import check_pin, followed, read_pin
 from labelstore.versions.dvc.pointer import POINTER
 from labelstore.versions.files import write_whole
 from labelstore.versions.git import Commit
@@ -138,3 +138,7 @@ class LineageQuestions(VersionQuestions):
     def check_pin(self, path: str | Path) -> list[str]:
         """Return what is wrong with a pin in this store; nothing for a good one."""
         return check_pin(self.workspace, Path(path))
+
+    def pin_note(self, path: str | Path) -> str | None:
+        """Return that a pinned version was written anew to forget something; None where not."""
+        return followed(self.workspace, read_pin(Path(path)))[1]

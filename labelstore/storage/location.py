@@ -90,6 +90,25 @@ class Remote:
                     done(size)
         return found
 
+    def there(self, names: Iterable[str]) -> dict[str, bytes]:
+        """Return those objects that are there, by name.
+
+        Raises:
+            Corrupt: an object's bytes are not what its name says.
+            StorageFailed: the remote cannot be reached or refuses.
+        """
+        system, root = self._open()
+
+        def one(name: str) -> tuple[str, bytes | None]:
+            try:
+                return name, self._read(system, f"{root}/files/md5/{name[:2]}/{name[2:]}", name)
+            except NotFound:
+                return name, None
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            found = pool.map(one, sorted(set(names)))
+            return {name: data for name, data in found if data is not None}
+
     def remove(self, names: Iterable[str]) -> int:
         """Remove objects, and return how many were there.
 

@@ -73,6 +73,13 @@ def pseudonym_of(workspace: Workspace, name: str) -> str:
     return _person(workspace, name).name
 
 
+def own_pseudonym(name: str) -> str | None:
+    """Return what this user's key makes of a person's name; None where there is no key yet."""
+    if not _key_path().exists():
+        return None
+    return _pseudonym(_key(), name.removeprefix("human:"))
+
+
 def names(workspace: Workspace) -> dict[str, str]:
     """Return the private mapping from pseudonym to name."""
     found: Any = read_json(workspace.private / NAMES)
@@ -110,10 +117,14 @@ def _person(workspace: Workspace, name: str) -> AgentRow:
     if PSEUDONYM.fullmatch(name):
         own = _key_id(key) if name in known else None
         return AgentRow(_agent_id("human", name), "human", name, None, own)
-    pseudonym = "person-" + hmac.new(key, name.encode(), hashlib.sha256).hexdigest()[:16]
+    pseudonym = _pseudonym(key, name)
     if known.get(pseudonym) != name:
         write_json(workspace.private / NAMES, {**known, pseudonym: name})
     return AgentRow(_agent_id("human", pseudonym), "human", pseudonym, None, _key_id(key))
+
+
+def _pseudonym(key: bytes, name: str) -> str:
+    return "person-" + hmac.new(key, name.encode(), hashlib.sha256).hexdigest()[:16]
 
 
 def _key_id(key: bytes) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from labelstore.errors import Conflict
 from labelstore.versions.checkout import follow
 from labelstore.versions.dvc.pointer import POINTER
+from labelstore.versions.forgotten import forgotten, named_commits
 from labelstore.versions.workspace import Workspace
 
 
@@ -17,9 +19,11 @@ def push(workspace: Workspace, remote: str | None = None, *, show: bool = False)
 
     Raises:
         NotFound: there is no such remote.
+        Conflict: a branch or tag still has a version that was forgotten.
         StorageFailed: DVC failed, or an object of some version is nowhere.
     """
     name, _ = workspace.layout.remote(remote)
+    refuse_forgotten(workspace)
     return workspace.layout.command_everywhere(
         "push", "--all-commits", "-r", name, POINTER, cwd=workspace.folder, show=show,
         without=_without(workspace),
@@ -29,6 +33,7 @@ def push(workspace: Workspace, remote: str | None = None, *, show: bool = False)
 def pull(workspace: Workspace, remote: str | None = None, *, show: bool = False) -> str:
     """Fetch the objects of all versions from a remote, and let `labels/` show the current one."""
     name, _ = workspace.layout.remote(remote)
+    refuse_forgotten(workspace)
     said = workspace.layout.command_everywhere(
         "fetch", "--all-commits", "-r", name, POINTER, cwd=workspace.folder, show=show,
         without=_without(workspace),
@@ -36,6 +41,27 @@ def pull(workspace: Workspace, remote: str | None = None, *, show: bool = False)
     if workspace.checkout:
         follow(workspace, workspace.manifest("HEAD"))
     return said
+
+
+def refuse_forgotten(workspace: Workspace) -> None:
+    """Refuse where a branch or tag still has a version that was forgotten.
+
+    Raises:
+        Conflict: one does; its objects would come back to the remote.
+    """
+    maps = forgotten(workspace.git)
+    if not maps:
+        return
+    workspace.git.run("pack-refs", "--all")  # DVC's Git reads what packed tags named before
+    old = {commit for one in maps for commit in one.commits}
+    for ref, commit in named_commits(workspace.git):
+        if commit in old:
+            raise Conflict(
+                f"{ref} still has a version that was forgotten ({maps[-1].name}). Run `git fetch "
+                "--force --tags`, then `git reset --hard @{upstream}` on the branch, or move your "
+                "own commits over with `git rebase --onto @{upstream}`.",
+                code="forgotten",
+            )
 
 
 def _without(workspace: Workspace) -> set[str]:

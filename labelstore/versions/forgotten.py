@@ -66,6 +66,13 @@ class Forgotten:
     commits: Mapping[str, str]
     tags: Mapping[str, Sequence[str]]
 
+    def words(self) -> str:
+        """Return what was done, in a line."""
+        versions = len(self.versions)
+        return (f"{self.name}: {versions} version{'s' * (versions != 1)} written anew on "
+                f"{self.at[:10]} to forget an {self.what}: {self.reason}").replace(
+                    "an source", "a source")  # fmt: skip
+
     def text(self) -> str:
         """Return the message of its tag."""
         content = {"format": FORMAT, **asdict(self)}
@@ -100,6 +107,17 @@ def _read(git: Git, name: str) -> Forgotten:
             "rename it.",
             code="forgotten-map",
         ) from error
+
+
+def named_commits(git: Git, *within: str) -> Iterator[tuple[str, str]]:
+    """Yield each branch and tag, or those refs that are named, but no maps; with its commit."""
+    form = "--format=%(refname) %(objectname) %(*objectname)"
+    for line in git.run(
+        "for-each-ref", form, *(within or ("refs/heads", "refs/tags"))
+    ).splitlines():
+        ref, *objects = line.split()
+        if not ref.startswith(f"refs/tags/{PREFIX}"):
+            yield ref.split("/", 2)[2], objects[-1]
 
 
 def commit_now(maps: Sequence[Forgotten], commit: str) -> str:

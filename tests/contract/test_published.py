@@ -29,7 +29,15 @@ PYTHON_NAMES = {"import": "import_from", "export": "export_to", "remote add": "r
                 "ontology show": "ontology", "ontology apply": "apply_ontology"}  # fmt: skip
 ONLY_COMMANDS = {"init", "demo", "schema export", "formats", "convert",
                  "merge-driver", "verify-proof"}  # fmt: skip
-ONLY_PYTHON = {"review_states", "manifest", "staged", "edit", "check_pin", "check_split"}
+ONLY_PYTHON = {
+    "review_states",
+    "manifest",
+    "staged",
+    "edit",
+    "check_pin",
+    "pin_note",
+    "check_split",
+}
 
 
 def commands() -> set[str]:

@@ -195,11 +195,35 @@ def test_another_clone_is_told_and_cleans_its_own_cache(
     theirs.pull()
     plan = theirs.forget(force=True)
     assert plan.removed["cache"] > 0
-    assert theirs.verify(every=True).faults == []
+    theirs.push()
+    theirs.pull()
+    assert theirs.verify(every=True, remote=True).faults == []
     cache = theirs.workspace.layout.cache
     for path in (p for p in cache.rglob("*") if p.is_file()):
         if path.read_bytes()[:4] == b"PAR1":
             assert FACE not in str(pq.read_table(path).to_pylist()).replace(OTHER, "")
+
+
+def test_a_clone_that_brings_it_back_is_refused_or_found(
+    store: Store, tmp_path: Path, sh: Run
+) -> None:
+    clone = tmp_path / "clone"
+    sh("git", "clone", "-q", str(store.workspace.folder), str(clone), cwd=tmp_path)
+    theirs = open_store(clone)
+    theirs.pull()
+    store.forget("item", FACE, reason="erasure", force=True)
+    theirs.push()  # it has not fetched, so it cannot know
+    found = open_store(store.workspace.folder).verify("v2", remote=True)
+    assert {f.version for f in found.faults} == {"forgotten/1"}
+    assert found.forgotten[0].startswith("forgotten/1: 3 versions written anew on 20")
+    again = open_store(store.workspace.folder)
+    assert again.forget().objects > 3
+    assert again.forget(force=True).removed["team"] > 3
+    assert again.verify("v2", remote=True).faults == []
+    sh("git", "fetch", "-q", "--force", "--tags", cwd=clone)
+    for act in (theirs.push, theirs.pull, lambda: theirs.forget(force=True)):
+        with pytest.raises(Conflict, match="forgotten/1"):
+            act()
 
 
 def test_forgetting_again_follows_both_maps(store: Store, tmp_path: Path) -> None:

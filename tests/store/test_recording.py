@@ -66,6 +66,13 @@ def test_who_labelled_when_and_how_long_is_kept(store: Store) -> None:
         assert json.loads(row["leftovers"])["pass"]["lead_time"] == own["lead_time"]
         labels = store.blame(row["uri"]).labels
         assert {one.created_by for one in labels} == {own["completed_by"]["email"]}
+        state = "accepted" if own["reviews"][-1]["accepted"] else "rejected"
+        assert {row["review_state"]} == {state}
+        trace = store.trace(row["annotation_id"])
+        assert trace.made_by == own["completed_by"]["email"]
+        assert trace.review is not None
+        assert (trace.review.by, trace.review.outdated) == (
+            own["reviews"][-1]["created_by"]["email"], False)  # fmt: skip
 
 
 def test_without_names_pseudonyms_go_out_and_that_is_told(store: Store, tmp_path: Path) -> None:

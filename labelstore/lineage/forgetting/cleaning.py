@@ -9,6 +9,7 @@ from labelstore.errors import LabelstoreError
 from labelstore.lineage.forgetting.history import every_commit
 from labelstore.storage.location import Remote
 from labelstore.storage.objects import object_path, user_cache
+from labelstore.versions.dvc.pointer import read_directory_object
 from labelstore.versions.dvc.settings import filesystem_options
 from labelstore.versions.files import read_json, write_json
 from labelstore.versions.forgotten import forgotten
@@ -33,8 +34,8 @@ def objects_of(workspace: Workspace, directories: Iterable[str]) -> set[str]:
     return found
 
 
-def note(workspace: Workspace, old: Collection[str]) -> None:
-    """Note which objects of old versions no version has any more, to be removed from everywhere.
+def gone(workspace: Workspace, old: Collection[str]) -> set[str]:
+    """Return the objects of old versions that no version has any more, as far as they are known.
 
     Args:
         workspace: the store.
@@ -44,27 +45,38 @@ def note(workspace: Workspace, old: Collection[str]) -> None:
     now = {d for d in workspace.directories(commits) if d} - set(old)
     staged = open_stage(workspace)
     kept = objects_of(workspace, now) | set(staged.manifest.files.values() if staged else ())
-    gone = objects_of(workspace, old) - kept
-    places = [*remotes(workspace), ""]
+    found = objects_of(workspace, old)
+    for name in remotes(workspace):
+        for directory, data in remote_of(workspace, name).there(set(old) - found).items():
+            found |= {directory, *read_directory_object(data, f"{directory} on {name}").values()}
+    return found - kept
+
+
+def note(workspace: Workspace, old: Collection[str]) -> None:
+    """Note which objects of old versions are to be removed from everywhere; see `gone`."""
     left = _left(workspace)
+    places = [*left["places"], *remotes(workspace), ""]
     write_json(workspace.private / LEFT, {
-        "objects": sorted(gone | set(left["objects"])),
-        "places": list(dict.fromkeys([*left["places"], *places])),
+        "objects": sorted(gone(workspace, old) | set(left["objects"])),
+        "places": list(dict.fromkeys(places)),
     })  # fmt: skip
 
 
-def note_maps(workspace: Workspace) -> None:
-    """Note the objects of all versions that maps say are no more, such as in another clone."""
-    maps = forgotten(workspace.git)
-    old = {version.directory for one in maps for version in one.versions}
-    if old:
-        note(workspace, old)
+def forgotten_versions(workspace: Workspace) -> set[str]:
+    """Return the `.dir` objects of all versions that maps say are no more."""
+    return {v.directory for one in forgotten(workspace.git) for v in one.versions}
 
 
 def remotes(workspace: Workspace) -> list[str]:
     """Return the names of the remotes that DVC knows here."""
     sections = (s for s in workspace.layout.config if s.startswith("remote "))
     return sorted(s.removeprefix("remote ").strip("\"'") for s in sections)
+
+
+def remote_of(workspace: Workspace, name: str) -> Remote:
+    """Return a remote by its name in DVC's configuration."""
+    _, settings = workspace.layout.remote(name)
+    return Remote(settings["url"], filesystem_options(settings))
 
 
 def clean(workspace: Workspace, told: Callable[[str], None] | None = None) -> dict[str, int]:
@@ -81,7 +93,7 @@ def clean(workspace: Workspace, told: Callable[[str], None] | None = None) -> di
         if told:
             told(place or "cache")
         found[place or "cache"] = (
-            _off_remote(workspace, place, left["objects"]) if place
+            remote_of(workspace, place).remove(left["objects"]) if place
             else _out_of_cache(workspace, left["objects"])
         )  # fmt: skip
         rest = left["places"][left["places"].index(place) + 1 :]
@@ -93,11 +105,6 @@ def clean(workspace: Workspace, told: Callable[[str], None] | None = None) -> di
 def _left(workspace: Workspace) -> dict[str, list[str]]:
     content = read_json(workspace.private / LEFT, {"objects": list, "places": list})
     return content or {"objects": [], "places": []}
-
-
-def _off_remote(workspace: Workspace, name: str, objects: Iterable[str]) -> int:
-    _, settings = workspace.layout.remote(name)
-    return Remote(settings["url"], filesystem_options(settings)).remove(objects)
 
 
 def _out_of_cache(workspace: Workspace, objects: Iterable[str]) -> int:

@@ -26,7 +26,7 @@ from labelstore.versions.agents import named as told_agent
 from labelstore.versions.dvc.pointer import POINTER
 from labelstore.versions.editing import edited
 from labelstore.versions.files import write_json
-from labelstore.versions.forgotten import PREFIX, Forgotten, Rewritten, forgotten
+from labelstore.versions.forgotten import PREFIX, Forgotten, Rewritten, forgotten, named_commits
 from labelstore.versions.journal import JOURNAL, Publication
 from labelstore.versions.manifest import Manifest, assemble
 from labelstore.versions.publish import (
@@ -58,13 +58,16 @@ class Plan:
         people: pseudonyms behind which nobody stands any more.
         done: whether that is done.
         items: how many items go.
-        versions: rows that go or are blanked, by table, of each version that has any; by commit.
+        versions: rows that go or are blanked, by table, of each version that has any; by its tag,
+            else the first digits of its commit.
         rewritten: commits that are written anew.
         tags: that are.
         unsigned: tags of these whose signature is gone.
         tracked: files in Git, of what HEAD holds, that still name an item.
         name: tag with the map; None where nothing was done.
-        removed: how many objects, by remote, and from the cache.
+        remotes: whose objects go, too.
+        objects: how many are still to go of what was forgotten before.
+        removed: how many objects went, by remote, and from the cache.
     """
 
     what: str
@@ -77,6 +80,8 @@ class Plan:
     unsigned: list[str] = field(default_factory=list)
     tracked: list[str] = field(default_factory=list)
     name: str | None = None
+    remotes: list[str] = field(default_factory=list)
+    objects: int = 0
     removed: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -120,7 +125,7 @@ def forget(
                            code="reason-names")  # fmt: skip
     found = _edited(manifests, unwanted, progress)
     plan = Plan(what, items=len(unwanted.items), tracked=_tracked(workspace, unwanted))
-    plan.versions = {c: dict(found[d][1]) for c, d in of.items() if d and d in found}
+    plan.versions = _told(workspace, of, found)
     if dry_run or not found:
         return plan
     acting = told_agent(vars(agent(workspace, by)), {})
@@ -144,6 +149,18 @@ def forget(
     plan.done, plan.name, plan.rewritten = True, record.name, len(history.commits)
     plan.tags, plan.unsigned = sorted(history.tags), history.dropped
     return plan
+
+
+def _told(
+    workspace: Workspace, of: Mapping[str, str | None], found: Edited
+) -> dict[str, Mapping[str, int]]:
+    """Return what changes in versions, by their tags, else by the commits that brought them."""
+    tags = {commit: name for name, commit in named_commits(workspace.git, "refs/tags")}
+    told: dict[str, str] = {}
+    for commit, directory in of.items():
+        if directory and directory in found and (directory not in told or commit in tags):
+            told[directory] = tags.get(commit, commit[:12])
+    return {name: dict(found[directory][1]) for directory, name in told.items()}
 
 
 def _edited(

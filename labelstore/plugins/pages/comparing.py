@@ -12,7 +12,7 @@ SILENT = frozenset({"is_crowd", "outside"})
 """Columns in which false says nothing."""
 STYLE = frozenset({"number_style", "leftovers"})
 """Columns that say how a source was written."""
-MADE = frozenset({"created_at", "origin"})
+MADE = frozenset({"created_at", "origin", "reviewed_at"})
 """Columns that say how a label was made, which is no content."""
 
 

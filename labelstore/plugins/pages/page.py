@@ -14,7 +14,7 @@ from labelstore.model.tables import FAMILY, TABLES
 from labelstore.plugins.people import People
 from labelstore.plugins.reading import Beside
 
-OWN = frozenset({"item", "category", "track", "by"})
+OWN = frozenset({"item", "category", "track", "by", "reviewer"})
 """Keys of labels that are no columns: place of the item, class by name, track, author."""
 SHAPES = frozenset(TABLES["geometries"].schema.names)
 
@@ -27,8 +27,8 @@ class Page:
         items: rows of `items` by column. The first is the file's own where it is of one image.
         labels: columns of `annotations` and `geometries` by name, and of no column: `item` (the
             place of its item among `items`, 0 by default), `category` (name of its class), `track`
-            (whole number or text), `by` (who made it, as `--by` takes agents) and `attributes` as
-            a mapping of plain values.
+            (whole number or text), `by` and `reviewer` (who made and reviewed it, as `--by` takes
+            agents) and `attributes` as a mapping of plain values.
         head: what else the file says, as plain JSON values; comes back as it is.
         classes: names of classes that the file lists, used or not.
         said: what the file says of the work that it comes from, as plain JSON values.

@@ -109,14 +109,15 @@ class PageReading(Reading):
         for name in [*page.classes, *used]:
             self._classes.setdefault(name, len(self._classes))
         for label in page.labels:
-            if label.get("by") is not None:
-                self._authors.setdefault(label["by"], len(self._authors))
+            for who in (label.get("by"), label.get("reviewer")):
+                if who is not None:
+                    self._authors.setdefault(who, len(self._authors))
             if label.get("track") is not None:
                 self._tracks.setdefault((at, label["track"]), label)
 
     @property
     def agents(self) -> list[str]:
-        """Return who made labels, in the order of the files."""
+        """Return who made or reviewed labels, in the order of the files."""
         return list(self._authors)
 
     @property
@@ -218,14 +219,15 @@ class PageReading(Reading):
         for at, page in enumerate(self._pages[begin : begin + PIECE], begin):
             for i, label in enumerate(page.labels):
                 seq = (at << LABELS) + i
-                name, track, by = (label.get(key) for key in ("category", "track", "by"))
+                name, track = label.get("category"), label.get("track")
                 found = columns_of(label)
                 rows.append({
                     "kind": kind_of(found), **found, "seq": seq, "annotation_id": seq, "layer": "",
                     "item_id": bases[at] + label.get("item", 0), "row_hash": 0,
                     "category_id": None if name is None else self._classes[name],
                     "track_id": None if track is None else tracks[at, track], "geometry_hash": 0,
-                    "created_by": None if by is None else self._authors[by],
+                    "created_by": self._authors.get(label.get("by", "")),
+                    "reviewed_by": self._authors.get(label.get("reviewer", "")),
                 })  # fmt: skip
         tables = {n: self._table(n, rows) for n in FAMILY}
         boxes = covering_boxes(tables["geometries"])

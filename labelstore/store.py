@@ -440,7 +440,7 @@ class Store(Questions):
                 refuse_forgotten(self.workspace)
                 note(self.workspace, forgotten_versions(self.workspace))
         if force and (what is None or plan.name):
-            for remote in plan.remotes if plan.name else ():
+            for remote in plan.remotes:
                 push(self.workspace, remote)
             plan.removed = clean(self.workspace)
             self.workspace.git.run("pack-refs", "--all")  # which tools read for tags that moved

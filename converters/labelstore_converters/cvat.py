@@ -9,23 +9,19 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from labelstore.errors import InvalidInput
 from labelstore.plugins import Beside
 from labelstore.plugins.pages import Page, PageFormat, edges
-from labelstore.plugins.people import People
 from labelstore_converters.numerals import number, number_text
+from labelstore_converters.people import XmlPeople
 from labelstore_converters.xmltext import Node, node_of, parsed, plain, style_of, text_of
 
 EDGES = ("xtl", "ytl", "xbr", "ybr")
 WINDOW = ("left", "top", "width", "height")
 DRAWN = ("box", "polygon", "polyline", "points", "ellipse", "mask", "tag")
-PEOPLE = People(
-    re.compile(r"<(owner|assignee)>.*?</\1>", re.DOTALL),
-    re.compile(r"<(?:username|email|assignee)>([^<\s][^<]*)<"),
-)
 ORIGINS = {"manual": "human", "auto": "model", "semi-auto": "model", "consensus": "derived"}
 """Who drew a shape, by its `source`; one that a model drew as a person asked is the model's."""
 LAYOUT = {"head": '<?xml version="1.0" encoding="utf-8"?>\n', "newline": "\n", "indent": "  ",
@@ -48,7 +44,7 @@ class Cvat(PageFormat):
          "attributes", "track_id"}
     )  # fmt: skip
     has_tags = True
-    people = PEOPLE
+    people = XmlPeople()
     unsaid = frozenset({"labelled_state"})
     lists: Mapping[str, frozenset[str]] = {
         "items": frozenset(
@@ -90,6 +86,10 @@ class Cvat(PageFormat):
                 root.children.append(_image(item, own, kept.get(item.get("uri", "")), at))
         root.children += _tracks(page, {str(t[1].get("id")): t for t in head["tracks"]})
         return text_of(root, head["style"])
+
+    def cut(self, head: Any, places: Collection[int]) -> Any:
+        """Return the head of a file without some of its images; one of a video has none."""
+        return {**head, "images": [v for i, v in enumerate(head["images"]) if i not in places]}
 
     def holds(self, label: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
         """Say whether a label is of a class, of one shape or none, and of a track in a video."""

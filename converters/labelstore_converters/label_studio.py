@@ -9,28 +9,20 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from labelstore.plugins import Beside
 from labelstore.plugins.pages import Page, PageFormat, sides_of, window
-from labelstore.plugins.people import People
 from labelstore_converters.jsonpage import parsed
+from labelstore_converters.people import JsonPeople
 
 SHAPES = {
     "rectanglelabels": "rectanglelabels", "polygonlabels": "polygonlabels",
     "ellipselabels": "ellipselabels", "keypointlabels": "keypointlabels",
 }  # fmt: skip
 """Types of results that are labels, and where their value names the class."""
-ABOUT = ("completed_by", "created_by", "updated_by", "last_created_by", "approved_by",
-         "comment_authors", "annotators", "reviewers", "assignee")  # fmt: skip
-"""Members that tell people."""
-TEXT = r'"((?:[^"\\]|\\.)+)"'
-PEOPLE = People(
-    re.compile(rf'"(?:{"|".join(ABOUT)})"\s*:\s*(?:{{[^{{}}]*}}|\[[^\[\]]*\]|{TEXT})'),
-    re.compile(rf'"(?:email|first_name|last_name|username|{"|".join(ABOUT)})"\s*:\s*{TEXT}'),
-)
 ORIGINS = {"manual": "human", "prediction": "model", "prediction-changed": "human"}
 """Who drew a shape, by how the tool says that it came; one that a person changed is theirs."""
 PASS = ("id", "lead_time", "parent_annotation", "parent_prediction", "ground_truth",
@@ -52,7 +44,7 @@ class LabelStudio(PageFormat):
          "score", "review_state"}
     )  # fmt: skip
 
-    people = PEOPLE
+    people = JsonPeople()
 
     def parse(self, text: str, path: str, beside: Beside) -> Page:
         """Return the tasks' images and the shapes on them."""
@@ -92,6 +84,11 @@ class LabelStudio(PageFormat):
             tasks.append({**task, "annotations": lists} if "annotations" in task else task)
         text = json.dumps(tasks, indent=head["indent"], ensure_ascii=head["ascii"])
         return text + str(head["end"])
+
+    def cut(self, head: Any, places: Collection[int]) -> Any:
+        """Return the head of a file without some of its tasks."""
+        tasks = [task for i, task in enumerate(head["tasks"]) if i not in places]
+        return {**head, "tasks": tasks}
 
     def holds(self, label: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
         """Say whether a label has a shape that the tool can draw, of a class."""

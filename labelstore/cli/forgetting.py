@@ -99,5 +99,8 @@ def show(plan: Plan) -> None:
         typer.echo(f"{place}: {counted(count, 'object')} removed")
     if plan.name:
         typer.echo(f"the map from old roots to new ones is tag {plan.name}")
+    for name in plan.elsewhere:
+        typer.echo(f"note: {name} has it, too (`git switch` to it here, and forget again), or its "
+                   "objects are not here")  # fmt: skip
     for name in plan.tracked:
         typer.echo(f"note: {name}, which Git tracks, still names it")

@@ -49,9 +49,9 @@ class Means:
                                code="weights-agent")  # fmt: skip
         return {
             "tool": tool,
-            "tool_version": version(OWN) if tool == OWN else number,
+            "tool_version": number or (version(OWN) if tool == OWN else ""),
             "guideline": rules,
-            "guideline_sha256": _digest(Path(rules)) if rules and Path(rules).is_file() else None,
+            "guideline_sha256": _digest(Path(rules)) if rules and _is_file(rules) else None,
             "model": _model(agent) if agent.kind == "model" else None,
         }
 
@@ -66,16 +66,24 @@ class Means:
         return {**own, "weights": _weights(self.weights)} if self.weights else own
 
 
+def _is_file(name: str) -> bool:
+    """Say whether a name is that of a file; a text that is too long for one is none."""
+    try:
+        return Path(name).is_file()
+    except OSError:
+        return False
+
+
 def _model(agent: AgentRow) -> str:
     return agent.name + (f"@{agent.version}" if agent.version else "")
 
 
 def _weights(given: str) -> dict[str, Any]:
     """Return path and hash of a model's weights, or the hash alone."""
-    known = DIGEST.fullmatch(given)
+    known = DIGEST.fullmatch(given.lower())
     if known:
         return {"sha256": known[1]}
-    if not Path(given).is_file():
+    if not _is_file(given):
         raise InvalidInput(f"{given}: no such file of weights; name it, or give its hash as "
                            "sha256:HEX", code="weights-missing")  # fmt: skip
     return {"path": given, "sha256": _digest(Path(given)), "size": Path(given).stat().st_size}

@@ -307,8 +307,7 @@ def test_a_run_that_dies_changed_nothing_or_goes_on(
         again.forget(force=True)
     again = open_store(store.workspace.folder)
     assert git(again, "status", "--porcelain") == ""
-    assert again.verify(every=True).faults == []
-    again.push()
+    assert again.verify(every=True, remote=True).faults == []
     for where, data in texts(again, tmp_path):
         assert FACE.encode() not in data.replace(OTHER.encode(), b""), where
 
@@ -361,11 +360,80 @@ def test_the_command_shows_then_does(store: Store, cli: Run) -> None:
     assert json.loads(cli("forget", "agent", "ada", "--json", *where).stdout)["done"] is False
 
 
+@pytest.mark.parametrize("uri", ["clinic/O'Brien.jpg", "import", "xywh", "true", "a b.jpg"])
+def test_only_what_people_wrote_is_blanked(store: Store, tmp_path: Path, uri: str) -> None:
+    with store.edit(by="ada", message=f"seen:\n{uri}\tand more") as edit:
+        edit.add([l.Box(item=uri, category="face", x=1, y=1, width=5, height=5)],
+                 items=[{"uri": uri, "width": 99, "height": 99}])  # fmt: skip
+    store.review("accepted", where="uri = '{}'".format(uri.replace("'", "''")), by="grace")
+    store.commit("one more", tag="v4")
+    with store.edit(by="ada") as edit:
+        edit.delete(where="uri = '{}'".format(uri.replace("'", "''")))
+    store.commit("without")
+    before = {n: r for n, r in rows(store, "HEAD").items() if n != "items"}
+    store.forget("item", uri, reason="request 17", force=True)
+    again = open_store(store.workspace.folder)
+    after = rows(again, "HEAD")
+    assert {n: after[n] for n in before} == before
+    acts = again.manifest().table(TABLES["activities"]).to_pylist()
+    assert {a["kind"] for a in acts} == {"edit", "review", "split"}
+    said = [text for a in acts for text in (a["message"] or "", json.loads(a["parameters"]))]
+    assert uri.replace("'", "''") not in str(said).replace("'import'", "")
+    assert not any(a["message"] and uri in a["message"] for a in acts)
+    assert again.verify(every=True).faults == []
+    assert again.check() == [f for f in again.check() if f.severity != "error"]
+
+
+def test_other_tasks_of_a_file_keep_what_they_had(store: Store, tmp_path: Path) -> None:
+    shape = json.loads(STUDIO.read_text())[0]["annotations"][0]["result"][0]
+    choice = {"type": "choices", "value": {"choices": ["day"]}, "from_name": "c", "to_name": "i"}
+    tasks = [
+        {"id": n, "data": {"images": [f"secret/{n}.jpg"]},
+         "annotations": [{"id": 10 * n + k, "completed_by": k, "lead_time": 1.5,
+                          "result": [{**shape, "id": f"r{n}{k}"}, choice]} for k in (1, 2)]}
+        for n in (1, 2, 3)
+    ]  # fmt: skip
+    source = tmp_path / "tasks.json"
+    source.write_text(json.dumps(tasks))
+    for gone in (2, 1):
+        store.import_from("label-studio", source, by="ada", layer=f"vendor{gone}")
+        store.commit(f"tasks {gone}")
+        store.push()
+        store.forget("item", f"task {gone}", reason="erasure", force=True)
+        store = open_store(store.workspace.folder)
+        for where, data in texts(store, tmp_path):
+            assert f"secret/{gone}.jpg".encode() not in data, where
+        target = tmp_path / f"out{gone}.json"
+        store.export_to("label-studio", target, layer="vendor2")
+        left = [task for task in tasks if f"task {task['id']}" not in (f"task {gone}", "task 2")]
+        assert json.loads(target.read_text()) == left
+
+
+def test_repositories_that_cannot_be_written_anew_are_refused(
+    store: Store, tmp_path: Path, sh: Run
+) -> None:
+    folder = store.workspace.folder
+    git(store, "worktree", "add", "-q", str(tmp_path / "w2"), "side")
+    with pytest.raises(Conflict, match="work trees"):
+        store.forget("item", FACE, reason="erasure", force=True)
+    git(store, "worktree", "remove", str(tmp_path / "w2"))
+    shallow = tmp_path / "shallow"
+    sh("git", "clone", "-q", "--depth", "1", f"file://{folder}", str(shallow), cwd=tmp_path)
+    with pytest.raises(Conflict, match="shallow"):
+        open_store(shallow).forget("item", FACE, reason="erasure", force=True)
+    git(store, "symbolic-ref", "refs/heads/trunk", "refs/heads/main")
+    store.forget("item", FACE, reason="erasure", force=True)
+    assert open_store(folder).verify(every=True, remote=True).faults == []
+
+
 def test_a_name_within_a_longer_one_is_no_mention() -> None:
     words = Words.of(["a.jpg", "dir/b c.png"])
     for text in ("aa.jpg", "x/a.jpg", "a.jpg.png", "a.jpgs", "-a.jpg"):
         assert not words.named(text), text
-    for text in ("a.jpg", '"a.jpg"', "see a.jpg.", "uri = 'a.jpg'", '{"x":"dir\\/b c.png"}'):
+    assert Words.of(["a.jpg"], loose=True).named('{"train.txt": "data/a.jpg\\n"}')
+    for text in ("a.jpg", '"a.jpg"', "see a.jpg.", "uri = 'a.jpg'", '{"x":"dir\\/b c.png"}',
+                 '{"x":"one\\na.jpg"}', '{"a.jpg": 1}', json.dumps([json.dumps({"y": "\ta.jpg"})])
+                 ):  # fmt: skip
         assert words.named(text), text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -86,21 +87,75 @@ def test_without_names_pseudonyms_go_out_and_that_is_told(store: Store, tmp_path
     assert len(json.loads(text)) == len(json.loads(STUDIO.read_text()))
 
 
-def test_names_with_escapes_come_back_as_they_were_spelt(store: Store, tmp_path: Path) -> None:
-    who = {"id": 1, "email": "j@x.org", "first_name": 'J\\u00f6rg \\"J\\"', "last_name": ""}
-    text = STUDIO.read_text().replace('"email": "hakan@heartex.com"',
-                                      f'"email": "{who["email"]}"')  # fmt: skip
-    text = text.replace('"first_name": ""', f'"first_name": "{who["first_name"]}"', 1)
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_names_with_escapes_come_back_as_they_were_spelt(
+    store: Store, tmp_path: Path, ascii_only: bool
+) -> None:
+    tasks = json.loads(STUDIO.read_text())
+    who = {"id": 1, "email": "zoë@x.org", "first_name": 'Jörg "J"', "last_name": "B\\S}"}
+    tasks[0]["annotations"][0]["completed_by"] = who
+    text = json.dumps(tasks, ensure_ascii=ascii_only)
     source = tmp_path / "tasks.json"
     source.write_text(text)
-    json.loads(text)
     store.import_from("label-studio", source, by="ada")
-    assert "rg" in text
-    assert "u00f6rg" not in everything(store)
+    held = everything(store)
+    assert not [
+        name for name in ("zo", "rg", "S}") if f"{name}ë@x" in held or f"J\xf6{name}" in held
+    ]
     store.export_to("label-studio", tmp_path / "back.json")
     assert (tmp_path / "back.json").read_text() == text
     convert(source, tmp_path / "twice.json", "label-studio", "label-studio")
     assert (tmp_path / "twice.json").read_text() == text
+    assert store.forget("agent", "zoë@x.org").people
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"created_username": " secret@x.org, 1"},
+        {"created_by": {"id": 1, "more": {"email": "secret@x.org"}, "username": "secret"}},
+        {"completed_by": {"id": 1, "first_name": "Le}ak", "email": "secret@x.org"}},
+        {"completed_by": {"initials": "secret", "phone": "secret", "groups": [{"n": "secret"}]}},
+        {"reviewers": ["secret", {"email": "secret"}]},
+    ],
+)
+def test_no_name_of_label_studio_gets_in(
+    store: Store, tmp_path: Path, more: dict[str, Any]
+) -> None:
+    tasks = json.loads(STUDIO.read_text())
+    tasks[0]["annotations"][0] |= more
+    tasks[0]["drafts"] = [{"user": "secret", "created_username": "secret", "result": []}]
+    tasks[0]["data"] = {**tasks[0]["data"], "created_by": "camera-7"}
+    source = tmp_path / "tasks.json"
+    source.write_text(json.dumps(tasks))
+    store.import_from("label-studio", source, by="ada")
+    held = everything(store)
+    assert "secret" not in held
+    assert "Le}ak" not in held
+    assert "camera-7" in held  # what is labelled is nobody
+    store.export_to("label-studio", tmp_path / "back.json")
+    assert (tmp_path / "back.json").read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [
+        '<owner id="3"><username>secret</username><email>secret@x.org</email></owner>',
+        "<owner><username> secret</username><email>\n secret@x.org\n</email></owner>",
+        "<owner><username><![CDATA[secret & co]]></username></owner>",
+        "<assignee>secret</assignee>",
+        "<owner><first_name>secret &amp; co</first_name></owner>",
+    ],
+)
+def test_no_name_of_cvat_gets_in(store: Store, tmp_path: Path, owner: str) -> None:
+    text = re.sub(r"<owner>.*?</owner>", owner, CVAT.read_text(), flags=re.DOTALL)
+    assert "secret" in text
+    source = tmp_path / "annotations.xml"
+    source.write_text(text)
+    store.import_from("cvat", source, by="ada")
+    assert "secret" not in everything(store)
+    store.export_to("cvat", tmp_path / "back.xml")
+    assert (tmp_path / "back.xml").read_bytes() == source.read_bytes()
 
 
 def test_the_job_of_a_cvat_file_is_kept_and_its_owner_is_not_named(

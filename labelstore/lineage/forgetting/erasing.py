@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelstore.lineage.forgetting.mentions import Words, blanked, naming
+from labelstore.lineage.forgetting.heads import with_heads
+from labelstore.lineage.forgetting.mentions import LOOSE, Words, blanked, naming
 from labelstore.model.tables import FAMILY, TABLES, Table
 from labelstore.storage.rewriting import Edits
 
@@ -35,18 +36,27 @@ class Unwanted:
         items: ids of items.
         datasets: ids of sources.
         uris: by which the items are named.
-        names: of the sources.
+        sources: names and layers of the sources.
     """
 
     items: frozenset[int] = frozenset()
     datasets: frozenset[int] = frozenset()
     uris: frozenset[str] = frozenset()
-    names: frozenset[str] = frozenset()
+    sources: frozenset[tuple[str, str]] = frozenset()
 
     @cached_property
     def words(self) -> Words:
         """Return what texts may call the items."""
         return Words.of(self.uris)
+
+    @cached_property
+    def loose(self) -> Words:
+        """Return what texts may call the items and sources that are of nothing else."""
+        return Words.of([*self.uris, *(name for name, _ in self.sources)], loose=True)
+
+    def words_in(self, table: str) -> Words:
+        """Return what texts of a table may call them."""
+        return self.loose if table in LOOSE else self.words
 
     @cached_property
     def stems(self) -> set[str]:
@@ -81,6 +91,8 @@ class Erasing:
                 drop = (labels[partition] if name in FAMILY else
                         self._dropped(manifest, table, partition, items, ids))  # fmt: skip
                 rows = self._blanked(manifest, table, partition, drop, ids)
+                if name == "items":
+                    rows = with_heads(manifest, drop, rows)
                 if drop.num_rows or rows.num_rows:
                     found[name, partition] = Edits(rows, drop)
                     counts[name] += drop.num_rows + rows.num_rows
@@ -146,11 +158,11 @@ class Erasing:
         kept = found.filter(pc.invert(_keyed(found, drop, table.id_column)))
         if not kept.num_rows:
             return table.schema.empty_table()
-        return self._cut(table, blanked(table, kept, self.unwanted.words), ids)
+        return self._cut(table, blanked(table, kept, self.unwanted.words_in(table.name)), ids)
 
     def _touched(self, table: Table, rows: pa.Table, ids: pa.ChunkedArray) -> Any:
         """Return which rows name what goes or point to it; shape (n,)."""
-        found = naming(rows, self.unwanted.words)
+        found = naming(table, rows, self.unwanted.words_in(table.name))
         if table.name in ("items", "categories") and self.unwanted.datasets:
             sources = rows.column("sources").combine_chunks()
             known = pa.array(sorted(self.unwanted.datasets), pa.int64())
@@ -169,7 +181,7 @@ class Erasing:
 
     def _brought(self, activity: Mapping[str, Any]) -> bool:
         said = json.loads(activity["parameters"] or "{}")
-        return said.get("dataset") in self.unwanted.names
+        return (said.get("dataset"), said.get("layer")) in self.unwanted.sources
 
     def _is_file(self, file: Mapping[str, Any]) -> bool:
         return PurePosixPath(file["path"]).stem in self.unwanted.stems

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from labelstore.versions.manifest import Manifest
     from labelstore.versions.workspace import Workspace
 
+AGAIN = "Where it was forgotten by a run that broke off, `labelstore forget --force` goes on."
 What = Literal["item", "source", "agent"]
 
 
@@ -36,7 +37,7 @@ def find_items(manifests: Iterable[Manifest], named: str) -> Unwanted:
         items |= own
         uris |= {r["uri"] for r in rows if r["item_id"] in own and r["uri"]}
     if not items:
-        raise NotFound(f"no version has an item {named!r}", code="item-unknown")
+        raise NotFound(f"no version has an item {named!r}. {AGAIN}", code="item-unknown")
     return Unwanted(items=frozenset(items), uris=frozenset(uris))
 
 
@@ -48,18 +49,19 @@ def find_sources(manifests: Iterable[Manifest], named: str) -> Unwanted:
         InvalidInput: several layers have one.
     """
     found: dict[int, tuple[str, str]] = {}
+    full = "{1}/{0}".format
     for manifest in manifests:
         for row in manifest.table(TABLES["datasets"]).to_pylist():
-            told = (row["name"], f"{row['layer']}/{row['name']}", str(row["dataset_id"]))
-            if named in told:
-                found[row["dataset_id"]] = row["name"], told[1]
+            own = row["name"], row["layer"]
+            if named in (row["name"], full(*own), str(row["dataset_id"])):
+                found[row["dataset_id"]] = own
     if not found:
-        raise NotFound(f"no version has a source {named!r}", code="dataset-unknown")
-    if len({full for _, full in found.values()}) > 1:
+        raise NotFound(f"no version has a source {named!r}. {AGAIN}", code="dataset-unknown")
+    if len(set(found.values())) > 1:
         raise InvalidInput(f"{named!r} is the name of several sources; name one of "
-                           f"{', '.join(sorted(full for _, full in found.values()))}",
+                           f"{', '.join(sorted(full(*own) for own in found.values()))}",
                            code="dataset-several")  # fmt: skip
-    return Unwanted(datasets=frozenset(found), names=frozenset(n for n, _ in found.values()))
+    return Unwanted(datasets=frozenset(found), sources=frozenset(found.values()))
 
 
 def forget_agent(workspace: Workspace, named: str, *, dry_run: bool) -> list[str]:

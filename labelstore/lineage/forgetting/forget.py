@@ -2,8 +2,8 @@
 
 Order: parts and manifests; commits and tag objects; the journal; then all branches and tags in
 one ref transaction, with the map of what was done. Only then are objects removed. A run that is
-killed before the transaction changed nothing; one that is killed after it goes on when it is
-repeated, with the same words or with none.
+killed before the transaction changed nothing; what one that is killed after it has left to remove
+`labelstore forget --force` removes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from labelstore.errors import Conflict, InvalidInput, StorageFailed
+from labelstore.errors import Conflict, InvalidInput, LabelstoreError, StorageFailed
 from labelstore.lineage.forgetting.cleaning import note
 from labelstore.lineage.forgetting.erasing import Erasing, Unwanted
 from labelstore.lineage.forgetting.finding import find_items, find_sources
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from labelstore.versions.editing import Place
     from labelstore.versions.workspace import Workspace
 
+GREPPED = 1_000
+"""URIs that are looked for in files that Git tracks, at most; such as of frames."""
 Progress = Callable[[str, int, int], None]
 
 
@@ -63,6 +65,7 @@ class Plan:
         rewritten: commits that are written anew.
         tags: that are.
         unsigned: tags of these whose signature is gone.
+        elsewhere: branches of remotes that have it, and of which no branch here is made.
         tracked: files in Git, of what HEAD holds, that still name an item.
         name: tag with the map; None where nothing was done.
         remotes: whose objects go, too.
@@ -78,6 +81,7 @@ class Plan:
     rewritten: int = 0
     tags: list[str] = field(default_factory=list)
     unsigned: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
     tracked: list[str] = field(default_factory=list)
     name: str | None = None
     remotes: list[str] = field(default_factory=list)
@@ -114,18 +118,20 @@ def forget(
         raise Conflict("something is staged, which might hold what is forgotten: commit it, or "
                        "`labelstore restore` it", code="stage-dirty")  # fmt: skip
     branch = check_ready(workspace, workspace.git.head())
+    _check_whole(workspace)
     commits = every_commit(workspace.git)
     of = dict(zip(commits, workspace.directories(commits), strict=True))
     manifests = {d: workspace.manifest_of(d) for d in of.values() if d}
     unwanted = (find_items if what == "item" else find_sources)(manifests.values(), named)
     if not reason.strip():
         raise InvalidInput("say why: pass --reason TEXT; it is kept with the map", code="reason")
-    if any(word in reason for word in (*unwanted.uris, *unwanted.names)):
+    if unwanted.loose.named(reason):
         raise InvalidInput("the reason names what is to be forgotten, and would keep it",
                            code="reason-names")  # fmt: skip
     found = _edited(manifests, unwanted, progress)
     plan = Plan(what, items=len(unwanted.items), tracked=_tracked(workspace, unwanted))
     plan.versions = _told(workspace, of, found)
+    plan.elsewhere = _elsewhere(workspace, of, unwanted)
     if dry_run or not found:
         return plan
     acting = told_agent(vars(agent(workspace, by)), {})
@@ -135,7 +141,7 @@ def forget(
         history = History(workspace, {d: new for d, (new, _) in made.items()},
                           {manifests[d].root: root for d, (_, root) in made.items()},
                           {new: _pointer(workspace, new) for new, _ in made.values()},
-                          unwanted.words)  # fmt: skip
+                          unwanted.loose)  # fmt: skip
         lines = history.rewrite(told)
         versions = [
             Rewritten(c, history.commits[c], manifests[d].root, made[d][1], d, made[d][0],
@@ -149,6 +155,39 @@ def forget(
     plan.done, plan.name, plan.rewritten = True, record.name, len(history.commits)
     plan.tags, plan.unsigned = sorted(history.tags), history.dropped
     return plan
+
+
+def _check_whole(workspace: Workspace) -> None:
+    """Refuse where history cannot be written anew, or another work tree would be left behind.
+
+    Raises:
+        Conflict: the clone is shallow, or has further work trees.
+    """
+    git = workspace.git
+    if git.run("rev-parse", "--is-shallow-repository") == "true":
+        raise Conflict("this clone is shallow, and what is below it would be lost: run "
+                       "`git fetch --unshallow` first", code="shallow")  # fmt: skip
+    if git.run("worktree", "list", "--porcelain").count("worktree ") > 1:
+        raise Conflict("there are further work trees, whose labels would stay as they are: remove "
+                       "them first (`git worktree list`)", code="worktrees")  # fmt: skip
+
+
+def _elsewhere(
+    workspace: Workspace, of: Mapping[str, str | None], unwanted: Unwanted
+) -> list[str]:
+    """Return branches of remotes that have what goes, and are written anew by no branch here."""
+    found = []
+    for name, commit in named_commits(workspace.git, "refs/remotes"):
+        directory = workspace.directory(commit)
+        if commit in of or directory is None:
+            continue
+        try:
+            manifest = workspace.manifest_of(directory)
+            if Erasing(unwanted).edits(manifest)[0]:
+                found.append(name)
+        except LabelstoreError:  # its objects are not here
+            found.append(name)
+    return found
 
 
 def _told(
@@ -240,7 +279,8 @@ def _tag(workspace: Workspace, record: Forgotten, sign: bool | None) -> str:
 
 def _tracked(workspace: Workspace, unwanted: Unwanted) -> list[str]:
     """Return files of HEAD, other than labels, that name an item."""
-    words = [part for uri in sorted(unwanted.uris) for part in ("-e", uri)]
+    uris = sorted(unwanted.uris)[:GREPPED]
+    words = [part for uri in uris for part in ("-e", uri)]
     if not words or not workspace.git.succeeds("grep", "-qF", *words, "HEAD"):
         return []
     listed = workspace.git.run("grep", "-lzF", *words, "HEAD").split("\0")

@@ -109,9 +109,10 @@ class History:
         return re.compile(b"|".join(root.encode() for root in self.roots) or b"(?!)")
 
     def _branches(self) -> Iterator[str]:
-        listed = self._git.run("for-each-ref", "--format=%(refname) %(objectname)", "refs/heads")
-        for ref, at in (line.split(" ") for line in listed.splitlines()):
-            if at in self.commits:
+        form = "--format=%(refname) %(objectname) %(symref)"
+        listed = self._git.run("for-each-ref", form, "refs/heads")
+        for ref, at, other in (line.split(" ") for line in listed.splitlines()):
+            if at in self.commits and not other:  # another name of a branch follows it
                 yield f"update {ref} {self.commits[at]} {at}"
 
     def _tags(self) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,8 +17,21 @@ from numpy.typing import NDArray
 from labelstore.model.tables import Table
 
 BLANK = "[forgotten]"
-PLAIN = frozenset({"uri", "name", "layer", "scheme", "subset", "row_hash"})
-"""Columns that name something themselves: what is called alike is not forgotten."""
+TEXTS: Mapping[str, tuple[str, ...]] = {
+    "activities": ("parameters", "message", "guideline", "inputs"),
+    "datasets": ("info", "licenses", "leftovers"),
+    "items": ("tags", "attributes", "group", "sources"),
+    "categories": ("sources",),
+    "annotations": ("tags", "attributes", "leftovers"),
+    "relations": ("attributes", "leftovers"),
+    "tracks": ("attributes", "leftovers"),
+    "splits": ("group",),
+}
+"""Columns in which people and sources write freely, by table."""
+LOOSE = frozenset({"activities", "datasets"})
+"""Tables in which a name is meant at the end of a longer path, too: they are of no other item."""
+AT_ONCE = 200
+"""Words that are looked for in one pass."""
 Mask = NDArray[np.bool_]
 
 
@@ -27,48 +40,103 @@ class Words:
     """Texts by which something is named; within a longer name they are none.
 
     Attributes:
-        spelt: as texts may spell them: plain, and as JSON does, with and without escapes.
+        names: as they are.
+        loose: whether the end of a longer path is meant, too.
     """
 
-    spelt: frozenset[str]
+    names: frozenset[str]
+    loose: bool = False
 
     @classmethod
-    def of(cls, names: Iterable[str]) -> Words:
-        """Return names in all their spellings."""
-        found: set[str] = set()
-        for name in filter(None, names):
-            own = {name, *(json.dumps(name, ensure_ascii=e)[1:-1] for e in (True, False))}
-            found |= own | {spelt.replace("/", "\\/") for spelt in own}
-        return cls(frozenset(found))
+    def of(cls, names: Iterable[str], *, loose: bool = False) -> Words:
+        """Return names in the spellings of plain text and SQL."""
+        plain = {name for name in names if name}
+        return cls(frozenset(plain | {name.replace("'", "''") for name in plain}), loose)
 
     def __bool__(self) -> bool:
         """Say whether there is any."""
-        return bool(self.spelt)
+        return bool(self.names)
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """Return what finds them."""
-        longest = sorted(self.spelt, key=lambda word: (-len(word), word))
-        return re.compile(rf"(?<![\w./\\-])(?:{'|'.join(map(re.escape, longest))})(?![\w-]|\.\w)")
+        longest = sorted(self.names, key=lambda word: (-len(word), word))
+        before = r"(?<![\w-])" if self.loose else r"(?<![\w./\\-])"
+        return re.compile(rf"{before}(?:{'|'.join(map(re.escape, longest))})(?![\w-]|\.\w)")
+
+    @cached_property
+    def spelt(self) -> list[str]:
+        """Return them in all spellings, those of JSON and of JSON in JSON among them."""
+        found = set(self.names)
+        for _ in range(2):
+            found |= {
+                json.dumps(word, ensure_ascii=e)[1:-1] for word in found for e in (True, False)
+            }
+        return sorted(found | {word.replace("/", "\\/") for word in found})
 
     def named(self, text: str) -> bool:
-        """Say whether a text names one."""
-        return bool(self) and self.pattern.search(text) is not None
+        """Say whether a text names one; of JSON, whether a text in it does."""
+        return bool(self) and any(map(self.pattern.search, _strings(text)))
+
+    def without(self, text: str) -> str:
+        """Return a text that names none; JSON stays JSON."""
+        value = _json(text)
+        if value is None:
+            return self.pattern.sub(BLANK, text)
+        return json.dumps(self._without(value), ensure_ascii=False)
+
+    def _without(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.without(value)
+        if isinstance(value, Mapping):
+            return {self.pattern.sub(BLANK, k): self._without(v) for k, v in value.items()}
+        return [self._without(v) for v in value] if isinstance(value, list) else value
 
     def perhaps(self, values: pa.Array) -> Mask:
         """Return which texts may name one: those that hold its letters; shape (n,)."""
         found = np.zeros(len(values), bool)
-        for word in self.spelt:
-            found |= np.asarray(pc.match_substring(values, word).fill_null(fill_value=False))
+        for begin in range(0, len(self.spelt), AT_ONCE):
+            either = "|".join(map(re.escape, self.spelt[begin : begin + AT_ONCE]))
+            hits = pc.match_substring_regex(values, either)
+            found |= np.asarray(hits.fill_null(fill_value=False))
         return found
 
 
-def naming(rows: pa.Table, words: Words) -> Mask:
+def _json(text: str) -> Any:
+    """Return the object, list or text that a text is as JSON; None where it is none."""
+    if not text.lstrip().startswith(("{", "[", '"')):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Yield a text, or all texts in it where it is JSON."""
+    if isinstance(value, str):
+        inner = _json(value)
+        if inner is None:
+            yield value
+        else:
+            yield from _strings_of(inner)
+
+
+def _strings_of(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from _strings(value)
+    elif isinstance(value, Mapping):
+        yield from value
+        yield from (text for inner in value.values() for text in _strings_of(inner))
+    elif isinstance(value, list):
+        yield from (text for inner in value for text in _strings_of(inner))
+
+
+def naming(table: Table, rows: pa.Table, words: Words) -> Mask:
     """Return which rows name one of these in a text that people or sources wrote; shape (n,)."""
     found = np.zeros(rows.num_rows, bool)
-    for name, column in zip(rows.column_names, rows.columns, strict=True):
-        if words and name not in PLAIN:
-            found |= _in(column.combine_chunks(), words)
+    for name in TEXTS.get(table.name, ()) if words else ():
+        found |= _in(rows.column(name).combine_chunks(), words)
     return found
 
 
@@ -105,14 +173,15 @@ def blanked(table: Table, rows: pa.Table, words: Words) -> pa.Table:
     A text keeps the rest of it. What a source left over (`leftovers`, `stated`) goes whole, for it
     may hold the labels of what is forgotten too.
     """
-    told = [{n: v if n in PLAIN else _blank(n, v, words) for n, v in row.items()}
-            for row in rows.to_pylist()]  # fmt: skip
+    free = TEXTS.get(table.name, ())
+    told = [{name: _blank(name, value, words) if name in free else value
+             for name, value in row.items()} for row in rows.to_pylist()]  # fmt: skip
     return pa.Table.from_pylist(told, schema=table.schema)
 
 
 def _blank(name: str, value: Any, words: Words) -> Any:
     if isinstance(value, str) and words.named(value):
-        return None if name in ("leftovers", "stated") else words.pattern.sub(BLANK, value)
+        return None if name in ("leftovers", "stated") else words.without(value)
     if isinstance(value, Mapping):
         return {key: _blank(key, inner, words) for key, inner in value.items()}
     if isinstance(value, list | tuple):  # a tuple is an entry of a map

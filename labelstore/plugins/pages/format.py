@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +109,17 @@ class PageFormat(Format):
     @abstractmethod
     def render(self, page: Page) -> str:
         """Return the text of a file."""
+
+    def cut(self, head: Any, places: Collection[int]) -> Any:
+        """Return the head of a page without all that it says of some of its items.
+
+        None, unless a converter can tell: then the head goes whole.
+
+        Args:
+            head: of the page.
+            places: of the items among those of the page.
+        """
+        return None
 
     def companions_of(self, page: Page) -> Mapping[str, str]:
         """Return the text of further files, by their paths from the folder of a page's own."""

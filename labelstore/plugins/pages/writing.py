@@ -194,13 +194,19 @@ def write(converter: PageRules, data: Writing, target: Path) -> Iterator[int]:
     if converter.one_file and len(pages) == 1:
         (filed,) = pages.values()
         with whole_file(target) as aside:
-            write_text(aside.parent, aside.name, data.people.named(text_of(converter, filed)[0]))
+            write_text(
+                aside.parent,
+                aside.name,
+                data.people.named(text_of(converter, filed)[0], converter.people),
+            )
             yield len(filed.page.labels)
         return
     count = 0
     with whole_folder(target, converter.pattern) as folder:
         for path, filed in pages.items():
-            write_text(folder, path, data.people.named(text_of(converter, filed)[0]))
+            write_text(
+                folder, path, data.people.named(text_of(converter, filed)[0], converter.people)
+            )
             for name, text in converter.companions_of(filed.page).items():
                 near = os.path.normpath(os.path.join(os.path.dirname(path), name))
                 if os.path.isabs(near) or near.split(os.sep)[0] == os.pardir:
@@ -209,6 +215,11 @@ def write(converter: PageRules, data: Writing, target: Path) -> Iterator[int]:
                 write_text(folder, near, text)
             count += len(filed.page.labels)
             yield count
+
+
+def _told(converter: PageRules, filed: Filed, data: Writing) -> str:
+    """Return the text of a page with the names of people, where they are known."""
+    return data.people.named(text_of(converter, filed)[0], converter.people)
 
 
 def read_back(converter: PageRules, filed: Filed) -> Page:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,13 +18,13 @@ from typing import Any
 
 from labelstore.errors import InvalidInput
 from labelstore.model.tables import TABLES
+from labelstore.plugins.people import PSEUDONYM
 from labelstore.versions.files import read_json, write_json
 from labelstore.versions.manifest import Manifest
 from labelstore.versions.workspace import Workspace
 
 NAMES = "names.json"
 KINDS = ("human", "model", "tool")
-PSEUDONYM = re.compile("person-[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)

@@ -99,9 +99,7 @@ def test_names_with_escapes_come_back_as_they_were_spelt(
     source.write_text(text)
     store.import_from("label-studio", source, by="ada")
     held = everything(store)
-    assert not [
-        name for name in ("zo", "rg", "S}") if f"{name}ë@x" in held or f"J\xf6{name}" in held
-    ]
+    assert not [name for name in ("zoë@x", "Jörg", "u00f6rg", "S}") if name in held]
     store.export_to("label-studio", tmp_path / "back.json")
     assert (tmp_path / "back.json").read_text() == text
     convert(source, tmp_path / "twice.json", "label-studio", "label-studio")

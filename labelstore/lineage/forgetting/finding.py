@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from labelstore.errors import InvalidInput, NotFound
 from labelstore.lineage.forgetting.erasing import Unwanted
 from labelstore.model.tables import TABLES
-from labelstore.versions.agents import NAMES, PSEUDONYM, names
+from labelstore.plugins.people import PSEUDONYM
+from labelstore.versions.agents import NAMES, names
 from labelstore.versions.files import write_json
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -169,15 +170,36 @@ def verify_proof(
         raise CheckFailed(f"{file}: {signature_words(found.signature)}", code="not-signed")
 
 
+def _made(found: Proved, label: Mapping[str, Any]) -> Iterator[str]:
+    """Yield who had a part in a label, as the rows that the proof holds tell it."""
+    agents = {row["agent_id"]: row["name"] for row in found.rows.get("agents", [])}
+    acts = {row["activity_id"]: row for row in found.rows.get("activities", [])}
+    for column, words in (("created_by", "made by"), ("reviewed_by", "reviewed by")):
+        if label.get(column) is not None:
+            yield f"{words}: {agents.get(label[column])}"
+    for column, words in (("created_in", "brought by"), ("changed_in", "last written by")):
+        act = acts.get(label.get(column))
+        if act is not None and (
+            column == "created_in" or label.get("created_in") != label[column]
+        ):
+            files = ", ".join(
+                f"{f['path']} (sha256 {f['sha256']})" for f in act.get("inputs") or []
+            )
+            yield (f"{words}: {agents.get(act['agent_id'])}, {act['kind']} at {act.get('ended_at')}"
+                   + (f", from {files}" if files else ""))  # fmt: skip
+
+
 def _show_proof(found: Proved, *, known: bool) -> None:
     typer.echo(f"annotation {found.annotation_id} is in the version with root {found.root}")
     (label,) = found.rows["annotations"]
-    for name, column in (("items", "uri"), ("categories", "name")):
+    for name, column, words in (("items", "uri", "item"), ("categories", "name", "class")):
         for row in found.rows.get(name, []):
-            typer.echo(f"  {column}: {row.get(column)}")
+            typer.echo(f"  {words}: {row.get(column)}")
     for column in ("layer", "kind", "review_state"):
         if label.get(column) is not None:
             typer.echo(f"  {column}: {label[column]}")
+    for words in _made(found, label):
+        typer.echo(f"  {words}")
     tag = f"tag {found.tag}: {signature_words(found.signature)}" if found.tag else "no tag"
     typer.echo(f"commit {found.commit}, {tag}")
     if found.signature.state != "good" and not known:

@@ -17,6 +17,7 @@ from labelstore.lineage.subsets import Placed, subsets
 from labelstore.lineage.walking import Changed, new_activities, walk
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.versions.agents import agent_names, names
+from labelstore.versions.forgotten import forgotten
 
 if TYPE_CHECKING:
     from labelstore.versions.git import Commit
@@ -136,10 +137,11 @@ def trace(workspace: Workspace, annotation_id: int, rev: str = "HEAD") -> Trace:
             steps.append(step)
         before = row
     if last is None:
+        gone = "".join(f" {one.words()}." for one in forgotten(workspace.git))
         raise NotFound(
             f"no version up to {rev!r} has annotation {annotation_id}; a staged one has none "
             "before `labelstore commit`. `labelstore query` finds ids: SELECT annotation_id FROM "
-            "annotations …",
+            f"annotations …{gone and '.'}{gone}",
             code="annotation-unknown",
         )
     manifest, row = last

@@ -154,6 +154,11 @@ def test_a_pin_goes_on_by_the_map(store: Store, tmp_path: Path) -> None:
     label = after.annotations.column("annotation_id")[0].as_py()
     assert open_store(folder).trace(label).pins[0].version == "v2"
     assert read_pin(lock).root != after.manifest.root  # the file itself is as it was
+    again = open_store(folder)
+    assert again.pin_note(lock)
+    assert [s.rows for s in again.card().sections if s.title == "Forgotten"]
+    with pytest.raises(NotFound, match="forgotten/1: 3 versions"):
+        again.trace(1)
 
 
 def test_only_force_does_it(store: Store) -> None:

@@ -191,7 +191,7 @@ def test_the_command_needs_no_store(signed: dict[str, Any], cli: Run, tmp_path: 
                signed["allowed"], cwd=tmp_path)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "signed by auditor@example.org" in done.stdout
-    assert "name: person" in done.stdout
+    assert "class: person" in done.stdout
     assert cli("verify-proof", signed["file"], "--signed", cwd=tmp_path).returncode == 1
     bent = json.loads(signed["file"].read_text())
     bent["rows"][0]["row"]["review_state"] = "gold"

@@ -126,6 +126,7 @@ def _sections(recorded: Recorded) -> Iterator[Section]:
     ])  # fmt: skip
     if agreement is not None:
         yield Section("Agreement", ["measure", "value"], [*_measures(agreement)])
+    yield Section("Forgotten", ["what was done"], [(words,) for words in recorded.forgotten])
     yield Section("Known gaps", ["gap", "how many"], [*_gaps(recorded, agreement)])
 
 
@@ -197,7 +198,8 @@ def _agreement(manifest: Manifest) -> Agreement | None:
 def _measures(found: Agreement) -> Iterator[tuple[str, str]]:
     alpha = "none" if found.alpha is None else f"{found.alpha:.3f}"
     between = "" if found.low is None else f" ({found.low:.3f} to {found.high:.3f})"
-    yield "Krippendorff's alpha of the class, of layers", alpha + between
+    layers = ", ".join(author.name for author in found.authors)
+    yield f"Krippendorff's alpha of the class, of layers {layers}", alpha + between
     if found.shapes is not None:
         yield "mean agreement of shapes", f"{found.shapes:.3f}"
     yield "objects compared", f"{found.objects:,}"

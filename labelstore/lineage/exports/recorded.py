@@ -11,6 +11,7 @@ from labelstore.errors import NotFound
 from labelstore.lineage.exports.about import About, about
 from labelstore.lineage.walking import new_activities, versions
 from labelstore.model.tables import TABLES
+from labelstore.versions.forgotten import forgotten
 
 if TYPE_CHECKING:
     from labelstore.lineage.rows import Row
@@ -46,6 +47,7 @@ class Recorded:
         versions: all of them, the oldest first.
         agents: rows of `agents` by id; people are pseudonyms.
         datasets: rows of `datasets`.
+        forgotten: what was forgotten, in words, the earliest first.
     """
 
     about: About
@@ -53,6 +55,7 @@ class Recorded:
     versions: list[Published]
     agents: Mapping[int, Row]
     datasets: list[Row]
+    forgotten: list[str]
 
     @property
     def newest(self) -> Published:
@@ -86,7 +89,8 @@ def recorded(workspace: Workspace, rev: str) -> Recorded:
         raise NotFound(f"{rev}: no version of labels", code="revision")
     agents = {row["agent_id"]: row for row in before.table(TABLES["agents"]).to_pylist()}
     datasets = before.table(TABLES["datasets"]).to_pylist()
-    return Recorded(about(workspace), before, found, agents, datasets)
+    gone = [one.words() for one in forgotten(workspace.git)]
+    return Recorded(about(workspace), before, found, agents, datasets, gone)
 
 
 def _plain(activity: Row) -> Row:

@@ -177,16 +177,18 @@ def _made(found: Proved, label: Mapping[str, Any]) -> Iterator[str]:
     for column, words in (("created_by", "made by"), ("reviewed_by", "reviewed by")):
         if label.get(column) is not None:
             yield f"{words}: {agents.get(label[column])}"
-    for column, words in (("created_in", "brought by"), ("changed_in", "last written by")):
-        act = acts.get(label.get(column))
-        if act is not None and (
-            column == "created_in" or label.get("created_in") != label[column]
-        ):
-            files = ", ".join(
-                f"{f['path']} (sha256 {f['sha256']})" for f in act.get("inputs") or []
-            )
-            yield (f"{words}: {agents.get(act['agent_id'])}, {act['kind']} at {act.get('ended_at')}"
-                   + (f", from {files}" if files else ""))  # fmt: skip
+    first, last = label.get("created_in"), label.get("changed_in")
+    for key, words in (
+        (first, "brought by"),
+        (last if last != first else None, "last written by"),
+    ):
+        act = acts.get(key)
+        if act is not None:
+            inputs = act.get("inputs") or []
+            files = ", ".join(f"{f['path']} (sha256 {f['sha256']})" for f in inputs)
+            who = agents.get(act.get("agent_id"))
+            said = f"{words}: {who}, {act['kind']} at {act.get('ended_at')}"
+            yield said + (f", from {files}" if files else "")
 
 
 def _show_proof(found: Proved, *, known: bool) -> None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses
     from labelstore.exchange.exporting import ExportReport
     from labelstore.exchange.importing import ImportReport
     from labelstore.lineage.forgetting.finding import What
-    from labelstore.lineage.forgetting.forget import Plan
+    from labelstore.lineage.forgetting.planning import Plan
 
 
 class Store(Questions):
@@ -424,7 +424,8 @@ class Store(Questions):
             remotes,
         )
         from labelstore.lineage.forgetting.finding import forget_agent
-        from labelstore.lineage.forgetting.forget import Plan, forget
+        from labelstore.lineage.forgetting.forget import forget
+        from labelstore.lineage.forgetting.planning import Plan
 
         if what == "agent":
             people = forget_agent(self.workspace, named, dry_run=not force)

@@ -12,7 +12,7 @@ from labelstore.cli.output import emit_json, notice, progress, table
 from labelstore.errors import counted
 
 if TYPE_CHECKING:
-    from labelstore.lineage.forgetting.forget import Plan
+    from labelstore.lineage.forgetting.planning import Plan
 
 
 def register(app: typer.Typer) -> None:

@@ -14,7 +14,7 @@ from conftest import DATA, Run
 
 import labelstore
 from labelstore.errors import Conflict, InvalidInput, NotFound
-from labelstore.lineage.forgetting import forget as module
+from labelstore.lineage.forgetting import publishing as module
 from labelstore.lineage.forgetting.mentions import Words
 from labelstore.model import labels as l
 from labelstore.model.tables import TABLES

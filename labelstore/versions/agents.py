@@ -1,8 +1,9 @@
 """Agents: who acts. People go by pseudonyms from the first day.
 
 A person's pseudonym is an HMAC-SHA-256 of the name with a key that is kept outside the store
-(`LABELSTORE_KEY_FILE`, else the user's configuration folder). The name itself stands only in
-`.labelstore/names.json`, which is in no version; dropping it there forgets the person everywhere.
+(`LABELSTORE_KEY` in the environment, else the file `LABELSTORE_KEY_FILE`, else one in the user's
+configuration folder). The name itself stands only in `.labelstore/names.json`, which is in no
+version; dropping it there forgets the person everywhere.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from labelstore.versions.manifest import Manifest
 from labelstore.versions.workspace import Workspace
 
 NAMES = "names.json"
+KEY = "LABELSTORE_KEY"
+"""Variable that holds the key itself, as hex digits."""
 KINDS = ("human", "model", "tool")
 
 
@@ -74,7 +77,7 @@ def pseudonym_of(workspace: Workspace, name: str) -> str:
 
 def own_pseudonym(name: str) -> str | None:
     """Return what this user's key makes of a person's name; None where there is no key yet."""
-    if not _key_path().exists():
+    if KEY not in os.environ and not _key_path().exists():
         return None
     return _pseudonym(_key(), name.removeprefix("human:"))
 
@@ -137,14 +140,17 @@ def _agent_id(kind: str, name: str) -> int:
 
 
 def _key() -> bytes:
-    """Return the secret key, made on first use and readable by its owner only."""
+    """Return the secret key: the variable's, else the file's, made on first use for its owner."""
     path = _key_path()
     try:
+        if KEY in os.environ:
+            return bytes.fromhex(os.environ[KEY].strip())
         return bytes.fromhex(path.read_text().strip())
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
     except ValueError as error:
-        raise InvalidInput(f"{path}: is no key of hex digits", code="agent-key") from error
+        where = KEY if KEY in os.environ else path
+        raise InvalidInput(f"{where}: is no key of hex digits", code="agent-key") from error
     key = secrets.token_bytes(32)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import re
 from pathlib import Path
@@ -258,3 +259,17 @@ def test_the_day_a_picture_was_taken_stays_with_its_item(v1: Store) -> None:
     said = {i["file_name"]: i["date_captured"] for i in json.loads(TINY.read_text())["images"]}
     rows = v1.query("SELECT uri, sources[1].leftovers AS kept FROM items").to_pylist()
     assert {row["uri"]: json.loads(row["kept"])["keys"]["date_captured"] for row in rows} == said
+
+
+def test_the_key_of_pseudonyms_may_stand_in_the_environment(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABELSTORE_KEY", "ab" * 32)
+    store.import_from("coco", TINY, by="ada")
+    [row] = store.manifest().table(TABLES["agents"]).to_pylist()
+    made = hmac.new(bytes.fromhex("ab" * 32), b"ada", hashlib.sha256).hexdigest()
+    assert row["name"] == f"person-{made[:16]}"
+    assert row["key_id"]
+    monkeypatch.setenv("LABELSTORE_KEY", "no hex")
+    with pytest.raises(InvalidInput, match="LABELSTORE_KEY"):
+        store.import_from("coco", TINY, by="ada")

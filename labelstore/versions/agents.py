@@ -20,6 +20,7 @@ from typing import Any
 from labelstore.errors import InvalidInput
 from labelstore.model.tables import TABLES
 from labelstore.plugins.people import PSEUDONYM
+from labelstore.versions.dvc.locks import LOCK_WAIT_S, held
 from labelstore.versions.files import read_json, write_json
 from labelstore.versions.manifest import Manifest
 from labelstore.versions.workspace import Workspace
@@ -88,6 +89,14 @@ def names(workspace: Workspace) -> dict[str, str]:
     return dict(found or {})
 
 
+def change_names(workspace: Workspace, changes: Mapping[str, str | None]) -> None:
+    """Learn or drop (None) the names behind pseudonyms, whatever other processes do meanwhile."""
+    with held(workspace.private / "names.lock", "noting a name", LOCK_WAIT_S):
+        known = {**names(workspace), **changes}
+        kept = {pseudonym: name for pseudonym, name in known.items() if name is not None}
+        write_json(workspace.private / NAMES, kept)
+
+
 def named(agent: Mapping[str, Any], known: Mapping[str, str]) -> str:
     """Return how to tell an agent: a person by name, a model or tool as `--by` has it.
 
@@ -115,13 +124,12 @@ def acting(manifest: Manifest) -> dict[int, int]:
 
 def _person(workspace: Workspace, name: str) -> AgentRow:
     key = _key()
-    known = names(workspace)
     if PSEUDONYM.fullmatch(name):
-        own = _key_id(key) if name in known else None
+        own = _key_id(key) if name in names(workspace) else None
         return AgentRow(_agent_id("human", name), "human", name, None, own)
     pseudonym = _pseudonym(key, name)
-    if known.get(pseudonym) != name:
-        write_json(workspace.private / NAMES, {**known, pseudonym: name})
+    if names(workspace).get(pseudonym) != name:
+        change_names(workspace, {pseudonym: name})
     return AgentRow(_agent_id("human", pseudonym), "human", pseudonym, None, _key_id(key))
 
 

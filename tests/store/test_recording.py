@@ -6,6 +6,8 @@ import hashlib
 import hmac
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from labelstore.errors import InvalidInput
 from labelstore.exchange.converting import convert
 from labelstore.model.tables import TABLES
 from labelstore.store import Store
+from labelstore.versions.agents import names, pseudonym_of
 from labelstore.versions.means import Means
 
 STUDIO = DATA / "other" / "label_studio" / "test_export_csv" / "csv_test.json"
@@ -273,3 +276,10 @@ def test_the_key_of_pseudonyms_may_stand_in_the_environment(
     monkeypatch.setenv("LABELSTORE_KEY", "no hex")
     with pytest.raises(InvalidInput, match="LABELSTORE_KEY"):
         store.import_from("coco", TINY, by="ada")
+
+
+def test_names_that_are_learnt_at_once_are_all_known(store: Store) -> None:
+    people = [f"person {n}" for n in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(partial(pseudonym_of, store.workspace), people))
+    assert names(store.workspace).items() >= dict(zip(found, people, strict=True)).items()

@@ -9,8 +9,7 @@ from labelstore.errors import InvalidInput, NotFound
 from labelstore.lineage.forgetting.erasing import Unwanted
 from labelstore.model.tables import TABLES
 from labelstore.plugins.people import PSEUDONYM
-from labelstore.versions.agents import NAMES, names
-from labelstore.versions.files import write_json
+from labelstore.versions.agents import change_names, names
 
 if TYPE_CHECKING:
     from labelstore.versions.manifest import Manifest
@@ -83,6 +82,5 @@ def forget_agent(workspace: Workspace, named: str, *, dry_run: bool) -> list[str
         hint = " It is a pseudonym already." if PSEUDONYM.fullmatch(plain) else ""
         raise NotFound(f"nobody here is called {plain!r}.{hint}", code="agent-unknown")
     if not dry_run:
-        kept = {key: name for key, name in known.items() if key not in gone}
-        write_json(workspace.private / NAMES, kept)
+        change_names(workspace, dict.fromkeys(gone))
     return sorted(gone)

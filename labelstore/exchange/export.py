@@ -65,10 +65,10 @@ class Export:
     def __init__(
         self, manifest: Manifest, format_name: str, layer: str, dataset: str | None,
         task: str | None, digits: int | None = None, among: Ids | None = None,
-        people: Known = Known(),  # noqa: B008 (frozen)
+        people: Known | None = None,
     ) -> None:  # fmt: skip
         self._manifest, self._layer, self._task, self._digits = manifest, layer, task, digits
-        self._among, self.people = among, people
+        self._among, self.people = among, people or Known()
         self.described, self._alone = choose(manifest, format_name, layer, dataset)
         self.foreign = self.described["format"] != format_name
         self.converter = find_format(format_name, task)

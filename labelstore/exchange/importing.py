@@ -33,7 +33,7 @@ from labelstore.model.tables import TABLES
 from labelstore.plugins import NOTHING, SKIPPED, Beside
 from labelstore.versions.agents import agent, pseudonym_of
 from labelstore.versions.manifest import Manifest
-from labelstore.versions.means import Means
+from labelstore.versions.means import BY_ITSELF, Means
 from labelstore.versions.publish import publish_stage
 from labelstore.versions.stage import Draft, additions, drafting
 from labelstore.versions.workspace import Workspace
@@ -94,7 +94,7 @@ def import_from(
     sidecar: bool = True,
     of: str | None = None,
     only_listed: bool = False,
-    means: Means = Means(),  # noqa: B008 (frozen)
+    means: Means = BY_ITSELF,
     look: Callable[[Manifest, Manifest], None] | None = None,
 ) -> ImportReport:
     """Read a source into the stage.

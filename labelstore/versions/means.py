@@ -74,6 +74,10 @@ def _is_file(name: str) -> bool:
         return False
 
 
+BY_ITSELF = Means()
+"""Nothing is said: labelstore itself, or what the environment names."""
+
+
 def _model(agent: AgentRow) -> str:
     return agent.name + (f"@{agent.version}" if agent.version else "")
 

@@ -28,7 +28,7 @@ from labelstore.versions.editing import Place, edited
 from labelstore.versions.files import read_json, write_json
 from labelstore.versions.ids import IdBlock, blocks_of, first_of
 from labelstore.versions.manifest import Manifest, assemble
-from labelstore.versions.means import Means
+from labelstore.versions.means import BY_ITSELF, Means
 from labelstore.versions.workspace import Workspace
 
 STAGE = "stage.json"
@@ -118,7 +118,7 @@ class Draft:
         by: str | None = None,
         parameters: Mapping[str, Any] | None = None,
         inputs: list[dict[str, Any]] | None = None,
-        means: Means = Means(),  # noqa: B008 (frozen)
+        means: Means = BY_ITSELF,
         onto: Sequence[Manifest] = (),
     ) -> None:
         self.workspace = workspace

@@ -16,11 +16,12 @@ from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from labelstore.errors import CheckFailed, FormatError, InvalidInput, counted
+from labelstore.errors import CheckFailed, InvalidInput, counted
 from labelstore.model.annotations import ReviewState
 from labelstore.query.engine import run
+from labelstore.versions.settings import table_as
 from labelstore.versions.workspace import SETTINGS
 
 if TYPE_CHECKING:
@@ -54,11 +55,7 @@ def review_policy(workspace: Workspace) -> ReviewPolicy | None:
     stated = workspace.settings.get(TABLE) if stated is None else stated
     if stated is None:
         return None
-    try:
-        found = ReviewPolicy.model_validate(stated)
-    except ValidationError as error:
-        faults = [f"{'.'.join([TABLE, *map(str, e['loc'])])}: {e['msg']}" for e in error.errors()]
-        raise FormatError(str(workspace.folder / SETTINGS), faults, code="settings") from error
+    found = table_as(ReviewPolicy, workspace, TABLE, stated)
     return found.model_copy(update={"layers": found.layers or [workspace.default_layer]})
 
 

@@ -1,0 +1,83 @@
+"""Verbs that bring versions elsewhere: files, pins, remotes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labelstore.questions import Progress, Questions
+from labelstore.training.known import remember
+from labelstore.training.pin import Pin, make_pin, write_pin
+from labelstore.versions.agents import names
+from labelstore.versions.collect import collect
+from labelstore.versions.exchange import pull, push, remote_add
+
+if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses one of them
+    from labelstore.exchange.exporting import ExportReport
+
+
+class SendingVerbs(Questions):
+    """What brings versions elsewhere."""
+
+    def export_to(
+        self,
+        format_name: str,
+        target: str | Path,
+        *,
+        at: str | None = None,
+        layer: str | None = None,
+        dataset: str | None = None,
+        task: str | None = None,
+        digits: int | None = None,
+        allow_loss: Collection[str] = (),
+        sidecar: bool = True,
+        items: str | Collection[int] | None = None,
+        progress: Progress | None = None,
+    ) -> ExportReport:
+        """Write a version's labels as a file or folder of some format.
+
+        With `items`, ids or a SQL condition on columns of `items`, only these are written; an
+        update by that file touches no other item.
+        """
+        from labelstore.exchange.exporting import export_to
+
+        return export_to(
+            self.manifest(at),
+            format_name,
+            Path(target),
+            layer=self.workspace.default_layer if layer is None else layer,
+            dataset=dataset,
+            task=task,
+            digits=digits,
+            allow_loss=allow_loss,
+            sidecar=sidecar,
+            among=None if items is None else self._items(items, at),
+            names=names(self.workspace),
+            progress=progress,
+        )
+
+    def pin(
+        self, at: str, target: str | Path, *, layer: str | None = None, split: str | None = None
+    ) -> Pin:
+        """Write a pin file of a version."""
+        pin = make_pin(self.workspace, at, layer=layer, split=split)
+        write_pin(pin, Path(target))
+        remember(self.workspace, Path(target))
+        return pin
+
+    def push(self, *, remote: str | None = None, show: bool = False) -> str:
+        """Send the objects of all versions to a remote, by DVC."""
+        return push(self.workspace, remote, show=show)
+
+    def pull(self, *, remote: str | None = None, show: bool = False) -> str:
+        """Fetch the objects of all versions from a remote, by DVC."""
+        return pull(self.workspace, remote, show=show)
+
+    def remote_add(self, name: str, url: str, *, default: bool = False) -> None:
+        """Add a remote to DVC's configuration."""
+        remote_add(self.workspace, name, url, default=default)
+
+    def gc(self, *, force: bool = False) -> str:
+        """Collect objects that no commit needs; without `force` only say which."""
+        return collect(self.workspace, force=force)

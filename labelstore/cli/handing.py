@@ -7,14 +7,10 @@ from typing import Annotated
 
 import typer
 
-from labelstore.cli.options import HERE, Json, StoreDir, opened, revisions
+from labelstore.cli.options import HERE, AtVersion, Json, StoreDir, opened
 from labelstore.cli.output import emit_json, notice
 from labelstore.errors import counted
 
-At = Annotated[
-    str,
-    typer.Option("--at", metavar="REV", help="The version.", autocompletion=revisions),
-]  # fmt: skip
 Target = Annotated[Path, typer.Argument(metavar="FILE", help="File to write.")]
 
 
@@ -31,7 +27,7 @@ def card(
         Path | None, typer.Argument(metavar="[FILE]", help="Ends in .html for a page; else "
                                     "Markdown. Shown without it.")
     ] = None,
-    at: At = "HEAD",
+    at: AtVersion = "HEAD",
     store: StoreDir = HERE,
     json: Json = False,
 ) -> None:  # fmt: skip
@@ -59,7 +55,7 @@ def card(
         typer.echo(found.markdown(), nl=False)
 
 
-def prov(target: Target, at: At = "HEAD", store: StoreDir = HERE) -> None:
+def prov(target: Target, at: AtVersion = "HEAD", store: StoreDir = HERE) -> None:
     """Write a version's lineage as W3C PROV, in its JSON form.
 
     Versions and files are entities, what was done activities, people (by pseudonym), models and
@@ -75,7 +71,7 @@ def prov(target: Target, at: At = "HEAD", store: StoreDir = HERE) -> None:
 
 def croissant(
     target: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write.")],
-    at: At = "HEAD",
+    at: AtVersion = "HEAD",
     store: StoreDir = HERE,
 ) -> None:
     """Write a version as a Croissant data set: its Parquet parts and croissant.json.
@@ -90,7 +86,7 @@ def croissant(
     notice(f"wrote {target}")
 
 
-def openlineage(target: Target, at: At = "HEAD", store: StoreDir = HERE) -> None:
+def openlineage(target: Target, at: AtVersion = "HEAD", store: StoreDir = HERE) -> None:
     """Write what led to a version as OpenLineage events, one a line.
 
     Each activity is a run, with the files and the version that it read and the version that it is

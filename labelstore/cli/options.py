@@ -52,6 +52,11 @@ At = Annotated[
     typer.Option("--at", metavar="REV", help="Version to read: tag, branch or commit. "
                  "Without it the stage, else HEAD.", autocompletion=revisions),
 ]  # fmt: skip
+AtVersion = Annotated[
+    str,
+    typer.Option("--at", metavar="REV", help="The version: tag, branch or commit.",
+                 autocompletion=revisions),
+]  # fmt: skip
 Layer = Annotated[
     str | None, typer.Option("--layer", metavar="L", help="Set of judgements, such as vendor-a.")
 ]

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from labelstore.cli.options import HERE, Json, Quiet, Revision, StoreDir, opened, revisions
+from labelstore.cli.options import (
+    HERE,
+    AtVersion,
+    Json,
+    Quiet,
+    Revision,
+    StoreDir,
+    opened,
+)
 from labelstore.cli.output import emit_json, progress
 from labelstore.errors import CheckFailed, Corrupt, counted
 
@@ -121,10 +129,7 @@ def signature_words(own: Signature) -> str:
 def prove(
     annotation_id: Annotated[int, typer.Argument(metavar="ID", help="Id of an annotation.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="To write.")],
-    at: Annotated[
-        str, typer.Option("--at", metavar="REV", help="The version, best a tag.",
-                          autocompletion=revisions),
-    ] = "HEAD",
+    at: AtVersion = "HEAD",
     store: StoreDir = HERE,
 ) -> None:  # fmt: skip
     """Write a small file that proves what a version says of one label.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from labelstore.cli.options import HERE, Json, StoreDir, opened, revisions
+from labelstore.cli.options import HERE, AtVersion, Json, StoreDir, opened
 from labelstore.cli.output import emit_json, notice, table
 from labelstore.errors import counted
 
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from labelstore.lineage.sources import Source
     from labelstore.lineage.trace import Held, Review, Step, Trace
 
-At = Annotated[
-    str,
-    typer.Option("--at", metavar="REV", help="Newest version to look at.",
-                 autocompletion=revisions),
-]  # fmt: skip
 Page = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page.")]
 
 
@@ -35,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 def trace(
     annotation_id: Annotated[int, typer.Argument(metavar="ID", help="Id of an annotation.")],
-    at: At = "HEAD",
+    at: AtVersion = "HEAD",
     html: Page = None,
     store: StoreDir = HERE,
     json: Json = False,
@@ -62,7 +57,7 @@ def trace(
 
 def blame(
     item: Annotated[str, typer.Argument(help="URI of an item, or its id.")],
-    at: At = "HEAD",
+    at: AtVersion = "HEAD",
     html: Page = None,
     store: StoreDir = HERE,
     json: Json = False,

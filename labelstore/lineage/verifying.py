@@ -14,10 +14,9 @@ from labelstore.lineage.recomputing import ODD, part_faults, structure_faults
 from labelstore.lineage.tags import Tag, moved, tags_of
 from labelstore.query.rules import broken_rules
 from labelstore.storage.index import Part
-from labelstore.storage.location import Remote
 from labelstore.storage.parallel import fork_map
 from labelstore.versions.dvc.pointer import POINTER
-from labelstore.versions.dvc.settings import filesystem_options
+from labelstore.versions.exchange import remote_of
 from labelstore.versions.forgotten import Forgotten, forgotten
 from labelstore.versions.manifest import Manifest
 from labelstore.versions.tagging import stated_root
@@ -164,7 +163,7 @@ def _remote_faults(
     workspace: Workspace, commits: Sequence[Commit], progress: Progress | None
 ) -> Iterator[Fault]:
     """Yield what is wrong with the objects of versions on the default remote."""
-    name, settings = workspace.layout.remote()
+    name, place = remote_of(workspace)
     of: dict[str, tuple[str, str]] = {}
     for commit in commits:
         directory = workspace.directory(commit.sha)
@@ -172,7 +171,6 @@ def _remote_faults(
             of.setdefault(directory, (commit.name, POINTER))
             for path, md5 in workspace.manifest_of(directory).files.items():
                 of.setdefault(md5, (commit.name, path))
-    place = Remote(settings["url"], filesystem_options(settings))
     count = itertools.count(1)
 
     def telling(_: int) -> None:
@@ -186,9 +184,9 @@ def _remote_faults(
 
 def _back_again(workspace: Workspace, maps: Sequence[Forgotten]) -> Iterator[Fault]:
     """Yield versions that were forgotten and that some clone put on the default remote again."""
-    name, settings = workspace.layout.remote()
+    name, place = remote_of(workspace)
     old = {v.directory: one.name for one in maps for v in one.versions}
-    for directory in Remote(settings["url"], filesystem_options(settings)).there(old):
+    for directory in place.there(old):
         what = f"is on remote {name} again; `labelstore forget --force` removes it"
         yield Fault(old[directory], directory, what)
 

@@ -49,6 +49,8 @@ def test_prov_has_every_version_activity_agent_and_file(told: Store, tmp_path: P
     assert {f"ls:agent-{row['agent_id']}" for row in agents} < names[ProvAgent]
     assert "ls:tool-cvat-40-2.5" in names[ProvAgent]
     assert "ada" not in text.replace("labelstore", "")
+    assert str(tmp_path) not in text  # nor where somebody keeps their files
+    assert '"prov:label": "rules.md"' in text
 
 
 def test_prov_says_what_was_made_of_what(told: Store, tmp_path: Path) -> None:
@@ -77,11 +79,18 @@ def test_each_activity_is_a_run_that_openlineages_own_client_accepts(
     assert [e["eventType"] for e in events] == ["START", "COMPLETE"] * len(activities(told))
     assert len({e["run"]["runId"] for e in events}) == len(activities(told))
     for event in events:  # the client checks ids, times and names as it builds an event
-        made = RunEvent(
+        again = RunEvent(
             eventTime=event["eventTime"], eventType=RunState(event["eventType"]),
             producer=event["producer"], run=_run(event), job=_job(event),
         )  # fmt: skip
-        assert json.loads(Serde.to_json(made))["schemaURL"] == event["schemaURL"]
+        assert json.loads(Serde.to_json(again))["schemaURL"] == event["schemaURL"]
+    assert str(tmp_path) not in "".join(lines)
+    roots = [recorded(told.workspace, at).newest.root for at in ("v1", "v2", "v3")]
+    ends = [e for e in events if e["eventType"] == "COMPLETE"]
+    made = [e["outputs"][0]["facets"]["version"]["datasetVersion"] for e in ends]
+    used = [e["inputs"][-1]["facets"]["version"]["datasetVersion"] for e in ends]
+    assert made == [roots[0], roots[1], roots[2], roots[2]]
+    assert used[1:] == [roots[0], roots[1], roots[1]]
     first = events[1]
     assert first["inputs"][0]["facets"]["version"]["datasetVersion"] == DIGEST
     root = recorded(told.workspace, "v1").newest.root
@@ -152,7 +161,8 @@ def test_a_card_counts_what_the_store_holds(told: Store) -> None:
     sql = "SELECT COUNT(*) FROM annotations WHERE review_state = 'accepted'"
     accepted = told.query(sql).column(0)[0].as_py()
     assert ["ground_truth", "accepted", "", accepted] in rows["Review"]
-    assert any(row[0].startswith("Krippendorff") for row in rows["Agreement"])
+    [alpha] = [row[1] for row in rows["Agreement"] if row[0].endswith("detector, ground_truth")]
+    assert alpha.startswith(f"{told.agreement()[0].alpha:.3f} (")
     assert not any("agreement is not measured" in row[0] for row in rows["Known gaps"])
     unlabelled = len(said["images"]) - len({a["image_id"] for a in said["annotations"]})
     assert ["items without a label", str(unlabelled)] in rows["Known gaps"]

@@ -13,10 +13,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from labelstore.errors import FormatError
-from labelstore.versions.workspace import SETTINGS
+from labelstore.versions.settings import table_as
 
 if TYPE_CHECKING:
     from labelstore.versions.workspace import Workspace
@@ -60,10 +59,5 @@ def about(workspace: Workspace) -> About:
     Raises:
         FormatError: with every fault of the table.
     """
-    stated = workspace.settings.get(TABLE, {})
-    try:
-        found = About.model_validate(stated)
-    except ValidationError as error:
-        faults = [f"{'.'.join([TABLE, *map(str, e['loc'])])}: {e['msg']}" for e in error.errors()]
-        raise FormatError(str(workspace.folder / SETTINGS), faults, code="about") from error
+    found = table_as(About, workspace, TABLE, workspace.settings.get(TABLE, {}))
     return found.model_copy(update={"name": found.name or workspace.folder.name})

@@ -18,10 +18,10 @@ from labelstore.analysis.reporting.markdown import text_table
 from labelstore.changes.reviewing.policy import states
 from labelstore.errors import InvalidInput
 from labelstore.lineage.exports.facts import guidelines, models, tools
-from labelstore.lineage.exports.recorded import agent_name
 from labelstore.model.tables import TABLES
 from labelstore.query.engine import run
 from labelstore.query.rules import broken_rules
+from labelstore.versions.agents import named
 
 if TYPE_CHECKING:
     from labelstore.lineage.exports.recorded import Recorded
@@ -173,7 +173,7 @@ def _authors(recorded: Recorded) -> list[tuple[str, str, int, int]]:
         labels[int(row["value"] or 0)] += row["annotations"]
     acts = Counter(activity["agent_id"] for activity in recorded.activities)
     return sorted(
-        (agent_name(agent), agent["kind"], labels[key], acts[key])
+        (named(agent, {}), agent["kind"], labels[key], acts[key])
         for key, agent in recorded.agents.items()
     )
 

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from labelstore.errors import MissingExtra
-from labelstore.lineage.exports.recorded import agent_name
 from labelstore.model.tables import TABLES
+from labelstore.versions.agents import named
 
 if TYPE_CHECKING:
     from openlineage.client.event_v2 import InputDataset, OutputDataset, RunEvent
@@ -49,7 +49,7 @@ def _events(
     from openlineage.client.facet_v2 import documentation_job, job_type_job, ownership_job
 
     agent = recorded.agent(row)
-    owners = [ownership_job.Owner(agent_name(agent), agent["kind"])] if agent else []
+    owners = [ownership_job.Owner(named(agent, {}), agent["kind"])] if agent else []
     facets = {
         "documentation": documentation_job.DocumentationJobFacet(
             row["message"] or version.commit.subject

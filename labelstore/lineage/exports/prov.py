@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from labelstore.errors import MissingExtra
-from labelstore.lineage.exports.recorded import agent_name
+from labelstore.versions.agents import named
 
 if TYPE_CHECKING:
     from prov.model import ProvDocument, ProvEntity
@@ -36,7 +36,7 @@ def prov_json(recorded: Recorded) -> str:
     document.add_namespace("ls", NAMESPACE)
     for row in recorded.agents.values():
         said = {"prov:type": document.valid_qualified_name(KINDS[row["kind"]]),
-                "prov:label": agent_name(row)}  # fmt: skip
+                "prov:label": named(row, {})}  # fmt: skip
         document.agent(f"ls:agent-{row['agent_id']}", said)
     before: ProvEntity | None = None
     for version in recorded.versions:

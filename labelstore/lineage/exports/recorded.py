@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING
 
 from labelstore.errors import NotFound
 from labelstore.lineage.exports.about import About, about
@@ -27,7 +28,7 @@ class Published:
     Attributes:
         root: its BLAKE2b-256 root.
         activities: rows of `activities` that are new in it, the earliest first; `parameters` as
-            values.
+            values, absolute paths of files by their last part.
         rows: how many rows each table has.
     """
 
@@ -94,7 +95,19 @@ def recorded(workspace: Workspace, rev: str) -> Recorded:
 
 
 def _plain(activity: Row) -> Row:
-    return {**activity, "parameters": json.loads(activity["parameters"] or "{}")}
+    """Return an activity with values for parameters, and files as they may be told to others."""
+    said = json.loads(activity["parameters"] or "{}")
+    if "path" in said.get("weights", {}):
+        said["weights"] = {**said["weights"], "path": _file(said["weights"]["path"])}
+    inputs = [{**file, "path": _file(file["path"])} for file in activity["inputs"] or []]
+    rules = activity["guideline"] and _file(activity["guideline"])
+    return {**activity, "parameters": said, "inputs": inputs or None, "guideline": rules}
+
+
+def _file(path: str) -> str:
+    """Return a path without the folders of somebody's machine, which often name them."""
+    absolute = PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute()
+    return PureWindowsPath(path).name if absolute else path
 
 
 def _counts(manifest: Manifest) -> dict[str, int]:
@@ -102,9 +115,3 @@ def _counts(manifest: Manifest) -> dict[str, int]:
     for part in manifest.parts:
         found[part.table] = found.get(part.table, 0) + part.rows
     return found
-
-
-def agent_name(agent: Mapping[str, Any]) -> str:
-    """Return how an agent is told to others: people by pseudonym."""
-    version = f"@{agent['version']}" if agent["version"] else ""
-    return f"{agent['kind']}:{agent['name']}{version}"

@@ -74,10 +74,10 @@ def moved(
         if revision in now and now[revision][1] != commit:
             yield revision, (f"names commit {now[revision][1][:12]}, and the pin {file} has it at "
                              f"{commit[:12]}")  # fmt: skip
-    remember(workspace)
+    remember_tags(workspace)
 
 
-def remember(workspace: Workspace) -> None:
+def remember_tags(workspace: Workspace) -> None:
     """Note which tags there are, in a file that is in no version; what was noted stays."""
     seen = _seen(workspace)
     fresh = {name: made for name, (made, _) in refs(workspace.git).items() if name not in seen}

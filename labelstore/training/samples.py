@@ -21,7 +21,7 @@ from labelstore.storage.location import Remote
 from labelstore.storage.objects import object_path, read_checked, user_cache
 from labelstore.training.pin import Pin, followed, parse_split, read_pin, verify
 from labelstore.versions.dvc.pointer import read_directory_object
-from labelstore.versions.dvc.settings import filesystem_options
+from labelstore.versions.exchange import remote_of
 from labelstore.versions.manifest import PARTS, SCHEMA, Manifest
 from labelstore.versions.workspace import Workspace
 
@@ -177,8 +177,7 @@ def _local_or_fetched(workspace: Workspace, pin: Pin, cache: Path) -> Manifest:
         folder = workspace.layout.cache
         if all(object_path(folder, md5).exists() for md5 in manifest.files.values()):
             return manifest
-    _, settings = workspace.layout.remote(pin.remote)
-    return _fetched(pin, Remote(settings["url"], filesystem_options(settings)), cache)
+    return _fetched(pin, remote_of(workspace, pin.remote)[1], cache)
 
 
 def _fetched(pin: Pin, remote: Remote, cache: Path) -> Manifest:

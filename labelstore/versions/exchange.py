@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from labelstore.errors import Conflict
+from labelstore.storage.location import Remote
 from labelstore.versions.checkout import follow
 from labelstore.versions.dvc.pointer import POINTER
-from labelstore.versions.forgotten import forgotten, named_commits
+from labelstore.versions.dvc.settings import filesystem_options
+from labelstore.versions.forgotten import forgotten, held_commits
 from labelstore.versions.workspace import Workspace
 
 
@@ -54,14 +56,27 @@ def refuse_forgotten(workspace: Workspace) -> None:
         return
     workspace.git.run("pack-refs", "--all")  # DVC's Git reads what packed tags named before
     old = {commit for one in maps for commit in one.commits}
-    for ref, commit in named_commits(workspace.git):
+    for commit in held_commits(workspace.git):
         if commit in old:
+            form = ("for-each-ref", "--format=%(refname:short)", "--contains", commit)
+            refs = workspace.git.run(*form, "refs/heads", "refs/tags").splitlines()
             raise Conflict(
-                f"{ref} still has a version that was forgotten ({maps[-1].name}). Run `git fetch "
-                "--force --tags`, then `git reset --hard @{upstream}` on the branch, or move your "
-                "own commits over with `git rebase --onto @{upstream}`.",
+                f"these hold a version that was forgotten ({maps[-1].name}): "
+                f"{', '.join(refs[:5])}. Run `git fetch --force --tags`, then `git reset --hard "
+                "@{upstream}` on each such branch; commits of your own move over with `git rebase "
+                "--onto`.",
                 code="forgotten",
             )
+
+
+def remote_of(workspace: Workspace, name: str | None = None) -> tuple[str, Remote]:
+    """Return a remote by its name in DVC's configuration, the default one where none is given.
+
+    Raises:
+        NotFound: there is no such remote.
+    """
+    found, settings = workspace.layout.remote(name)
+    return found, Remote(settings["url"], filesystem_options(settings))
 
 
 def _without(workspace: Workspace) -> set[str]:

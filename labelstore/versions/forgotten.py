@@ -109,6 +109,12 @@ def _read(git: Git, name: str) -> Forgotten:
         ) from error
 
 
+def held_commits(git: Git) -> list[str]:
+    """Return the commits of all branches and tags but those of maps, parents first."""
+    listed = ("--branches", f"--exclude={PREFIX}*", "--tags")
+    return git.run("rev-list", "--topo-order", "--reverse", *listed).splitlines()
+
+
 def named_commits(git: Git, *within: str) -> Iterator[tuple[str, str]]:
     """Yield each branch and tag, or those refs that are named, but no maps; with its commit."""
     form = "--format=%(refname) %(objectname) %(*objectname)"

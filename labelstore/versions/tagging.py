@@ -79,7 +79,19 @@ def tag_object(
     git: Git, commit: str, tag: str, message: str, root: str, sign: bool | None = None
 ) -> str:
     """Write a tag object whose message ends with the root, signed if that is wanted."""
-    text = f"{message.strip()}\n\n{ROOT_TRAILER}: {root}\n"
+    return write_tag(git, commit, tag, f"{message.strip()}\n\n{ROOT_TRAILER}: {root}\n", sign)
+
+
+def write_tag(git: Git, commit: str, tag: str, text: str, sign: bool | None = None) -> str:
+    """Write a tag object, with no name yet, and return it.
+
+    Args:
+        git: the repository.
+        commit: that it is of.
+        tag: what it calls itself.
+        text: its message.
+        sign: whether to sign it; as Git's `tag.gpgSign` says otherwise.
+    """
     if wants_signing(git) if sign is None else sign:
         return signed_tag(git, commit, tag, text)
     tagger = git.run("var", "GIT_COMMITTER_IDENT")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from labelstore.errors import LabelstoreError
-from labelstore.lineage.forgetting.history import every_commit
-from labelstore.storage.location import Remote
 from labelstore.storage.objects import object_path, user_cache
 from labelstore.versions.dvc.pointer import read_directory_object
-from labelstore.versions.dvc.settings import filesystem_options
+from labelstore.versions.exchange import push, remote_of
 from labelstore.versions.files import read_json, write_json
-from labelstore.versions.forgotten import forgotten
+from labelstore.versions.forgotten import forgotten, held_commits
 from labelstore.versions.stage import open_stage
 
 if TYPE_CHECKING:
@@ -41,13 +39,13 @@ def gone(workspace: Workspace, old: Collection[str]) -> set[str]:
         workspace: the store.
         old: `.dir` objects of the versions that are no more.
     """
-    commits = every_commit(workspace.git)
+    commits = held_commits(workspace.git)
     now = {d for d in workspace.directories(commits) if d} - set(old)
     staged = open_stage(workspace)
     kept = objects_of(workspace, now) | set(staged.manifest.files.values() if staged else ())
     found = objects_of(workspace, old)
     for name in remotes(workspace):
-        for directory, data in remote_of(workspace, name).there(set(old) - found).items():
+        for directory, data in remote_of(workspace, name)[1].there(set(old) - found).items():
             found |= {directory, *read_directory_object(data, f"{directory} on {name}").values()}
     return found - kept
 
@@ -55,7 +53,7 @@ def gone(workspace: Workspace, old: Collection[str]) -> set[str]:
 def note(workspace: Workspace, old: Collection[str]) -> None:
     """Note which objects of old versions are to be removed from everywhere; see `gone`."""
     left = _left(workspace)
-    places = [*left["places"], *remotes(workspace), ""]
+    places = ["", *left["places"], *remotes(workspace)]
     write_json(workspace.private / LEFT, {
         "objects": sorted(gone(workspace, old) | set(left["objects"])),
         "places": list(dict.fromkeys(places)),
@@ -73,31 +71,29 @@ def remotes(workspace: Workspace) -> list[str]:
     return sorted(s.removeprefix("remote ").strip("\"'") for s in sections)
 
 
-def remote_of(workspace: Workspace, name: str) -> Remote:
-    """Return a remote by its name in DVC's configuration."""
-    _, settings = workspace.layout.remote(name)
-    return Remote(settings["url"], filesystem_options(settings))
-
-
-def clean(workspace: Workspace, told: Callable[[str], None] | None = None) -> dict[str, int]:
-    """Remove what is noted, remotes first and the cache last; return how much by place.
+def clean(workspace: Workspace) -> dict[str, int]:
+    """Remove what is noted from the cache, then from each remote, which gets what is new first.
 
     What is removed from a place is noted, so that a run that breaks off goes on where it was.
+    Whoever may not write to a remote has cleaned their own cache by then.
+
+    Returns:
+        How many objects went, by remote, and from the cache.
 
     Raises:
         StorageFailed: a remote cannot be reached or refuses.
     """
     left = _left(workspace)
     found: dict[str, int] = {}
-    for place in left["places"]:
-        if told:
-            told(place or "cache")
-        found[place or "cache"] = (
-            remote_of(workspace, place).remove(left["objects"]) if place
-            else _out_of_cache(workspace, left["objects"])
-        )  # fmt: skip
-        rest = left["places"][left["places"].index(place) + 1 :]
-        write_json(workspace.private / LEFT, {"objects": left["objects"], "places": rest})
+    places = list(left["places"]) if left["objects"] else []
+    for place in places:
+        if place:
+            push(workspace, place)
+            found[place] = remote_of(workspace, place)[1].remove(left["objects"])
+        else:
+            found["cache"] = _out_of_cache(workspace, left["objects"])
+        left["places"].remove(place)
+        write_json(workspace.private / LEFT, left)
     (workspace.private / LEFT).unlink(missing_ok=True)
     return found
 

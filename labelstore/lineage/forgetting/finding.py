@@ -9,7 +9,7 @@ from labelstore.errors import InvalidInput, NotFound
 from labelstore.lineage.forgetting.erasing import Unwanted
 from labelstore.model.tables import TABLES
 from labelstore.plugins.people import PSEUDONYM
-from labelstore.versions.agents import change_names, names
+from labelstore.versions.agents import names
 
 if TYPE_CHECKING:
     from labelstore.versions.manifest import Manifest
@@ -64,23 +64,17 @@ def find_sources(manifests: Iterable[Manifest], named: str) -> Unwanted:
     return Unwanted(datasets=frozenset(found), sources=frozenset(found.values()))
 
 
-def forget_agent(workspace: Workspace, named: str, *, dry_run: bool) -> list[str]:
-    """Drop who stands behind pseudonyms, and return these; nothing else knows it.
-
-    Args:
-        workspace: the store.
-        named: a name, or the pseudonym.
-        dry_run: only return them.
+def find_people(workspace: Workspace, named: str) -> list[str]:
+    """Return the pseudonyms behind which a person stands, by name or by one of them.
 
     Raises:
         NotFound: no name of that person is kept here.
     """
     known = names(workspace)
     plain = named.removeprefix("human:")
-    gone = [key for key, name in known.items() if plain in (key, name)]
-    if not gone:
-        hint = " It is a pseudonym already." if PSEUDONYM.fullmatch(plain) else ""
-        raise NotFound(f"nobody here is called {plain!r}.{hint}", code="agent-unknown")
-    if not dry_run:
-        change_names(workspace, dict.fromkeys(gone))
-    return sorted(gone)
+    found = sorted(key for key, name in known.items() if plain in (key, name))
+    if not found:
+        there = ", ".join(sorted(set(known.values()))) or "nobody"
+        hint = "It is a pseudonym already" if PSEUDONYM.fullmatch(plain) else f"There is: {there}"
+        raise NotFound(f"no person is called {plain!r} here. {hint}.", code="agent-unknown")
+    return found

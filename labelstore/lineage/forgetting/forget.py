@@ -13,12 +13,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from labelstore.errors import Conflict
+from labelstore.lineage.forgetting.cleaning import clean, forgotten_versions, gone, note, remotes
+from labelstore.lineage.forgetting.finding import find_people
 from labelstore.lineage.forgetting.history import History
 from labelstore.lineage.forgetting.planning import Plan, check_reason, planned, seek
 from labelstore.lineage.forgetting.publishing import next_name, publish_map
-from labelstore.versions.agents import agent
+from labelstore.versions.agents import agent, change_names
 from labelstore.versions.agents import named as told_agent
 from labelstore.versions.editing import edited
+from labelstore.versions.exchange import refuse_forgotten
 from labelstore.versions.forgotten import Forgotten, Rewritten
 from labelstore.versions.manifest import assemble
 from labelstore.versions.publish import check_ready, place_objects, pointer
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def forget(
-    workspace: Workspace, what: What, named: str, reason: str, *, dry_run: bool,
+    workspace: Workspace, what: What, named: str, reason: str, *, force: bool,
     by: str | None = None, sign: bool | None = None, progress: Progress | None = None,
 ) -> Plan:  # fmt: skip
     """Write every version without an item or a source, or say what that takes.
@@ -43,7 +46,7 @@ def forget(
         what: `item` or `source`.
         named: its URI, name or id.
         reason: kept with the map; it must not say what is forgotten.
-        dry_run: only say what it takes.
+        force: do it; otherwise only say what it takes.
         by: who does it.
         sign: whether to sign the map's tag; as Git's `tag.gpgSign` says otherwise.
         progress: told how far things are.
@@ -52,12 +55,59 @@ def forget(
         NotFound: no version has it, or the objects of one are not here.
         Conflict: something is staged, or HEAD is not on a branch with clean labels.
         InvalidInput: the reason names what is to be forgotten.
+        StorageFailed: a remote cannot be reached; `forget_rest` goes on.
     """
+    with workspace.staging():
+        plan = _forget(workspace, what, named, reason, force=force, by=by, sign=sign,
+                       progress=progress)  # fmt: skip
+    if plan.done:
+        plan.removed = clean(workspace)
+    return plan
+
+
+def forget_rest(workspace: Workspace, *, force: bool) -> Plan:
+    """Remove the objects of versions that maps say are no more, or say how many there are.
+
+    Raises:
+        Conflict: a branch or tag still has such a version.
+        StorageFailed: a remote cannot be reached.
+    """
+    old = forgotten_versions(workspace)
+    plan = Plan("objects", remotes=remotes(workspace), objects=len(gone(workspace, old)))
+    if force:
+        refuse_forgotten(workspace)
+        note(workspace, old)
+        plan.done, plan.removed = True, clean(workspace)
+    return plan
+
+
+def forget_person(workspace: Workspace, named: str, *, force: bool) -> Plan:
+    """Drop who stands behind pseudonyms, or say which these are; nothing else knows it.
+
+    Args:
+        workspace: the store.
+        named: a name, or the pseudonym.
+        force: do it.
+
+    Raises:
+        NotFound: no name of that person is kept here.
+    """
+    people = find_people(workspace, named)
+    if force:
+        change_names(workspace, dict.fromkeys(people))
+    return Plan("agent", people=people, done=force)
+
+
+def _forget(
+    workspace: Workspace, what: What, named: str, reason: str, *, force: bool, by: str | None,
+    sign: bool | None, progress: Progress | None,
+) -> Plan:  # fmt: skip
+    """Write every version without what goes; its objects stay for now."""
     branch = _check_whole(workspace)
     sought = seek(workspace, what, named, progress)
     check_reason(reason, sought.unwanted)
     plan = planned(workspace, what, sought)
-    if dry_run or not sought.edited:
+    if not force or not sought.edited:
         return plan
     acting = told_agent(vars(agent(workspace, by)), {})
     with workspace.layout.locked():

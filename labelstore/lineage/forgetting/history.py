@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from labelstore.lineage.forgetting.mentions import BLANK, Words
 from labelstore.versions.dvc.pointer import POINTER
-from labelstore.versions.forgotten import PREFIX
+from labelstore.versions.forgotten import PREFIX, held_commits
 from labelstore.versions.signing import SIGNED, signed_tag, wants_signing
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class History:
 
         No ref is touched. Dates and people stay; signatures of commits cannot.
         """
-        commits = every_commit(self._git)
+        commits = held_commits(self._git)
         for count, (old, directory) in enumerate(
             zip(commits, self.workspace.directories(commits), strict=True), 1
         ):
@@ -144,19 +144,6 @@ class History:
         told = b"\n".join([b"object " + new.encode(), *lines[1:]]) + b"\n\n" + text
         return self._git.run("hash-object", "-t", "tag", "-w", "--stdin", input=told,
                              durable=True)  # fmt: skip
-
-
-def every_commit(git: Git) -> list[str]:
-    """Return the commits of all branches and tags, parents first."""
-    words = (
-        "rev-list",
-        "--topo-order",
-        "--reverse",
-        "--branches",
-        f"--exclude={PREFIX}*",
-        "--tags",
-    )
-    return git.run(*words).splitlines()
 
 
 def _headers(head: bytes) -> Sequence[bytes]:

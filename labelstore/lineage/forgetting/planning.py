@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from labelstore.errors import InvalidInput, LabelstoreError
+from labelstore.lineage.forgetting.cleaning import remotes
 from labelstore.lineage.forgetting.erasing import Erasing, Unwanted
 from labelstore.lineage.forgetting.finding import find_items, find_sources
-from labelstore.lineage.forgetting.history import every_commit
-from labelstore.versions.forgotten import named_commits
+from labelstore.versions.forgotten import held_commits, named_commits
 from labelstore.versions.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def seek(workspace: Workspace, what: What, named: str, progress: Progress | None
     Raises:
         NotFound: no version has it, or the objects of one are not here.
     """
-    commits = every_commit(workspace.git)
+    commits = held_commits(workspace.git)
     directories = dict(zip(commits, workspace.directories(commits), strict=True))
     manifests = {d: workspace.manifest_of(d) for d in directories.values() if d}
     unwanted = (find_items if what == "item" else find_sources)(manifests.values(), named)
@@ -113,6 +113,7 @@ def planned(workspace: Workspace, what: What, sought: Sought) -> Plan:
     return Plan(
         what,
         items=len(sought.unwanted.items),
+        remotes=remotes(workspace),
         versions=_told(workspace, sought.directories, sought.edited),
         elsewhere=_elsewhere(workspace, sought.directories, sought.unwanted),
         tracked=_tracked(workspace, sought.unwanted),

@@ -13,7 +13,7 @@ from labelstore.versions.files import write_json
 from labelstore.versions.forgotten import PREFIX, Forgotten, forgotten
 from labelstore.versions.journal import JOURNAL, Publication
 from labelstore.versions.publish import finish, move, put_back
-from labelstore.versions.signing import signed_tag, wants_signing
+from labelstore.versions.tagging import write_tag
 
 if TYPE_CHECKING:
     from labelstore.versions.git import Git
@@ -56,8 +56,4 @@ def _tag(git: Git, record: Forgotten, sign: bool | None) -> str:
     """Write the tag with the map, of an empty commit of its own, which keeps no old version."""
     tree = git.run("hash-object", "-t", "tree", "-w", "--stdin", input=b"")
     commit = git.run("commit-tree", tree, input=f"Forgot {record.what}\n", durable=True)
-    if wants_signing(git) if sign is None else sign:
-        return signed_tag(git, commit, record.name, record.text())
-    tagger = git.run("var", "GIT_COMMITTER_IDENT")
-    head = f"object {commit}\ntype commit\ntag {record.name}\ntagger {tagger}\n\n"
-    return git.run("mktag", input=head + record.text(), durable=True)
+    return write_tag(git, commit, record.name, record.text(), sign)

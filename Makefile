@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ORACLES := .venv-oracles
+TRAINING := .venv-training
 TORCH := torch==2.13.0
 ROWS ?= 1M
 
-.PHONY: venv demo test oracles browser spark lint format docs bench schemas schemas-check wheel check lock clean
+.PHONY: venv demo test oracles browser spark training lint format docs bench schemas schemas-check wheel check lock clean
 
 venv: $(READY)
 
@@ -43,6 +44,17 @@ browser: $(READY)
 spark: $(READY)
 	command -v java >/dev/null || (apt-get -qq update && apt-get -qq -y install --no-install-recommends openjdk-17-jre-headless >/dev/null)
 	$(BIN)/pytest -q tests/spark
+
+# PyTorch and Hugging Face's library, beside all that `make test` has.
+$(TRAINING)/.ready: $(READY) requirements/training.txt
+	$(PYTHON) -m venv $(TRAINING)
+	VIRTUAL_ENV=$(TRAINING) $(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.txt -r requirements/training.txt
+	$(TRAINING)/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH)
+	VIRTUAL_ENV=$(TRAINING) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $(TRAINING)/.ready
+
+training: $(TRAINING)/.ready
+	$(TRAINING)/bin/pytest -q tests/torch
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -82,7 +94,7 @@ wheel: $(READY)
 	$(BIN)/check-wheel-contents --toplevel labelstore,labelstore_converters dist/*.whl
 	$(BIN)/python tests/wheel.py dist/*.whl
 
-check: lint test oracles browser spark schemas-check docs wheel
+check: lint test oracles browser spark training schemas-check docs wheel
 
 lock:
 	cd requirements && for name in uv runtime dev; do \
@@ -91,6 +103,8 @@ lock:
 	cd requirements && uv pip compile --quiet --no-deps --generate-hashes --universal \
 		--python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" \
 		oracles.in -o oracles.txt
+	cd requirements && uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
+		--no-emit-index-url --custom-compile-command "make lock" training.in -o training.txt
 
 clean:
-	rm -rf $(VENV) $(ORACLES) dist site .schemas-now .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(ORACLES) $(TRAINING) dist site .schemas-now .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from labelstore.store import Store, init_store, open_store
-    from labelstore.training.samples import Samples, load
+    from labelstore.training.loading import load
+    from labelstore.training.samples import Samples
 
 __all__ = ["Samples", "Store", "init_store", "load", "open_store"]
 
@@ -22,7 +23,7 @@ _HOMES = {
     "Samples": "labelstore.training.samples",
     "Store": "labelstore.store",
     "init_store": "labelstore.store",
-    "load": "labelstore.training.samples",
+    "load": "labelstore.training.loading",
     "open_store": "labelstore.store",
 }
 

@@ -20,6 +20,7 @@ from labelstore.cli import (
     handing,
     history,
     ontology,
+    pinning,
     proving,
     questions,
     remotes,
@@ -39,8 +40,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 MODULES = (
-    data, splitting, formats, history, traces, proving, handing, branching, questions, agreeing,
-    agreed, forgetting, scoring, curating, reviewing, ontology, remotes,
+    data, splitting, formats, history, pinning, traces, proving, handing, branching, questions,
+    agreeing, agreed, forgetting, scoring, curating, reviewing, ontology, remotes,
 )  # fmt: skip
 for module in MODULES:
     module.register(app)

@@ -1,14 +1,13 @@
-"""Commands about versions: status, commit, log, show, tag, pin; and diff."""
+"""Commands about versions: status, commit, log, show, tag; and diff."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from labelstore.cli.comparing import diff
-from labelstore.cli.options import HERE, Json, Layer, Revision, StoreDir, Tag, opened
+from labelstore.cli.options import HERE, Json, Revision, StoreDir, Tag, opened
 from labelstore.cli.output import emit_json, notice, table
 from labelstore.errors import counted
 
@@ -24,7 +23,7 @@ Sign = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for command in (status, commit, restore, log, show, tag, diff, pin):
+    for command in (status, commit, restore, log, show, tag, diff):
         app.command(command.__name__)(command)
 
 
@@ -155,52 +154,3 @@ def tag(
     """Give a version a name; the tag's message carries its root."""
     opened(store).tag(name, rev, message=message, sign=sign)
     typer.echo(f"tagged {name}")
-
-
-def pin(
-    rev: Annotated[str, Revision(help="Version to pin, or the word `check`.")],
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Pin to check.")] = None,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Pin file to write.")
-    ] = None,
-    split: Annotated[
-        str | None, typer.Option(metavar="S", help="SCHEME/SUBSET, such as default/train.")
-    ] = None,
-    layer: Layer = None,
-    store: StoreDir = HERE,
-    json: Json = False,
-) -> None:
-    """Name a version by its hashes in a small file, or check such a file.
-
-    \b
-    Examples:
-      labelstore pin v3 --split default/train -o train.lock
-      labelstore pin check train.lock
-    """
-    opened_store = opened(store)
-    if rev == "check":
-        if file is None:
-            raise typer.BadParameter("name the pin file: labelstore pin check FILE")
-        _check(opened_store.check_pin(file), file, json)
-        note = opened_store.pin_note(file)
-        if note is not None:
-            notice(note)
-        return
-    if output is None:
-        raise typer.BadParameter("name the file to write with -o FILE")
-    made = opened_store.pin(rev, output, layer=layer, split=split)
-    if json:
-        emit_json("pin", made.__dict__)
-    else:
-        typer.echo(f"pinned {rev} ({made.commit[:12]}) in {output}")
-
-
-def _check(faults: list[str], file: Path, json: bool) -> None:
-    if json:
-        emit_json("pin-check", {"file": str(file), "faults": faults})
-    for fault in faults if not json else []:
-        notice(f"{file}: {fault}")
-    if faults:
-        raise typer.Exit(1)
-    if not json:
-        typer.echo(f"{file}: good")

@@ -40,14 +40,14 @@ class Rings:
         """
         rings = column.flatten()
         values = np.asarray(rings.flatten(), np.float64)
-        lengths = _lengths(rings)
-        counts = _lengths(column)
-        if (lengths % 2).any():
-            ends = np.cumsum(lengths)
+        numbers = lengths(rings)
+        counts = lengths(column)
+        if (numbers % 2).any():
+            ends = np.cumsum(numbers)
             keep = np.ones(len(values), bool)
-            keep[ends[lengths % 2 == 1] - 1] = False
+            keep[ends[numbers % 2 == 1] - 1] = False
             values = values[keep]
-        return cls(values.reshape(-1, 2), lengths // 2, counts)
+        return cls(values.reshape(-1, 2), numbers // 2, counts)
 
     @cached_property
     def rows(self) -> Ints:
@@ -118,7 +118,7 @@ def owners_of_holes(counts: Ints, column: pa.Array) -> Ints:
         Shape (rings,), counted through all rows; -1 too where the row has no such ring.
     """
     found = np.full(int(counts.sum()), -1)
-    said = (_lengths(column) == counts) & (counts > 0)
+    said = (lengths(column) == counts) & (counts > 0)
     told = np.repeat(said, counts)
     own = np.asarray(column.filter(pa.array(said)).flatten()).astype(np.int64)
     limits, begins = (np.repeat(v, counts)[told] for v in (counts, np.cumsum(counts) - counts))
@@ -126,5 +126,6 @@ def owners_of_holes(counts: Ints, column: pa.Array) -> Ints:
     return found
 
 
-def _lengths(lists: pa.Array) -> Ints:
+def lengths(lists: pa.Array) -> Ints:
+    """Return how many members each list has, shape (n,); 0 for null."""
     return np.asarray(pc.fill_null(pc.list_value_length(lists), 0)).astype(np.int64)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from labelstore.errors import InvalidInput
 from labelstore.questions.versions import Progress, VersionQuestions
-from labelstore.training.pin import check_pin, followed, read_pin
 from labelstore.versions.dvc.pointer import POINTER
 from labelstore.versions.files import write_whole
 from labelstore.versions.git import Commit
@@ -17,6 +16,7 @@ if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses
     from labelstore.lineage.exports.card import Card
     from labelstore.lineage.trace import Trace
     from labelstore.lineage.verifying import Verified
+    from labelstore.training.pins.changes import PinDiff
 
 
 class LineageQuestions(VersionQuestions):
@@ -47,7 +47,7 @@ class LineageQuestions(VersionQuestions):
         """Return the life of one label, up to a version, and the pins that hold it."""
         from labelstore.lineage.holding import Pinned, holding
         from labelstore.lineage.trace import trace
-        from labelstore.training.known import known_pins
+        from labelstore.training.pins.known import known_pins
 
         found = trace(self.workspace, annotation_id, at)
         pins = (Pinned(str(path), p.revision, p.commit, p.directory, p.layer, p.split)
@@ -80,7 +80,7 @@ class LineageQuestions(VersionQuestions):
             progress: told how many parts were looked at.
         """
         from labelstore.lineage.verifying import verify
-        from labelstore.training.known import known_pins
+        from labelstore.training.pins.known import known_pins
 
         pinned = [(str(path), p.revision, p.commit) for path, p in known_pins(self.workspace)]
         signers = None if allowed is None else Path(allowed)
@@ -137,8 +137,22 @@ class LineageQuestions(VersionQuestions):
 
     def check_pin(self, path: str | Path) -> list[str]:
         """Return what is wrong with a pin in this store; nothing for a good one."""
+        from labelstore.training.pins.making import check_pin
+
         return check_pin(self.workspace, Path(path))
 
     def pin_note(self, path: str | Path) -> str | None:
         """Return that a pinned version was written anew to forget something; None where not."""
+        from labelstore.training.pins.making import followed
+        from labelstore.training.pins.pin import read_pin
+
         return followed(self.workspace, read_pin(Path(path)))[1]
+
+    def compare_pins(self, a: str | Path, b: str | Path) -> PinDiff:
+        """Return what changed for a training set from one pin file to another."""
+        from labelstore.storage.cache import Cache
+        from labelstore.training.pins.changes import compare
+        from labelstore.training.pins.pin import read_pin
+
+        old, new = (read_pin(Path(path)) for path in (a, b))
+        return compare(self.workspace, old, new, Cache.at())

@@ -165,3 +165,20 @@ class Remote:
         if found != name.removesuffix(".dir"):
             raise Corrupt(f"{self.url}: object {name} arrived with MD5 {found}; push it again")
         return data
+
+
+def read_bytes(url: str, options: Mapping[str, Any] | None = None) -> bytes:
+    """Return what is at a path or URL, whole.
+
+    Args:
+        url: whatever fsspec reads.
+        options: arguments of the fsspec file system.
+
+    Raises:
+        FileNotFoundError: there is nothing.
+    """
+    import fsspec
+
+    system, path = fsspec.core.url_to_fs(url, **(options or {}))
+    data: bytes = system.cat_file(path)
+    return data

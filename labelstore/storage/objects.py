@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,13 +41,16 @@ def put_as(folder: Path, md5: str, data: bytes | pa.Buffer) -> Path:
     if touch(target):
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    with open(aside, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.chmod(aside, READ_ONLY)
-    os.replace(aside, target)
+    aside = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}.tmp")
+    try:
+        with open(aside, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(aside, READ_ONLY)
+        os.replace(aside, target)
+    finally:  # a full disk leaves nothing behind
+        aside.unlink(missing_ok=True)
     sync_folder(target.parent)
     return target
 
@@ -131,9 +135,3 @@ def _compare(path: Path, md5: str, found: str) -> None:
             "Delete the file and run `labelstore pull` to fetch it again.",
             code="object-corrupt",
         )
-
-
-def user_cache() -> Path:
-    """Return the folder of objects that training fetched, shared by all stores of a user."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "labelstore" / "objects"

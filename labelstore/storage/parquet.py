@@ -82,6 +82,16 @@ def read(source: Path | pa.Buffer, table: Table, columns: Sequence[str] | None =
     return conform(found, table, names)
 
 
+def columns_with_values(paths: Sequence[Path]) -> frozenset[str]:
+    """Return the columns of which some file has a value, as far as the files' footers tell."""
+    found: set[str] = set()
+    for path in paths:
+        about = pq.read_metadata(str(path))
+        leaves = (about.schema.column(i).path for i in range(about.num_columns))
+        found |= {leaf.partition(".")[0] for leaf in leaves} - _empty(about)
+    return frozenset(found)
+
+
 def _empty(about: pq.FileMetaData) -> set[str]:
     """Return columns without a value, which `write` compresses in no other case.
 

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelstore.questions import Progress, Questions
-from labelstore.training.known import remember
-from labelstore.training.pin import Pin, make_pin, write_pin
 from labelstore.versions.agents import names
 from labelstore.versions.collect import collect
 from labelstore.versions.exchange import pull, push, remote_add
 
 if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses one of them
     from labelstore.exchange.exporting import ExportReport
+    from labelstore.training.pins.pin import Pin
 
 
 class SendingVerbs(Questions):
@@ -58,10 +57,23 @@ class SendingVerbs(Questions):
         )
 
     def pin(
-        self, at: str, target: str | Path, *, layer: str | None = None, split: str | None = None
-    ) -> Pin:
-        """Write a pin file of a version."""
-        pin = make_pin(self.workspace, at, layer=layer, split=split)
+        self, at: str, target: str | Path, *, layer: str | None = None, split: str | None = None,
+        query: str | None = None,
+    ) -> Pin:  # fmt: skip
+        """Write a pin file of a version.
+
+        Args:
+            at: the version.
+            target: the file.
+            layer: which labels; the default layer otherwise.
+            split: `SCHEME/SUBSET`.
+            query: a SELECT of `item_id`, `annotation_id` or both: only these are read.
+        """
+        from labelstore.training.pins.known import remember
+        from labelstore.training.pins.making import make_pin
+        from labelstore.training.pins.pin import write_pin
+
+        pin = make_pin(self.workspace, at, layer=layer, split=split, query=query)
         write_pin(pin, Path(target))
         remember(self.workspace, Path(target))
         return pin

@@ -114,6 +114,13 @@ class Workspace:
         return {**DEFAULTS, **found}
 
     @property
+    def name(self) -> str:
+        """Return what the store is called: `name` in its `[about]`, else its folder's name."""
+        about = self.settings.get("about")
+        named = about.get("name") if isinstance(about, Mapping) else None
+        return str(named or self.folder.name)
+
+    @property
     def default_layer(self) -> str:
         """Return the layer that is meant where none is named."""
         return str(self.settings["layer"])

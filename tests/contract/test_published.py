@@ -35,6 +35,7 @@ ONLY_PYTHON = {
     "staged",
     "edit",
     "check_pin",
+    "compare_pins",
     "pin_note",
     "check_split",
 }

@@ -19,7 +19,7 @@ from labelstore.lineage.forgetting.mentions import Words
 from labelstore.model import labels as l
 from labelstore.model.tables import TABLES
 from labelstore.store import Store, init_store, open_store
-from labelstore.training.pin import read_pin
+from labelstore.training.pins.pin import read_pin
 from labelstore.versions.forgotten import forgotten
 
 FACE = "clinic/face-0412.jpg"

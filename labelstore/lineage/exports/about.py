@@ -60,4 +60,4 @@ def about(workspace: Workspace) -> About:
         FormatError: with every fault of the table.
     """
     found = table_as(About, workspace, TABLE, workspace.settings.get(TABLE, {}))
-    return found.model_copy(update={"name": found.name or workspace.folder.name})
+    return found.model_copy(update={"name": workspace.name})

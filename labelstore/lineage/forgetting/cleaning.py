@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from labelstore.errors import LabelstoreError
-from labelstore.storage.objects import object_path, user_cache
+from labelstore.storage.cache import Cache
+from labelstore.storage.objects import object_path
 from labelstore.versions.dvc.pointer import read_directory_object
 from labelstore.versions.exchange import push, remote_of
 from labelstore.versions.files import read_json, write_json
@@ -104,8 +105,8 @@ def _left(workspace: Workspace) -> dict[str, list[str]]:
 
 
 def _out_of_cache(workspace: Workspace, objects: Iterable[str]) -> int:
-    count = 0
-    for folder in (*workspace.object_folders, user_cache()):
+    count = Cache.at().remove(objects)
+    for folder in workspace.object_folders:
         for name in objects:
             path = object_path(folder, name)
             if path.exists():

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelstore.errors import InvalidInput, NotFound
-from labelstore.training.pin import Pin, followed, read_pin
+from labelstore.training.pins.making import followed
+from labelstore.training.pins.pin import Pin, read_pin
 from labelstore.versions.files import read_json, write_json
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Pins: small files that name a version by its hashes, and what is read of it."""

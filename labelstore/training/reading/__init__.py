@@ -1,0 +1,1 @@
+"""Opening a version for training: where its objects come from, and its samples."""

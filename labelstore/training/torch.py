@@ -1,0 +1,193 @@
+"""The one door to PyTorch: data sets and a loader over the samples of a version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
+
+from labelstore.errors import Conflict
+from labelstore.training.batches.batch import Batch, Batches, split
+from labelstore.training.batches.order import Order
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+STATE_FORMAT = 1
+
+
+class Items(Dataset):  # type: ignore[misc]
+    """A map-style data set: one dict of tensors per item, for samplers of one's own.
+
+    Args:
+        batches: what a sample has.
+    """
+
+    def __init__(self, batches: Batches) -> None:
+        self.batches = batches
+
+    def __len__(self) -> int:
+        """Return how many items there are."""
+        return len(self.batches.samples)
+
+    def __getitem__(self, index: int) -> Batch:
+        """Return one sample."""
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        return self.__getitems__([index % len(self)])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Batch]:
+        """Return several samples, read at once; PyTorch's loader asks so."""
+        return split(tensors(self.batches.make(indices)))
+
+
+class Stream(IterableDataset):  # type: ignore[misc]
+    """An iterable data set that yields whole batches, dealt out over ranks and workers.
+
+    Batch n of a rank is made by worker n modulo workers, in which order PyTorch's loader asks
+    them: how many workers there are changes nothing.
+
+    Args:
+        batches: what a batch has.
+        order: which samples come when.
+        as_list: yield lists of samples instead, which cost more to send between processes.
+    """
+
+    def __init__(self, batches: Batches, order: Order, *, as_list: bool = False) -> None:
+        self.batches = batches
+        self.order = order
+        self.as_list = as_list
+        self.place = torch.zeros(2, dtype=torch.int64).share_memory_()
+        """Epoch, and samples of it that all ranks have had; seen by workers that live on."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield this worker's batches of the epoch."""
+        worker = get_worker_info()
+        index, count = (worker.id, worker.num_workers) if worker else (0, 1)
+        epoch, done = self.place.tolist()
+        listed = self.order.batches(self.batches.samples.item_ids, epoch, done)
+        for indices in listed[index::count]:
+            made = tensors(self.batches.make(indices))
+            yield split(made) if self.as_list else made
+
+
+@dataclass
+class Progress:
+    """How far training is: an epoch, and the samples of it that all ranks have had."""
+
+    epoch: int = 0
+    done: int = 0
+
+
+class Loader:
+    """Batches of a version, epoch after epoch; it knows where it is and can go on there.
+
+    Each `for` is one epoch, which `epoch` counts. A `for` that is left early, or begun again,
+    begins its epoch anew; only after `load_state_dict` the first one goes on in mid-epoch.
+
+    Args:
+        stream: what to load.
+        workers: processes that make batches; 0 makes them in this one.
+        context: how workers start: `fork`, `spawn` or `forkserver`.
+        persistent: keep workers from epoch to epoch.
+        options: further arguments of PyTorch's `DataLoader`.
+    """
+
+    def __init__(
+        self, stream: Stream, *, workers: int = 0, context: str | None = None,
+        persistent: bool = False, **options: Any,
+    ) -> None:  # fmt: skip
+        self.stream = stream
+        self.at = Progress()
+        self._start = 0
+        self._loader = DataLoader(
+            stream, batch_size=None, num_workers=workers,
+            multiprocessing_context=context if workers else None,
+            persistent_workers=persistent and workers > 0, **options,
+        )  # fmt: skip
+
+    @property
+    def epoch(self) -> int:
+        """Return the epoch that the next `for` is, or the one that is going on."""
+        return self.at.epoch
+
+    def set_epoch(self, epoch: int) -> None:
+        """Begin that epoch with the next `for`."""
+        self.at, self._start = Progress(epoch), 0
+
+    def __len__(self) -> int:
+        """Return how many batches the next `for` yields on this rank."""
+        return self.stream.order.count(len(self.stream.batches.samples), self._start)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the batches of an epoch."""
+        order, total = self.stream.order, len(self.stream.batches.samples)
+        self.at.done, self._start = self._start, 0
+        self.stream.place.copy_(torch.tensor([self.at.epoch, self.at.done]))
+        for batch in self._loader:
+            self.at.done = min(self.at.done + order.batch * order.ranks, total)
+            yield batch
+        self.at = Progress(self.at.epoch + 1)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return where training is; the same on every rank after the same number of steps."""
+        order = self.stream.order
+        return {
+            "format": STATE_FORMAT,
+            "samples": fingerprint(self.stream.batches),
+            "shuffle": order.shuffle,
+            "seed": order.seed,
+            "epoch": self.at.epoch,
+            "done": self.at.done,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where a state was taken; ranks, batch size and workers may be others.
+
+        Raises:
+            Conflict: the state is of other samples, or of another order.
+        """
+        here = self.state_dict()
+        fixed = ("format", "samples", "shuffle", "seed")
+        other = [name for name in fixed if state.get(name) != here[name]]
+        if other:
+            raise Conflict(
+                f"the state has another {', '.join(other)} than this loader: it was taken of "
+                "other samples, or with other arguments",
+                code="loader-state",
+            )
+        self.at = Progress(int(state["epoch"]), int(state["done"]))
+        self._start = self.at.done
+
+
+def fingerprint(batches: Batches) -> str:
+    """Return a hash of which items a loader reads."""
+    import hashlib
+
+    ids = np.ascontiguousarray(batches.samples.item_ids, "<i8")
+    return hashlib.sha256(ids.tobytes()).hexdigest()[:32]
+
+
+def tensors(batch: Batch) -> Batch:
+    """Return the batch with tensors for arrays of numbers; no bytes are copied."""
+    return {name: _tensor(value) for name, value in batch.items()}
+
+
+def _tensor(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_tensor(one) for one in value]
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(value if value.flags.writeable else value.copy())
+    return value
+
+
+def with_ranks(order: Order) -> Order:
+    """Return an order for this process's rank, where PyTorch trains distributed."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return replace(order, rank=torch.distributed.get_rank(),
+                       ranks=torch.distributed.get_world_size())  # fmt: skip
+    return order

@@ -54,7 +54,7 @@ $(TRAINING)/.ready: $(READY) requirements/training.txt
 	touch $(TRAINING)/.ready
 
 training: $(TRAINING)/.ready
-	$(TRAINING)/bin/pytest -q tests/torch
+	$(TRAINING)/bin/pytest -q tests/pytorch
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

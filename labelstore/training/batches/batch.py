@@ -40,7 +40,8 @@ class Batches:
     - `offsets` (k + 1,): the labels of item i are rows `offsets[i]` to `offsets[i + 1]`;
     - each target, see `TARGETS`: an array whose first axis is m;
     - `masks`: all pixels of all labels, and `mask_offsets` (m + 1,);
-    - each further column: an array (m,) of numbers, with NaN or -1 for null; else a list of m;
+    - each further column: an array (m,) of numbers, yes and no as 1 and 0, with NaN or -1 for
+      null; else a list of m;
     - `images`, a list of k, where images are opened.
 
     Args:
@@ -135,9 +136,11 @@ def _plain(values: pa.Array) -> Any:
     """Return a column as an array of numbers where it has numbers, else as a list."""
     kind = values.type
     if pat.is_boolean(kind):
-        return np.asarray(values.fill_null(False))
+        return np.asarray(values.cast(pa.int8()).fill_null(-1))
+    if pat.is_unsigned_integer(kind):
+        return np.asarray(values.fill_null(0))
     if pat.is_integer(kind):
-        return np.asarray(values.fill_null(-1) if values.null_count else values, np.int64)
+        return np.asarray(values.fill_null(-1), np.int64)
     if pat.is_floating(kind):
         return np.asarray(values.fill_null(np.nan), np.float64)
     return values.to_pylist(maps_as_pydicts="strict")

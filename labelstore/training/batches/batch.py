@@ -28,6 +28,8 @@ MASKS = "masks"
 DEFAULT = ("boxes", "labels")
 OF_ITEMS = ("item_id", "size", "uri", "images")
 """What a batch has once an item; the rest is once a label."""
+NAMED = ("item_id", "uri", "width", "height")
+"""Columns of items that every batch needs."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Batches:
 
     def make(self, indices: Sequence[int] | NDArray[np.int64]) -> Batch:
         """Return the batch of some samples, by their places."""
-        items = self.samples.item_rows(indices)
+        items = self.samples.item_rows(indices, None if self.images else NAMED)
         labels = self._labels(indices, items)
         found: Batch = {
             "item_id": np.asarray(items.column("item_id"), np.int64),

@@ -82,20 +82,25 @@ def boxes(labels: Labels) -> Floats:
 
     The box as its source states it, else the one that covers the label's other shapes.
     """
-    corners = np.stack([_numbers(labels, n) for n in ("xmin", "ymin", "xmax", "ymax")], axis=1)
-    found: Floats = corners.astype(np.float32) * np.tile(labels.scales(), 2)
+    found = np.empty((labels.rows.num_rows, 4), np.float32)
+    for place, name in enumerate(("xmin", "ymin", "xmax", "ymax")):
+        found[:, place] = _numbers(labels, name)
+    if "frame" in labels.rows.schema.names:
+        found *= np.tile(labels.scales(), 2)
     return found
 
 
 def classes(labels: Labels) -> Ints:
     """Return the place of each label's class in the order of the ontology, (m,); -1 for none."""
     ids = labels.column("category_id")
-    own = np.asarray(ids.fill_null(-1), np.int64)
+    own = np.asarray(ids.fill_null(0) if ids.null_count else ids, np.int64)
+    if not len(labels.classes):
+        return np.full(len(own), -1)
     order = np.argsort(labels.classes)
     ranks = np.searchsorted(labels.classes, own, sorter=order)
-    places = order[np.minimum(ranks, len(order) - 1)] if len(order) else np.zeros_like(own)
-    known = labels.classes[places] == own if len(order) else np.zeros(len(own), bool)
-    return np.where(known & np.asarray(ids.is_valid()), places, -1)
+    places = order[np.minimum(ranks, len(order) - 1)]
+    known = labels.classes[places] == own
+    return np.where(known & np.asarray(ids.is_valid()) if ids.null_count else known, places, -1)
 
 
 def areas(labels: Labels) -> Floats:
@@ -162,7 +167,8 @@ def ids(labels: Labels) -> Ints:
 
 
 def _numbers(labels: Labels, name: str) -> NDArray[np.float64]:
-    return np.asarray(labels.column(name).fill_null(np.nan), np.float64)
+    values = labels.column(name)
+    return np.asarray(values.fill_null(np.nan) if values.null_count else values, np.float64)
 
 
 @dataclass(frozen=True)

@@ -63,10 +63,10 @@ class Rows:
         """Return (id, name) of the classes in the order of the ontology."""
         return class_order(self.manifest)
 
-    @cached_property
+    @property
     def all_items(self) -> Mapped:
         """Return the rows of all items of the version, by id."""
-        return self.mapped("items", TABLES["items"].schema.names)
+        return self._items(tuple(TABLES["items"].schema.names))
 
     @cached_property
     def positions(self) -> Ints:
@@ -121,18 +121,21 @@ class Rows:
         offsets = np.concatenate([[0], np.cumsum(ends - begins)])
         found = self.families(tuple(columns) if columns is not None else None)
         batches = [mapped.gather(begins, ends) for mapped in found if mapped.columns]
-        rows = pa.RecordBatch.from_arrays(
-            [array for batch in batches for array in batch.columns],
-            schema=pa.schema([one for batch in batches for one in batch.schema]),
-        )
+        rows = batches[0]
+        for batch in batches[1:]:
+            schema = self._joined(rows.schema, batch.schema)
+            rows = pa.RecordBatch.from_arrays([*rows.columns, *batch.columns], schema=schema)
         if self.selection.labels is None:
             return rows, offsets
         return self._selected(rows, offsets)
 
-    def item_rows(self, indices: Sequence[int] | Ints) -> pa.RecordBatch:
-        """Return the items of some samples."""
+    def item_rows(
+        self, indices: Sequence[int] | Ints, columns: Sequence[str] | None = None
+    ) -> pa.RecordBatch:
+        """Return the items of some samples, with all columns by default."""
         own = self.positions[np.asarray(indices, np.int64)]
-        return self.all_items.gather(own, own + 1)
+        found = self.all_items if columns is None else self._items(tuple(columns))
+        return found.gather(own, own + 1)
 
     def families(self, columns: tuple[str, ...] | None) -> tuple[Mapped, Mapped]:
         """Return the layer's rows of `annotations` and of `geometries`, with these columns.
@@ -181,6 +184,26 @@ class Rows:
     @cached_property
     def _families(self) -> dict[tuple[str, ...] | None, tuple[Mapped, Mapped]]:
         return {}
+
+    @cached_property
+    def _items_by_columns(self) -> dict[tuple[str, ...], Mapped]:
+        return {}
+
+    def _items(self, columns: tuple[str, ...]) -> Mapped:
+        if columns not in self._items_by_columns:
+            self._items_by_columns[columns] = self.mapped("items", columns)
+        return self._items_by_columns[columns]
+
+    @cached_property
+    def _schemas(self) -> dict[tuple[str, ...], pa.Schema]:
+        return {}
+
+    def _joined(self, *schemas: pa.Schema) -> pa.Schema:
+        """Return the fields of several schemas as one; putting it together costs 20 µs."""
+        names = tuple(name for schema in schemas for name in schema.names)
+        if names not in self._schemas:
+            self._schemas[names] = pa.schema([field for schema in schemas for field in schema])
+        return self._schemas[names]
 
     def _wanted(self, columns: Sequence[str] | None) -> dict[str, list[str]]:
         """Return the columns to read of each family; of columns in both, the annotations'."""

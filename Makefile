@@ -8,7 +8,7 @@ TRAINING := .venv-training
 TORCH := torch==2.13.0
 ROWS ?= 1M
 
-.PHONY: venv demo test oracles browser spark training lint format docs bench schemas schemas-check wheel check lock clean
+.PHONY: venv demo test oracles browser spark training ceph lint format docs bench schemas schemas-check wheel check lock clean
 
 venv: $(READY)
 
@@ -56,6 +56,11 @@ $(TRAINING)/.ready: $(READY) requirements/training.txt
 training: $(TRAINING)/.ready
 	$(TRAINING)/bin/pytest -q tests/pytorch
 
+# Debian's Ceph, for an S3 server that is none of Python's; the packages start no daemon.
+ceph: $(READY)
+	command -v radosgw ceph-mon ceph-osd >/dev/null || (apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends ceph-mon ceph-osd ceph-common radosgw >/dev/null)
+	$(BIN)/pytest -q tests/ceph
+
 lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -94,7 +99,7 @@ wheel: $(READY)
 	$(BIN)/check-wheel-contents --toplevel labelstore,labelstore_converters dist/*.whl
 	$(BIN)/python tests/wheel.py dist/*.whl
 
-check: lint test oracles browser spark training schemas-check docs wheel
+check: lint test oracles browser spark training ceph schemas-check docs wheel
 
 lock:
 	cd requirements && for name in uv runtime dev; do \

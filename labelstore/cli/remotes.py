@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from labelstore.cli.options import HERE, StoreDir, opened
+from labelstore.cli.options import HERE, Json, StoreDir, opened
+from labelstore.cli.output import emit_json, table
 
 Remote = Annotated[str | None, typer.Option("-r", "--remote", help="DVC remote.")]
 
@@ -19,6 +20,7 @@ def register(app: typer.Typer) -> None:
         app.command(command.__name__)(command)
     remote = typer.Typer(help="Remotes, which are DVC's.", no_args_is_help=True)
     remote.command("add")(remote_add)
+    remote.command("check")(remote_check)
     app.add_typer(remote, name="remote")
     schema = typer.Typer(help="The published schema.", no_args_is_help=True)
     schema.command("export")(schema_export)
@@ -58,6 +60,36 @@ def remote_add(
     """
     opened(store).remote_add(name, url, default=default)
     typer.echo(f"added {name}; commit .dvc/config with Git")
+
+
+def remote_check(
+    name: Annotated[
+        str | None, typer.Argument(help="Name of the remote; the default one otherwise.")
+    ] = None,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Try nothing that writes.")
+    ] = False,
+    store: StoreDir = HERE,
+    json: Json = False,
+) -> None:  # fmt: skip
+    """Try what a remote lets you do: reach, read, write, create, remove; and its clock.
+
+    Writes one small object and removes it again. Exits 1 where reading or publishing would fail.
+
+    \b
+    Examples:
+      labelstore remote check
+      labelstore remote check team --read-only
+    """
+    found = opened(store).remote_check(name, write=not read_only)
+    failed = [one for one in found if one.good is False and one.needed]
+    if json:
+        emit_json("remote-check", {"findings": [vars(one) for one in found]})
+    else:
+        marks = {True: "yes", False: "NO", None: "?"}
+        table(("", "", ""), [[one.name, marks[one.good], one.said] for one in found])
+    if failed:
+        raise typer.Exit(1)
 
 
 def schema_export(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from labelstore.errors import Corrupt, NotFound, StorageFailed
+from labelstore.storage.failures import failure, is_missing
 from labelstore.storage.objects import object_path, put_as
 
 AT_ONCE = 16
@@ -48,7 +49,7 @@ class Remote:
         missing = [n for n in dict.fromkeys(names) if not object_path(folder, n).exists()]
         if not missing:
             return
-        system, root = self._open()
+        system, root = self.opened()
 
         def one(name: str) -> int:
             data = self._read(system, f"{root}/files/md5/{name[:2]}/{name[2:]}", name)
@@ -72,7 +73,7 @@ class Remote:
         Raises:
             StorageFailed: the remote cannot be reached or refuses.
         """
-        system, root = self._open()
+        system, root = self.opened()
 
         def one(name: str) -> tuple[str, str, int]:
             try:
@@ -97,7 +98,7 @@ class Remote:
             Corrupt: an object's bytes are not what its name says.
             StorageFailed: the remote cannot be reached or refuses.
         """
-        system, root = self._open()
+        system, root = self.opened()
 
         def one(name: str) -> tuple[str, bytes | None]:
             try:
@@ -118,7 +119,7 @@ class Remote:
         Raises:
             StorageFailed: the remote cannot be reached or refuses.
         """
-        system, root = self._open()
+        system, root = self.opened()
 
         def one(name: str) -> bool:
             path = f"{root}/files/md5/{name[:2]}/{name[2:]}"
@@ -127,15 +128,18 @@ class Remote:
                 if there:
                     system.rm_file(path)
             except Exception as error:  # botocore and aiohttp raise dozens of unrelated classes
-                raise StorageFailed(
-                    f"{self.url}: {name} could not be removed: {error}", code="remote-failed"
-                ) from error
+                raise failure(self.url, f"removing {name}", error) from error
             return there
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
             return sum(pool.map(one, dict.fromkeys(names)))
 
-    def _open(self) -> tuple[Any, str]:
+    def opened(self) -> tuple[Any, str]:
+        """Return the fsspec file system, and the remote's place in it.
+
+        Raises:
+            StorageFailed: the URL is of no kind that is known here.
+        """
         import fsspec
 
         try:
@@ -147,20 +151,14 @@ class Remote:
     def _read(self, system: Any, path: str, name: str) -> bytes:
         try:
             data: bytes = system.cat_file(path)
-        except FileNotFoundError as error:
+        except Exception as error:  # botocore and aiohttp raise dozens of unrelated classes
+            if not is_missing(error):
+                raise failure(self.url, f"reading {name}", error) from error
             raise NotFound(
                 f"{self.url}: has no object {name}. Push the version from where it was made: "
                 "`labelstore push`.",
                 code="object-missing",
             ) from error
-        except PermissionError as error:
-            raise StorageFailed(
-                f"{self.url}: access denied ({error}). Check the credentials and the bucket's "
-                "policy for reading.",
-                code="remote-denied",
-            ) from error
-        except Exception as error:  # botocore and aiohttp raise dozens of unrelated classes
-            raise StorageFailed(f"{self.url}: {error}", code="remote-failed") from error
         found = hashlib.md5(data, usedforsecurity=False).hexdigest()
         if found != name.removesuffix(".dir"):
             raise Corrupt(f"{self.url}: object {name} arrived with MD5 {found}; push it again")

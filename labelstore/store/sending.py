@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from labelstore.questions import Progress, Questions
 from labelstore.versions.agents import names
 from labelstore.versions.collect import collect
-from labelstore.versions.exchange import pull, push, remote_add
+from labelstore.versions.exchange import pull, push, remote_add, remote_of
 
 if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses one of them
     from labelstore.exchange.exporting import ExportReport
+    from labelstore.storage.probing import Finding
     from labelstore.training.pins.pin import Pin
 
 
@@ -89,6 +90,17 @@ class SendingVerbs(Questions):
     def remote_add(self, name: str, url: str, *, default: bool = False) -> None:
         """Add a remote to DVC's configuration."""
         remote_add(self.workspace, name, url, default=default)
+
+    def remote_check(self, name: str | None = None, *, write: bool = True) -> list[Finding]:
+        """Return what a remote lets us do; nothing is left behind.
+
+        Args:
+            name: of the remote; the default one otherwise.
+            write: try to write, too.
+        """
+        from labelstore.storage.probing import probe
+
+        return probe(remote_of(self.workspace, name)[1], write=write)
 
     def gc(self, *, force: bool = False) -> str:
         """Collect objects that no commit needs; without `force` only say which."""

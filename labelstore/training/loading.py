@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labelstore.errors import InvalidInput, NotFound
-from labelstore.storage.cache import Cache
+from labelstore.storage.cache import Cache, writing
 from labelstore.storage.location import Remote
 from labelstore.storage.objects import object_path, read_checked
 from labelstore.training.pins.making import followed, selected, verify
@@ -188,7 +188,8 @@ def _bring(remote: Remote, cache: Cache, names: Sequence[str]) -> None:
     """Fetch the objects that the cache lacks; they are in use from here on."""
     _use(cache, names)
     missing = [name for name in names if not object_path(cache.objects, name).exists()]
-    remote.fetch(missing, cache.objects)
+    with writing(cache.objects):
+        remote.fetch(missing, cache.objects)
     for name in missing:
         cache.seal(object_path(cache.objects, name), name)
 

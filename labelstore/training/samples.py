@@ -91,10 +91,13 @@ class Samples(Rows):
         order = Order(shuffle, seed, batch_size, 0, 1, uneven, drop_last)
         order = door.with_ranks(order) if rank is None and ranks is None else replace(
             order, rank=rank or 0, ranks=ranks or 1)  # fmt: skip
-        stream = door.Stream(self.batches(**what), order, as_list=as_list)
+        given = dict(options or {})
+        shared = 0 if given.get("pin_memory") else door.SHARED  # only tensors are pinned
+        stream = door.Stream(self.batches(**what), order, shared=shared)
         found: Loader = door.Loader(
-            stream, workers=workers, context=context, persistent=persistent, **(options or {})
-        )
+            stream, as_list=as_list, workers=workers, context=context, persistent=persistent,
+            **given,
+        )  # fmt: skip
         return found
 
     def hugging_face(self) -> Any:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 STATE_FORMAT = 1
+SHARED = 1 << 18
+"""Measured with two workers: sending five small tensors takes eight times what NumPy arrays do."""
 
 
 class Items(Dataset):  # type: ignore[misc]
@@ -54,13 +56,14 @@ class Stream(IterableDataset):  # type: ignore[misc]
     Args:
         batches: what a batch has.
         order: which samples come when.
-        as_list: yield lists of samples instead, which cost more to send between processes.
+        shared: bytes from which an array goes to the trainer as a tensor in shared memory, which
+            costs a file each; smaller ones are sent as they are.
     """
 
-    def __init__(self, batches: Batches, order: Order, *, as_list: bool = False) -> None:
+    def __init__(self, batches: Batches, order: Order, *, shared: int = SHARED) -> None:
         self.batches = batches
         self.order = order
-        self.as_list = as_list
+        self.shared = shared
         self.place = torch.zeros(2, dtype=torch.int64).share_memory_()
         """Epoch, and samples of it that all ranks have had; seen by workers that live on."""
 
@@ -71,8 +74,7 @@ class Stream(IterableDataset):  # type: ignore[misc]
         epoch, done = self.place.tolist()
         listed = self.order.batches(self.batches.samples.item_ids, epoch, done)
         for indices in listed[index::count]:
-            made = tensors(self.batches.make(indices))
-            yield split(made) if self.as_list else made
+            yield tensors(self.batches.make(indices), self.shared)
 
 
 @dataclass
@@ -91,6 +93,7 @@ class Loader:
 
     Args:
         stream: what to load.
+        as_list: yield lists of samples instead of batches.
         workers: processes that make batches; 0 makes them in this one.
         context: how workers start: `fork`, `spawn` or `forkserver`.
         persistent: keep workers from epoch to epoch.
@@ -98,14 +101,15 @@ class Loader:
     """
 
     def __init__(
-        self, stream: Stream, *, workers: int = 0, context: str | None = None,
-        persistent: bool = False, **options: Any,
+        self, stream: Stream, *, as_list: bool = False, workers: int = 0,
+        context: str | None = None, persistent: bool = False, **options: Any,
     ) -> None:  # fmt: skip
         self.stream = stream
+        self.as_list = as_list
         self.at = Progress()
         self._start = 0
         self._loader = DataLoader(
-            stream, batch_size=None, num_workers=workers,
+            stream, batch_size=None, num_workers=workers, collate_fn=_as_it_is,
             multiprocessing_context=context if workers else None,
             persistent_workers=persistent and workers > 0, **options,
         )  # fmt: skip
@@ -130,7 +134,8 @@ class Loader:
         self.stream.place.copy_(torch.tensor([self.at.epoch, self.at.done]))
         for batch in self._loader:
             self.at.done = min(self.at.done + order.batch * order.ranks, total)
-            yield batch
+            made = tensors(batch)
+            yield split(made) if self.as_list else made
         self.at = Progress(self.at.epoch + 1)
 
     def state_dict(self) -> dict[str, Any]:
@@ -172,17 +177,26 @@ def fingerprint(batches: Batches) -> str:
     return hashlib.sha256(ids.tobytes()).hexdigest()[:32]
 
 
-def tensors(batch: Batch) -> Batch:
-    """Return the batch with tensors for arrays of numbers; no bytes are copied."""
-    return {name: _tensor(value) for name, value in batch.items()}
+def tensors(batch: Batch, least: int = 0) -> Batch:
+    """Return the batch with tensors for arrays of numbers; no bytes are copied.
+
+    Args:
+        batch: arrays, and lists of arrays.
+        least: bytes that an array has at least, to become one.
+    """
+    return {name: _tensor(value, least) for name, value in batch.items()}
 
 
-def _tensor(value: Any) -> Any:
+def _tensor(value: Any, least: int) -> Any:
     if isinstance(value, list):
-        return [_tensor(one) for one in value]
-    if isinstance(value, np.ndarray):
+        return [_tensor(one, least) for one in value]
+    if isinstance(value, np.ndarray) and value.nbytes >= least:
         return torch.from_numpy(value if value.flags.writeable else value.copy())
     return value
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    return batch
 
 
 def with_ranks(order: Order) -> Order:

@@ -94,7 +94,7 @@ def random_ours(folder: str, pin: str) -> dict[str, Any]:
     def read(batch: Any) -> float:
         found = samples.rows(batch, made.needed)[0]
         rings = found.column("polygons").flatten().flatten()
-        return float(pc.sum(rings).as_py() + np.asarray(found.column("xmin")).sum())
+        return float((pc.sum(rings).as_py() or 0.0) + np.asarray(found.column("xmin")).sum())
 
     for mapped in samples.families(made.needed):
         for part in range(len(mapped.paths)):
@@ -267,7 +267,8 @@ def s3() -> Iterator[Mapping[str, str]]:
         [str(Path(sys.executable).with_name("moto_server")), "-p", str(port)],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    env = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_DEFAULT_REGION": "us-east-1",
+    env = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s",
+           "AWS_DEFAULT_REGION": "us-east-1",
            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}  # fmt: skip
     try:
         for _ in range(100):

@@ -11,7 +11,7 @@ import warnings
 from pathlib import Path
 
 from labelstore.errors import NotFound, StorageFailed
-from labelstore.storage.cache import Cache
+from labelstore.storage.cache import Cache, writing
 from labelstore.versions.dvc.locks import held
 from labelstore.versions.git import Git
 from labelstore.versions.workspace import SETTINGS, Workspace
@@ -50,6 +50,8 @@ def cloned(where: str, cache: Cache, rev: str) -> Workspace:
     url, _, inner = where.removeprefix("git+").partition("#")
     name = hashlib.sha256(url.encode()).hexdigest()[:16]
     folder = cache.folder / "clones" / name
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
     with held(cache.folder / "clones" / f"{name}.lock", f"cloning {url}", 600):
         if not (folder / ".git" / "labelstore-ready").exists():
             _clone(url, folder)
@@ -83,7 +85,6 @@ def _clone(url: str, folder: Path) -> None:
         import shutil
 
         shutil.rmtree(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
     said = _git(folder.parent, "clone", "-q", "--no-checkout", "--filter=blob:none", "--", url,
                 folder.name)  # fmt: skip
     if said is not None:

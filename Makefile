@@ -48,7 +48,7 @@ spark: $(READY)
 # PyTorch and Hugging Face's library, beside all that `make test` has.
 $(TRAINING)/.ready: $(READY) requirements/training.txt
 	$(PYTHON) -m venv $(TRAINING)
-	VIRTUAL_ENV=$(TRAINING) $(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.txt -r requirements/training.txt
+	VIRTUAL_ENV=$(TRAINING) $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements/dev.txt -r requirements/training.txt
 	$(TRAINING)/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH)
 	VIRTUAL_ENV=$(TRAINING) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $(TRAINING)/.ready

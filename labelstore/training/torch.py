@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -108,11 +109,14 @@ class Loader:
         self.as_list = as_list
         self.at = Progress()
         self._start = 0
-        self._loader = DataLoader(
-            stream, batch_size=None, num_workers=workers, collate_fn=_as_it_is,
-            multiprocessing_context=context if workers else None,
-            persistent_workers=persistent and workers > 0, **options,
-        )  # fmt: skip
+        own = {
+            "num_workers": workers,
+            "multiprocessing_context": context if workers else None,
+            "persistent_workers": persistent and workers > 0,
+            "collate_fn": _as_it_is,
+            "worker_init_fn": _begun,
+        }
+        self._loader = DataLoader(stream, batch_size=None, **{**own, **options})
 
     @property
     def epoch(self) -> int:
@@ -131,6 +135,7 @@ class Loader:
         """Yield the batches of an epoch."""
         order, total = self.stream.order, len(self.stream.batches.samples)
         self.at.done, self._start = self._start, 0
+        self.stream.batches.prepare()
         self.stream.place.copy_(torch.tensor([self.at.epoch, self.at.done]))
         for batch in self._loader:
             self.at.done = min(self.at.done + order.batch * order.ranks, total)
@@ -193,6 +198,11 @@ def _tensor(value: Any, least: int) -> Any:
     if isinstance(value, np.ndarray) and value.nbytes >= least:
         return torch.from_numpy(value if value.flags.writeable else value.copy())
     return value
+
+
+def _begun(_: int) -> None:
+    """Leave what a worker was forked with out of its garbage collection, which would copy it."""
+    gc.freeze()
 
 
 def _as_it_is(batch: Batch) -> Batch:

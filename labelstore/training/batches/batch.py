@@ -72,6 +72,13 @@ class Batches:
                (MASK_COLUMNS if name == MASKS else TARGETS[name].columns)]  # fmt: skip
         object.__setattr__(self, "needed", tuple(dict.fromkeys([*own, *self.columns])))
 
+    def prepare(self) -> None:
+        """Find out what all batches need, once, before processes are forked that would each."""
+        rows = self.samples
+        _ = rows.bounds, self._classes, self._points
+        rows.families(self.needed)
+        rows.item_rows([], None if self.images else NAMED)
+
     def make(self, indices: Sequence[int] | NDArray[np.int64]) -> Batch:
         """Return the batch of some samples, by their places."""
         items = self.samples.item_rows(indices, None if self.images else NAMED)

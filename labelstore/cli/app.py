@@ -28,6 +28,7 @@ from labelstore.cli import (
     scoring,
     splitting,
     traces,
+    trees,
 )
 from labelstore.errors import InvalidInput, LabelstoreError, StorageFailed
 
@@ -41,7 +42,7 @@ app = typer.Typer(
 )
 MODULES = (
     data, splitting, formats, history, pinning, traces, proving, handing, branching, questions,
-    agreeing, agreed, forgetting, scoring, curating, reviewing, ontology, remotes,
+    agreeing, agreed, forgetting, scoring, trees, curating, reviewing, ontology, remotes,
 )  # fmt: skip
 for module in MODULES:
     module.register(app)

@@ -150,7 +150,7 @@ class Remote:
 
     def _read(self, system: Any, path: str, name: str) -> bytes:
         try:
-            data: bytes = system.cat_file(path)
+            data: bytes = system.cat_file(path, **_at_once(system))
         except Exception as error:  # botocore and aiohttp raise dozens of unrelated classes
             if not is_missing(error):
                 raise failure(self.url, f"reading {name}", error) from error
@@ -163,6 +163,11 @@ class Remote:
         if found != name.removesuffix(".dir"):
             raise Corrupt(f"{self.url}: object {name} arrived with MD5 {found}; push it again")
         return data
+
+
+def _at_once(system: Any) -> dict[str, Any]:
+    """Return how to read an object in one request; s3fs asks for its size first otherwise."""
+    return {"max_concurrency": 1} if hasattr(system, "call_s3") else {}
 
 
 def read_bytes(url: str, options: Mapping[str, Any] | None = None) -> bytes:

@@ -62,7 +62,8 @@ def _reach(remote: Remote, system: Any, root: str, on_s3: bool) -> list[Finding]
             answer = system.call_s3("head_bucket", Bucket=system.split_path(root)[0])
         else:
             answer = {}
-            Path(root).parent.stat()
+            if not next(p for p in (Path(root), *Path(root).parents) if p.exists()).is_dir():
+                raise NotADirectoryError("a file is in the way")
     except Exception as error:  # botocore and aiohttp raise dozens of unrelated classes
         told = failure(remote.url, "looking for it", _as_bucket(error) if on_s3 else error)
         return [Finding("reach", False, str(told), needed)]

@@ -15,6 +15,8 @@ if TYPE_CHECKING:  # what a verb needs is loaded when it is used: a command uses
     from labelstore.exchange.exporting import ExportReport
     from labelstore.storage.probing import Finding
     from labelstore.training.pins.pin import Pin
+    from labelstore.trees.media import Link
+    from labelstore.trees.tree import Kind, TreeReport
 
 
 class SendingVerbs(Questions):
@@ -78,6 +80,39 @@ class SendingVerbs(Questions):
         write_pin(pin, Path(target))
         remember(self.workspace, Path(target))
         return pin
+
+    def materialise(
+        self, target: str | Path, *, pin: str | Path | None = None, at: str | None = None,
+        format: Kind = "yolo", task: str | None = None, layer: str | None = None,
+        split: str | None = None, scheme: str | None = None, media: str | Path | None = None,
+        link: Link = "hard", allow_loss: Collection[str] = ("all",), force: bool = False,
+        progress: Progress | None = None,
+    ) -> TreeReport:  # fmt: skip
+        """Write a version as a folder that trainers read, or bring that folder up to date.
+
+        Args:
+            target: the folder; the pin is put into it as `labelstore.lock`.
+            pin: pin file; otherwise the version is named by `at` and pinned.
+            at: the version, without a pin.
+            format: `yolo` or `coco`.
+            task: of the format, such as `detect`; what suits the labels otherwise.
+            layer: without a pin, which labels.
+            split: without a pin, `SCHEME/SUBSET`.
+            scheme: write all subsets of this split scheme.
+            media: folder that the items' `uri` are below; without it no media are placed.
+            link: `hard`, `symlink` or `copy`.
+            allow_loss: codes of losses that are accepted; a tree is for training, so by default
+                `all`, and what is left out is told.
+            force: replace files of labels that somebody changed.
+            progress: told how far things are.
+        """
+        from labelstore.trees.opening import tree_of
+        from labelstore.trees.tree import Wanted
+
+        wanted = Wanted(format, task, scheme, allow_loss)
+        return tree_of(self.workspace, Path(target), wanted, pin=pin, at=at, layer=layer,
+                       split=split, media=media, link=link, force=force,
+                       progress=progress)  # fmt: skip
 
     def push(self, *, remote: str | None = None, show: bool = False) -> str:
         """Send the objects of all versions to a remote, by DVC."""

@@ -43,6 +43,7 @@ def load(
     columns: Sequence[str] | None = None,
     where: str | None = None,
     cache: str | os.PathLike[str] | None = None,
+    every_table: bool = False,
 ) -> Samples:
     """Open a version for training.
 
@@ -59,6 +60,7 @@ def load(
         columns: of labels, that samples have; all by default.
         where: SQL condition on columns of `labels`; others are left out, items stay.
         cache: folder for what is fetched and made; `~/.cache/labelstore` by default.
+        every_table: fetch the tables too that samples do not need.
 
     Raises:
         UserWarning: `at` is a branch, which moves; or what was pinned has been rewritten since, to
@@ -79,7 +81,8 @@ def load(
         known, note = followed(workspace, known)
         if note is not None:
             warnings.warn(f"{os.fspath(pin or '')}: {note}", UserWarning, stacklevel=2)
-    manifest = _manifest(workspace, known, kept, name, whole=bool(known.query or where))
+    manifest = _manifest(workspace, known, kept, name, 
+                         whole=bool(every_table or known.query or where))  # fmt: skip
     selection = Selection()
     if pin is not None:
         verify(known, manifest, os.fspath(pin))

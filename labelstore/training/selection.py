@@ -96,13 +96,23 @@ def parse_split(manifest: Manifest, split: str) -> tuple[str, str]:
     scheme, _, subset = split.rpartition("/")
     if not scheme or not subset:
         raise InvalidInput(f"{split!r}: write SCHEME/SUBSET, as in default/train")
+    known = subsets_of(manifest, scheme)
+    if subset not in known:
+        raise NotFound(f"split {scheme!r} has no {subset!r} (it has: {', '.join(known)})")
+    return scheme, subset
+
+
+def subsets_of(manifest: Manifest, scheme: str) -> list[str]:
+    """Return the subsets of a split scheme, by name.
+
+    Raises:
+        NotFound: the version has no such scheme.
+    """
     if scheme not in manifest.partitions("splits"):
         there = ", ".join(manifest.partitions("splits")) or "none"
         raise NotFound(f"no split scheme {scheme!r} (there is: {there})", code="split-unknown")
-    known = manifest.table(TABLES["splits"], ["subset"], scheme).column(0).unique().to_pylist()
-    if subset not in known:
-        raise NotFound(f"split {scheme!r} has no {subset!r} (it has: {', '.join(sorted(known))})")
-    return scheme, subset
+    rows = manifest.table(TABLES["splits"], ["subset"], scheme)
+    return sorted(rows.column(0).unique().to_pylist())
 
 
 def subset_items(manifest: Manifest, split: str) -> Ids:

@@ -44,9 +44,14 @@ def masks(labels: Labels) -> tuple[Pixels, NDArray[np.int64]]:
     pixels = np.zeros(int(ends[-1]), np.uint8)
     drawn = _stated(labels, sizes) | _outlined(labels, sizes)
     for row, runs in drawn.items():
-        h, w = sizes[row]
-        pixels[ends[row] : ends[row + 1]].reshape(h, w)[:] = coco.decode(runs)
+        _draw(runs, pixels[ends[row] : ends[row + 1]].reshape(sizes[row]))
     return pixels, ends
+
+
+def _draw(runs: Runs, target: Pixels) -> None:
+    """Write a mask into zeros; only its covering box is copied, for COCO's pixels run downwards."""
+    x, y, w, h = coco.toBbox(runs).astype(int).tolist()
+    target[y : y + h, x : x + w] = coco.decode(runs)[y : y + h, x : x + w]
 
 
 def _stated(labels: Labels, sizes: NDArray[np.int64]) -> dict[int, Runs]:

@@ -25,7 +25,8 @@ from labelstore.store import Store
 
 SCHEMAS = Path(__file__).parents[2] / "schemas" / "v1"
 HEAVY = ("pyarrow", "duckdb", "dvc", "s3fs", "numpy", "pydantic", "fsspec", "botocore")
-PYTHON_NAMES = {"import": "import_from", "export": "export_to", "remote add": "remote_add",
+PYTHON_NAMES = {"remote check": "remote_check", "import": "import_from", "export": "export_to",
+                "remote add": "remote_add",
                 "ontology show": "ontology", "ontology apply": "apply_ontology"}  # fmt: skip
 ONLY_COMMANDS = {"init", "demo", "schema export", "formats", "convert",
                  "merge-driver", "verify-proof"}  # fmt: skip

@@ -49,7 +49,7 @@ def masks(labels: Labels) -> tuple[Pixels, NDArray[np.int64]]:
 
 
 def _draw(runs: Runs, target: Pixels) -> None:
-    """Write a mask into zeros; only its covering box is copied, for COCO's pixels run downwards."""
+    """Write a mask into zeros; only its covering box is copied, as COCO's run down columns."""
     x, y, w, h = coco.toBbox(runs).astype(int).tolist()
     target[y : y + h, x : x + w] = coco.decode(runs)[y : y + h, x : x + w]
 

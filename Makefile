@@ -75,7 +75,7 @@ docs: $(READY)
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/zensical build --clean --strict --config-file docs/zensical.toml
 
-bench: $(READY)
+bench: $(READY) $(TRAINING)/.ready
 	$(BIN)/python tests/bench/promises.py --rows $(ROWS)
 	$(BIN)/python tests/bench/shapes.py --rows $(ROWS)
 	$(BIN)/python tests/bench/peers.py
@@ -84,6 +84,7 @@ bench: $(READY)
 	$(BIN)/python tests/bench/meaning.py --rows $(ROWS)
 	$(BIN)/python tests/bench/questions.py --rows $(ROWS)
 	$(BIN)/python tests/bench/lineage.py --rows $(ROWS)
+	$(TRAINING)/bin/python tests/bench/training.py
 
 schemas: $(READY)
 	$(BIN)/labelstore schema export schemas/v1

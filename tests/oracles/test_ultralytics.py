@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from oracle import asked
 from PIL import Image
 
 from labelstore.store import Store, init_store
+from labelstore.trees.media import Link
 
 DATA = Path(__file__).parents[1] / "data"
 SOURCES = {
@@ -29,7 +31,7 @@ def told_by_ultralytics(folder: Path, sizes: dict[str, tuple[int, int]], task: s
     home = folder.parent / "home"
     (home / "Ultralytics").mkdir(parents=True, exist_ok=True)
     (home / "Ultralytics" / FONT).touch()
-    for label in (folder / "labels").rglob("*.txt"):
+    for label in (folder / "labels").rglob("*.txt") if sizes else ():
         image = folder / "images" / label.relative_to(folder / "labels").with_suffix(".jpg")
         image.parent.mkdir(parents=True, exist_ok=True)
         Image.new("L", sizes[label.stem]).save(image, quality=1)
@@ -118,3 +120,24 @@ def test_keypoints(tmp_path: Path) -> None:
             assert found[:, 2].tolist() == row["shape"]["seen"]
             count += 1
     assert count == 127
+
+
+@pytest.mark.parametrize("link", ["hard", "symlink"])
+def test_a_tree_of_a_pinned_version(tmp_path: Path, link: Link) -> None:
+    store, sizes = exported(tmp_path, "detect")
+    store.split("default", ratios="train=0.8,val=0.2")
+    store.commit("split", tag="v2")
+    media = tmp_path / "media"
+    media.mkdir()
+    for stem, size in sizes.items():
+        Image.new("L", size).save(media / f"{stem}.jpg", quality=1)
+    tree = tmp_path / "tree"
+    report = store.materialise(tree, at="v2", scheme="default", task="detect", media=media,
+                               link=link)  # fmt: skip
+    told = told_by_ultralytics(tree, {}, "detect")
+    sql = "SELECT l.uri FROM labels l JOIN splits s USING (item_id) WHERE s.subset = 'train'"
+    own = Counter(Path(u).stem for u in store.query(sql).column(0).to_pylist())
+    assert len(told["labels"]) == report.subsets["train"] == 39
+    assert {one["image"]: len(one["classes"]) for one in told["labels"] if one["classes"]} == own
+    assert list(told["names"].values()) == [c["name"] for c in store.query(
+        "SELECT name FROM categories ORDER BY position").to_pylist()]  # fmt: skip

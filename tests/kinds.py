@@ -9,12 +9,12 @@ from labelstore.model.examples import CATEGORIES, ITEMS, LABELS
 from labelstore.store import Store, init_store
 
 
-def every_kind(folder: Path) -> Store:
-    """Return a store whose v1 has every kind of label."""
+def every_kind(folder: Path, tag: str | None = "v1") -> Store:
+    """Return a store whose v1, or another tag, has every kind of label."""
     store = init_store(folder, target=64)
     with store.edit(by="ada") as edit:
         edit.add(list(LABELS.values()), items=ITEMS, categories=CATEGORIES)
-    store.commit("every kind", tag="v1")
+    store.commit("every kind", tag=tag)
     return store
 
 

@@ -87,7 +87,7 @@ def remote_check(
         emit_json("remote-check", {"findings": [vars(one) for one in found]})
     else:
         marks = {True: "yes", False: "NO", None: "?"}
-        table(("", "", ""), [[one.name, marks[one.good], one.said] for one in found])
+        table(("check", "works", ""), [[one.name, marks[one.good], one.said] for one in found])
     if failed:
         raise typer.Exit(1)
 

@@ -59,7 +59,7 @@ def materialise(
     labelstore.lock. Files that were not written here are left alone, and so are labels that
     somebody changed, unless --force is given. What the format cannot hold is told.
 
-    \\b
+    \b
     Examples:
       labelstore materialise tree --pin train.lock --media /data/images
       labelstore materialise tree --at v3 --scheme default --task detect --link symlink --media img

@@ -76,8 +76,7 @@ class Cache:
         Raises:
             StorageFailed: the cache cannot be written.
         """
-        text = "".join(f"{name}\n" for name in sorted(set(names)))
-        path = self.folder / "uses" / hashlib.sha256(text.encode()).hexdigest()[:32]
+        path, text = self._lease(names)
         with self._gate(fcntl.LOCK_SH):
             if not path.exists():
                 write_safely(path, text.encode())
@@ -86,6 +85,19 @@ class Cache:
                 fcntl.flock(lease, fcntl.LOCK_SH)
                 os.utime(path)
             return lease
+
+    def still_used(self, lease: int, names: Iterable[str]) -> bool:
+        """Say whether a lease that `use` returned still holds; note that it was used now."""
+        path, _ = self._lease(names)
+        try:
+            os.utime(path)
+            return os.path.samestat(os.fstat(lease), path.stat())
+        except OSError:
+            return False
+
+    def _lease(self, names: Iterable[str]) -> tuple[Path, str]:
+        text = "".join(f"{name}\n" for name in sorted(set(names)))
+        return self.folder / "uses" / hashlib.sha256(text.encode()).hexdigest()[:32], text
 
     def verify(self, path: Path, md5: str) -> None:
         """Compare an object with its name, unless it is the file that was compared before.
@@ -230,7 +242,7 @@ def parse_size(text: str) -> int:
 
 def _traits(path: Path) -> str:
     stat = path.stat()
-    return f"{stat.st_dev} {stat.st_ino} {stat.st_size} {stat.st_mtime_ns}"
+    return f"{stat.st_dev} {stat.st_ino} {stat.st_size} {stat.st_ctime_ns}"
 
 
 def _files_of(cache: Cache, name: str) -> Iterator[Path]:

@@ -88,7 +88,7 @@ def _writing(remote: Remote, system: Any, root: str, on_s3: bool) -> list[Findin
     written = _tried("write", ("write",), lambda: _write(system, root, path), remote)
     if not written.good:
         return [written]
-    create = _create(remote, system, path) if on_s3 else _create_file(path)
+    create = _create(remote, system, path) if on_s3 else _create_file(remote, path)
     return [written, create, _tried("remove", (), lambda: system.rm_file(path), remote)]
 
 
@@ -96,8 +96,12 @@ def _write(system: Any, root: str, path: str) -> None:
     if "://" not in root and not hasattr(system, "call_s3"):
         system.makedirs(root, exist_ok=True)
     system.pipe_file(path, CONTENT)
-    if system.cat_file(path) != CONTENT:
-        raise OSError("what was written came back otherwise")
+    try:
+        if system.cat_file(path) != CONTENT:
+            raise OSError("what was written came back otherwise")
+    except BaseException:
+        system.rm_file(path)
+        raise
 
 
 def _tried(name: str, needed: tuple[str, ...], act: Callable[[], Any], remote: Remote) -> Finding:
@@ -131,7 +135,9 @@ def _create(remote: Remote, system: Any, path: str) -> Finding:
                    "same: Git moves them, and objects are named by their content")  # fmt: skip
 
 
-def _create_file(path: str) -> Finding:
+def _create_file(remote: Remote, path: str) -> Finding:
+    if "://" in remote.url and not remote.url.startswith("file://"):
+        return Finding("atomic create", None, "not known for remotes of this kind")
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL))
     except FileExistsError:

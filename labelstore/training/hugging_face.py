@@ -12,20 +12,23 @@ import pyarrow.types as pat
 if TYPE_CHECKING:
     from labelstore.training.reading.rows import Rows
 
+HASHES = ("row_hash", "geometry_hash")
+
 
 def dataset(samples: Rows) -> datasets.Dataset:
     """Return one row per item: its columns, and `annotations`, a list with one struct a label.
 
-    Maps become lists of key and value, for the library has no maps.
+    Maps become lists of key and value, for the library has no maps. Hashes are left out, for its
+    PyTorch form has no unsigned numbers of 64 bits.
     """
     rows, offsets = samples.rows(np.arange(len(samples)))
-    labels = pa.StructArray.from_arrays(
-        [_listed(column) for column in rows.columns], names=rows.schema.names
-    )
+    names = [name for name in rows.schema.names if name not in HASHES]
+    labels = pa.StructArray.from_arrays([_listed(rows.column(n)) for n in names], names=names)
     nested = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), labels)
     items = samples.items
-    columns = [_listed(items.column(name).combine_chunks()) for name in items.column_names]
-    table = pa.table([*columns, nested], names=[*items.column_names, "annotations"])
+    kept = [name for name in items.column_names if name not in HASHES]
+    columns = [_listed(items.column(name).combine_chunks()) for name in kept]
+    table = pa.table([*columns, nested], names=[*kept, "annotations"])
     return datasets.Dataset(datasets.table.InMemoryTable(table))
 
 
@@ -33,5 +36,6 @@ def _listed(column: pa.Array) -> pa.Array:
     """Return a column with lists of structs for maps."""
     if not pat.is_map(column.type):
         return column
+    column = column.take(pa.array(np.arange(len(column))))  # a slice's keys are those of the whole
     pairs = pa.StructArray.from_arrays([column.keys, column.items], names=["key", "value"])
     return pa.ListArray.from_arrays(column.offsets, pairs, mask=column.is_null())

@@ -11,7 +11,7 @@ from labelstore.errors import InvalidInput, NotFound
 from labelstore.storage.cache import Cache, writing
 from labelstore.storage.location import Remote
 from labelstore.storage.objects import object_path, read_checked
-from labelstore.training.pins.making import followed, selected, verify
+from labelstore.training.pins.making import followed, moved_tag, selected, verify
 from labelstore.training.pins.pin import Pin, read_pin
 from labelstore.training.reading.places import (
     cloned,
@@ -28,7 +28,7 @@ from labelstore.versions.manifest import PARTS, SCHEMA, Manifest
 from labelstore.versions.workspace import Workspace
 
 NEEDED = ("items", "annotations", "geometries", "categories", "splits")
-_leases: list[int] = []
+_leases: dict[tuple[Path, frozenset[str]], int] = {}
 """Locked lists of objects that this process reads; the system gives them back when it ends."""
 
 
@@ -63,8 +63,8 @@ def load(
         every_table: fetch the tables too that samples do not need.
 
     Raises:
-        UserWarning: `at` is a branch, which moves; or what was pinned has been rewritten since, to
-            forget an item or a source: then the version that took its place is read.
+        UserWarning: `at` is a branch, which moves; the pin's tag names another commit now; or what
+            was pinned was written anew, to forget something: what took its place is read.
         InvalidInput: neither pin nor `at` is given, or both, or `at` with a bare URL.
         NotFound: no such store, version or object.
         Corrupt: what was found is not what was pinned.
@@ -79,8 +79,10 @@ def load(
         known = _asked(workspace, name, str(at))
     elif workspace is not None:
         known, note = followed(workspace, known)
-        if note is not None:
-            warnings.warn(f"{os.fspath(pin or '')}: {note}", UserWarning, stacklevel=2)
+        moved = moved_tag(workspace, known)
+        for said in (note, moved and f"{moved}, which was pinned and is read"):
+            if said:
+                warnings.warn(f"{os.fspath(pin or '')}: {said}", UserWarning, stacklevel=2)
     manifest = _manifest(workspace, known, kept, name, 
                          whole=bool(every_table or known.query or where))  # fmt: skip
     selection = Selection()
@@ -101,7 +103,7 @@ def _workspace(place: str, pin: Pin | None, at: str | None, cache: Cache) -> Wor
     """Return the store at a place; None for a bare remote."""
     if is_git_url(place):
         return cloned(place, cache, pin.commit if pin is not None else str(at))
-    if "://" not in place and (pin is None or not is_remote(place)):
+    if not is_remote(place):
         return Workspace.find(Path(place))
     if pin is None:
         raise InvalidInput(
@@ -167,6 +169,12 @@ def _local(workspace: Workspace, pin: Pin) -> Manifest | None:
 
 def _remote(workspace: Workspace, pin: Pin, place: str) -> Remote:
     """Return the store's remote, of a clone one at a relative path too where that is known."""
+    if not workspace.git.succeeds("cat-file", "-e", f"{pin.commit}^{{commit}}"):
+        raise NotFound(
+            f"{place}: has no commit {pin.commit[:12]} ({pin.revision} of {pin.dataset or 'some'} "
+            "store). Is the pin of another store? Otherwise `git fetch` the commit.",
+            code="revision-unknown",
+        )
     _, remote = remote_of(workspace, pin.remote)
     origin = local_origin(place)
     if origin is None or "://" in remote.url or Path(remote.url).exists():
@@ -198,4 +206,7 @@ def _bring(remote: Remote, cache: Cache, names: Sequence[str]) -> None:
 
 
 def _use(cache: Cache, names: Sequence[str]) -> None:
-    _leases.append(cache.use(names))
+    key = cache.folder, frozenset(names)
+    if key in _leases and cache.still_used(_leases[key], names):
+        return
+    _leases[key] = cache.use(names)

@@ -12,7 +12,10 @@ import pyarrow.compute as pc
 
 from labelstore.errors import InvalidInput, NotFound
 from labelstore.model.tables import TABLES
+from labelstore.query.conditions import check_condition
+from labelstore.query.engine import connect
 from labelstore.query.sandbox import query as ask
+from labelstore.query.views import VIEWS
 from labelstore.versions.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -74,6 +77,8 @@ def select(manifest: Manifest, query: str) -> Selection:
 
 def select_labels(manifest: Manifest, where: str) -> Ids:
     """Return the sorted ids of labels that meet a condition on columns of `labels`."""
+    with connect() as con:
+        check_condition(con, where, VIEWS)
     found = ask(manifest, f"SELECT annotation_id FROM labels WHERE (\n{where}\n)")
     return _ids(found, "annotation_id")
 
@@ -82,7 +87,12 @@ def _ids(found: pa.Table, name: str) -> Ids:
     column = found.column(name)
     if not pa.types.is_integer(column.type):
         raise InvalidInput(f"the query's {name} is no id but {column.type}", code="query-columns")
-    values: Ids = np.unique(np.asarray(column.drop_null().cast(pa.int64())))
+    try:
+        values: Ids = np.unique(np.asarray(column.drop_null().cast(pa.int64())))
+    except pa.ArrowInvalid as error:
+        raise InvalidInput(
+            f"the query's {name} is no id: {error}", code="query-columns"
+        ) from error
     return values
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
-from labelstore.errors import Conflict
+from labelstore.errors import Conflict, InvalidInput
 from labelstore.training.batches.batch import Batch, Batches, split
 from labelstore.training.batches.order import Order
 
@@ -109,6 +110,7 @@ class Loader:
         self.as_list = as_list
         self.at = Progress()
         self._start = 0
+        self._turn = 0
         own = {
             "num_workers": workers,
             "multiprocessing_context": context if workers else None,
@@ -125,7 +127,7 @@ class Loader:
 
     def set_epoch(self, epoch: int) -> None:
         """Begin that epoch with the next `for`."""
-        self.at, self._start = Progress(epoch), 0
+        self.at, self._start, self._turn = Progress(epoch), 0, self._turn + 1
 
     def __len__(self) -> int:
         """Return how many batches the next `for` yields on this rank."""
@@ -133,15 +135,20 @@ class Loader:
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the batches of an epoch."""
+        self._turn += 1
+        turn = self._turn
         order, total = self.stream.order, len(self.stream.batches.samples)
         self.at.done, self._start = self._start, 0
         self.stream.batches.prepare()
         self.stream.place.copy_(torch.tensor([self.at.epoch, self.at.done]))
         for batch in self._loader:
+            if turn != self._turn:  # something else was begun meanwhile
+                return
             self.at.done = min(self.at.done + order.batch * order.ranks, total)
             made = tensors(batch)
             yield split(made) if self.as_list else made
-        self.at = Progress(self.at.epoch + 1)
+        if turn == self._turn:
+            self.at = Progress(self.at.epoch + 1)
 
     def state_dict(self) -> dict[str, Any]:
         """Return where training is; the same on every rank after the same number of steps."""
@@ -159,8 +166,12 @@ class Loader:
         """Go on where a state was taken; ranks, batch size and workers may be others.
 
         Raises:
+            InvalidInput: it is no state.
             Conflict: the state is of other samples, or of another order.
         """
+        if not isinstance(state, Mapping):
+            raise InvalidInput(f"{type(state).__name__}: give what state_dict() returned",
+                               code="loader-state")  # fmt: skip
         here = self.state_dict()
         fixed = ("format", "samples", "shuffle", "seed")
         other = [name for name in fixed if state.get(name) != here[name]]
@@ -170,16 +181,20 @@ class Loader:
                 "other samples, or with other arguments",
                 code="loader-state",
             )
-        self.at = Progress(int(state["epoch"]), int(state["done"]))
-        self._start = self.at.done
+        epoch, done = (state.get(name) for name in ("epoch", "done"))
+        if not all(isinstance(n, int) and n >= 0 for n in (epoch, done)):
+            raise InvalidInput(f"epoch {epoch}, done {done}: give what state_dict() returned",
+                               code="loader-state")  # fmt: skip
+        self.set_epoch(int(str(epoch)))
+        self.at.done = self._start = int(str(done))
 
 
 def fingerprint(batches: Batches) -> str:
-    """Return a hash of which items a loader reads."""
-    import hashlib
-
-    ids = np.ascontiguousarray(batches.samples.item_ids, "<i8")
-    return hashlib.sha256(ids.tobytes()).hexdigest()[:32]
+    """Return a hash of which items and labels a loader reads, of which version."""
+    rows = batches.samples
+    found = hashlib.sha256(f"{rows.manifest.root} {rows.layer} {rows.selection.digest}".encode())
+    found.update(np.ascontiguousarray(rows.item_ids, "<i8").tobytes())
+    return found.hexdigest()[:32]
 
 
 def tensors(batch: Batch, least: int = 0) -> Batch:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from labelstore.errors import InvalidInput, NotFound, StorageFailed, counted, shown
+from labelstore.errors import Conflict, InvalidInput, NotFound, StorageFailed, counted, shown
 
 if TYPE_CHECKING:
     from labelstore.training.samples import Samples
@@ -32,11 +32,16 @@ class Media:
     files: Mapping[str, str]
     source: Path | None = None
 
-    def check(self, media: Path | None) -> None:
-        """Refuse where media are missing.
+    def only(self, before: Mapping[str, str]) -> Media:
+        """Return the same with those files only that were placed before."""
+        return Media(self.places, {p: "" for p in self.places.values() if p in before}, None)
+
+    def check(self, media: Path | None, target: Path) -> None:
+        """Refuse where media are missing, or lie in the tree.
 
         Raises:
-            NotFound: naming the first of them.
+            NotFound: naming the first that are missing.
+            InvalidInput: a medium lies below the target, and would be its own copy.
         """
         if media is None:
             return
@@ -47,21 +52,62 @@ class Media:
                 f"{shown(missing)}",
                 code="media-missing",
             )
+        top = target.resolve()
+        inside = [u for u in self.files.values() if (media / u).resolve().is_relative_to(top)]
+        if inside:
+            raise InvalidInput(f"{media}: lies in the tree that is to be written: {shown(inside)}",
+                               code="media-inside")  # fmt: skip
+
+    def refuse_foreign(self, target: Path, before: Mapping[str, str]) -> None:
+        """Refuse where a file that was not placed here is in the way.
+
+        Raises:
+            Conflict: naming the first of them.
+        """
+        foreign = [p for p in self.files if p not in before and os.path.lexists(target / p)]
+        if foreign:
+            raise Conflict(f"{target}: has media of these names that were not placed here: "
+                           f"{shown(foreign)}. Name another folder.", code="tree-foreign"
+                           )  # fmt: skip
 
     def apply(
-        self, target: Path, before: set[str], link: Link,
+        self, target: Path, before: Mapping[str, str], link: Link,
         progress: Callable[[str, int, int], None] | None,
-    ) -> tuple[int, int]:  # fmt: skip
-        """Place what is not there, remove what is no more; return how many were and were there."""
+    ) -> tuple[tuple[int, int], dict[str, str]]:  # fmt: skip
+        """Place what is not there, and remove what was placed here and is no more.
+
+        Returns:
+            How many were placed and how many were there, and which file is in which place.
+        """
         count = 0
         for done, (place, uri) in enumerate(self.files.items()):
-            assert self.source is not None  # there are no files without it
-            count += _place((self.source / uri).absolute(), target / place, link)
+            if self.source is not None:
+                count += _place((self.source / uri).absolute(), target / place, link)
             if progress and done % 1000 == 0:
                 progress("media", done, len(self.files))
-        for place in before - self.files.keys():
-            (target / place).unlink(missing_ok=True)
-        return count, len(self.files) - count
+        for place in before.keys() - self.files.keys():
+            if before[place] and before[place] == _which(target / place):
+                (target / place).unlink()
+                remove_empty((target / place).parent, target)
+        listed = {place: before.get(place, "") if self.source is None else _which(target / place)
+                  for place in self.files}  # fmt: skip
+        return (count, len(self.files) - count), listed
+
+
+def _which(path: Path) -> str:
+    """Return which file a path names: device and inode; of a link its own."""
+    try:
+        stat = path.lstat()
+    except FileNotFoundError:
+        return ""
+    return f"{stat.st_dev}:{stat.st_ino}"
+
+
+def remove_empty(folder: Path, top: Path) -> None:
+    """Remove a folder below another, and those above it, as far as they are empty."""
+    while folder != top and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
 
 
 def place_media(samples: Samples, media: Path | None, kind: str) -> Media:
@@ -84,7 +130,8 @@ def place_media(samples: Samples, media: Path | None, kind: str) -> Media:
 def _below_images(number: int, uri: str | None, kind: str) -> str:
     """Return where an item's medium goes; of YOLO, labels lie where the last `images` is."""
     parts = (uri or "").split("/")
-    if not uri or "://" in uri or "\\" in uri or any(p in ("", ".", "..") for p in parts):
+    strange = any(p in ("", ".", "..") for p in parts) or not (uri or "").isprintable()
+    if not uri or "://" in uri or "\\" in uri or strange:
         raise InvalidInput(f"item {number}: {uri!r} is no path below a folder", code="tree-uri")
     inside = kind == "yolo" and "images" in parts[:-1]
     return "/".join(parts if inside else ["images", *parts])

@@ -46,6 +46,10 @@ def tree_of(
         raise InvalidInput("name the version by a pin or by at", code="load-arguments")
     if pin is not None and (layer or split):
         raise InvalidInput("layer and split stand in the pin", code="load-arguments")
+    whole, top = target.resolve(), workspace.folder.resolve()
+    own = [top / name for name in ("labels", ".dvc", ".labelstore", ".git")]
+    if top.is_relative_to(whole) or any(whole.is_relative_to(folder) for folder in own):
+        raise InvalidInput(f"{target}: is the store's own; name another folder", code="tree-store")
     place = Path(pin) if pin is not None else workspace.private / f"tree.{os.getpid()}.lock"
     try:
         if pin is None:

@@ -1,7 +1,8 @@
 """Writing a tree of a version, and bringing it up to date when the version changes.
 
     labelstore.lock            the pin
-    labelstore.tree.json       every file that was written, with its SHA-256, and every medium
+    labelstore.tree.json       every file that was written, with its SHA-256; every medium
+                               that was placed, with its device and inode
     images/…                   media, linked or copied
     labels/…, data.yaml, train.txt, val.txt                for YOLO
     annotations/instances_train.json, …                    for COCO
@@ -20,10 +21,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from labelstore.errors import Conflict, InvalidInput, shown
+from labelstore.errors import Conflict, Corrupt, InvalidInput, shown
 from labelstore.exchange.exporting import export_to
 from labelstore.exchange.notices import words
-from labelstore.trees.media import Link, Media, place_media
+from labelstore.trees.media import Link, Media, place_media, remove_empty
 from labelstore.versions.files import read_json, write_json
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Wanted:
 
     Attributes:
         kind: `yolo` or `coco`.
-        task: of the format, such as `detect`.
+        task: of the format; `detect` where it is YOLO and nothing is said.
         scheme: split scheme all of whose subsets are written; else the samples are one.
         allow_loss: codes of losses that are accepted, or `all`.
     """
@@ -107,18 +108,22 @@ def materialise(
                            "(item_id without annotation_id)", code="tree-labels")  # fmt: skip
     report = TreeReport(str(target))
     placed = place_media(samples, media, wanted.kind)
-    placed.check(media)
+    placed.check(media, target)
     before = _listed(target)
+    if media is None:  # what was placed before stays
+        placed = placed.only(before["media"])
+    placed.refuse_foreign(target, before["media"])
     with tempfile.TemporaryDirectory(prefix=".tree-", dir=_parent(target)) as scratch:
         made = _made(samples, Path(scratch), wanted, placed, report, progress)
         made[PIN] = Path(scratch) / PIN
         made[PIN].write_text(pin, encoding="utf-8")
         digests = {name: _digest(path) for name, path in sorted(made.items())}
         _refuse(target, before, digests, force)
-        _note(target, {**before["files"], **digests}, {**before["media"], **placed.files}, "begun")
+        both = {**dict.fromkeys(placed.files, ""), **before["media"]}
+        _note(target, {**before["files"], **digests}, both, "begun")
         _apply(target, before["files"], digests, made, report)
-    report.media = placed.apply(target, set(before["media"]), link, progress)
-    _note(target, digests, placed.files, "whole")
+    report.media, listed = placed.apply(target, before["media"], link, progress)
+    _note(target, digests, listed, "whole")
     return report
 
 
@@ -145,13 +150,17 @@ def _made(samples: Samples, scratch: Path, wanted: Wanted, placed: Media, report
     subsets = _subsets(samples, wanted.scheme)
     report.subsets = {name: len(ids) for name, ids in subsets.items()}
 
+    task = wanted.task or ("detect" if wanted.kind == "yolo" else None)
+
     def export(where: str, ids: Ids) -> None:
         written = export_to(
-            samples.manifest, wanted.kind, scratch / where, layer=samples.layer, task=wanted.task,
+            samples.manifest, wanted.kind, scratch / where, layer=samples.layer, task=task,
             allow_loss=wanted.allow_loss, sidecar=False, among=ids, progress=progress,
         )  # fmt: skip
-        report.losses += [f"{loss['count']:,} {words(wanted.kind, loss['code'])}"
-                          for loss in written.losses]  # fmt: skip
+        report.losses += [
+            f"{loss['count']:,} {words(wanted.kind, loss['code'])}".removesuffix(", as allowed")
+            for loss in written.losses
+        ]
 
     if wanted.kind == "coco":
         (scratch / "annotations").mkdir()
@@ -200,7 +209,7 @@ def _refuse(target: Path, before: Mapping[str, Any], digests: Mapping[str, str],
     if target.exists() and not target.is_dir():
         raise Conflict(f"{target}: is no folder", code="tree-foreign")
     foreign = [n for n in digests if n not in before["files"] and (target / n).exists()]
-    if foreign and before["state"] == "none":
+    if foreign:
         raise Conflict(f"{target}: has files of these names that were not written here: "
                        f"{shown(foreign)}. Name another folder.", code="tree-foreign")  # fmt: skip
     changed = [n for n, digest in before["files"].items()
@@ -225,6 +234,7 @@ def _apply(target: Path, before: Mapping[str, str], digests: Mapping[str, str],
     for name in before.keys() - digests.keys():
         if (target / name).is_file():
             (target / name).unlink()
+            remove_empty((target / name).parent, target)
             report.removed += 1
 
 
@@ -233,6 +243,9 @@ def _listed(target: Path) -> dict[str, Any]:
     if found is not None and found["format"] != TREE_FORMAT:
         raise InvalidInput(f"{target / LISTED}: is of format {found['format']}; this labelstore "
                            f"writes {TREE_FORMAT}", code="tree-format")  # fmt: skip
+    for name in (*found["files"], *found["media"]) if found else ():
+        if name.startswith("/") or ".." in name.split("/"):
+            raise Corrupt(f"{target / LISTED}: {name!r} leaves the tree", code="tree-format")
     return found or {"files": {}, "media": {}, "state": "none"}
 
 

@@ -128,7 +128,7 @@ def test_images_are_opened_by_a_function_or_below_a_folder(v1: Store, tmp_path: 
     with pytest.raises(NotFound, match="no such image"):
         samples.batches(images=tmp_path).make([4])
     (tmp_path / samples[5]["item"]["uri"]).write_bytes(b"no image")
-    with pytest.raises(InvalidInput, match="cannot identify image"):
+    with pytest.raises(InvalidInput, match="no image that can be read"):
         samples.batches(images=tmp_path).make([5])
 
 

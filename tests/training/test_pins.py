@@ -11,8 +11,8 @@ import pytest
 from conftest import Run
 
 import labelstore
-from labelstore.errors import InvalidInput
-from labelstore.store import Store
+from labelstore.errors import InvalidInput, NotFound
+from labelstore.store import Store, init_store
 from labelstore.training.pins.pin import read_pin
 
 WIDE = "SELECT item_id FROM items WHERE width >= 500"
@@ -44,6 +44,9 @@ def test_a_query_names_items_labels_or_both(v1: Store, tmp_path: Path) -> None:
     ("SELECT uri AS item_id FROM items", "no id but"),
     ("SELECT item_id FROM nowhere", "nowhere"),
     ("DELETE FROM items", "SELECT"),
+    ("SELECT item_id FROM items WHERE width > 99999", "finds nothing"),
+    ("SELECT item_id FROM items WHERE random() < 0.5", "other rows each time"),
+    ("SELECT 18446744073709551615::UBIGINT AS item_id", "is no id"),
 ])  # fmt: skip
 def test_a_query_that_names_nothing_is_refused(
     v1: Store, tmp_path: Path, query: str, said: str
@@ -113,6 +116,19 @@ def test_pins_of_the_first_format_are_read(v1: Store, tmp_path: Path) -> None:
 
 
 def test_a_text_that_toml_cannot_hold_raw_comes_back(v1: Store, tmp_path: Path) -> None:
-    query = "SELECT item_id FROM items WHERE uri <> 'a\x7f\"\\\té\u2028\n'"
+    v1.workspace.git.run("branch", "moving")
+    query = "SELECT item_id FROM items WHERE uri <> 'a\x7f\"\\\té😀\u2028\n'"
     v1.pin("v1", tmp_path / "a.lock", query=query)
     assert read_pin(tmp_path / "a.lock").query == query
+
+
+def test_a_branch_may_move_and_a_pin_of_another_store_is_told_so(
+    v1: Store, tmp_path: Path
+) -> None:
+    v1.pin("main", tmp_path / "a.lock")
+    with v1.edit(by="ada") as edit:
+        edit.delete(where="category = 'dog'")
+    v1.commit("less")
+    assert v1.check_pin(tmp_path / "a.lock") == []
+    with pytest.raises(NotFound, match="Is the pin of another store"):
+        labelstore.load(init_store(tmp_path / "other").workspace.folder, pin=tmp_path / "a.lock")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 from pathlib import Path
 
@@ -54,6 +55,8 @@ def test_parts_of_samples_are_read_without_the_rest(v1: Store) -> None:
         labelstore.load(folder, at="v1", columns=["nonsense"])
     with pytest.raises(InvalidInput):
         labelstore.load(folder, at="v1", where="TRUE) UNION SELECT 1 FROM read_csv('/etc/passwd'")
+    with pytest.raises(InvalidInput):
+        labelstore.load(folder, at="v1", where="TRUE) LIMIT (3")
 
 
 def test_ranges_of_rows_cost_no_copy_and_join_across_parts(v1: Store) -> None:
@@ -142,8 +145,11 @@ def test_the_pin_protects(v1: Store, published: Path, tmp_path: Path) -> None:
     truth = labelstore.load(folder, pin=pin, cache=cache)
     assert 0 < len(truth) < 50
     v1.workspace.git.run("tag", "-f", "v2", "v1")  # a moved tag
-    assert labelstore.load(folder, pin=pin, cache=cache).annotations.equals(truth.annotations)
+    with pytest.warns(UserWarning, match="v2 now names"):
+        again = labelstore.load(folder, pin=pin, cache=cache)
+    assert again.annotations.equals(truth.annotations)
     assert "v2 now names" in v1.check_pin(pin)[0]
+    v1.workspace.git.run("tag", "-f", "v2", made.commit)
     text = pin.read_text()
     lines = text.split("[[classes]]")
     pin.write_text("[[classes]]".join([lines[0], lines[2], lines[1], *lines[3:]]))
@@ -162,3 +168,71 @@ def test_the_pin_protects(v1: Store, published: Path, tmp_path: Path) -> None:
     with pytest.raises(Corrupt, match="its bytes have MD5"):
         labelstore.load(folder, pin=pin, cache=cache)
     assert made.rows is not None
+
+
+def test_stores_in_folders_of_a_repository_are_found(
+    tmp_path: Path, sh: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outer, cache = tmp_path / "team", tmp_path / "cache"
+    outer.mkdir()
+    sh("git", "init", "-q", cwd=outer)
+    url = f"file://{outer}"
+    with pytest.raises(NotFound, match="The repository has none"):
+        labelstore.load(url, at="main", cache=cache)
+    for name in ("signs", "cars"):
+        store = every_kind(outer / "data" / name, tag=None)
+        store.remote_add("team", str(tmp_path / name), default=True)
+        store.push()
+        store.workspace.git.run("commit", "-q", "-am", "a remote")
+    sh("git", "tag", "v1", cwd=outer)
+    with pytest.raises(NotFound, match="these: data/cars, data/signs"):
+        labelstore.load(url, at="v1", cache=cache)
+    victim = tmp_path / "victim"
+    sh("git", "init", "-q", str(victim), cwd=tmp_path)
+    sh("git", "commit", "-q", "--allow-empty", "-m", "mine", cwd=victim)
+    with monkeypatch.context() as hook:
+        hook.setenv("GIT_DIR", str(victim / ".git"))  # as Git sets it for hooks
+        with contextlib.suppress(labelstore.errors.LabelstoreError):
+            labelstore.load(f"{url}#/data/signs", at="v1", cache=cache)
+    assert sh("git", "log", "--format=%s", cwd=victim).stdout == "mine\n"
+    assert not (victim / ".git" / "info" / "sparse-checkout").exists()
+    found = labelstore.load(f"{url}#data/signs", at="v1", cache=cache)
+    assert len(found) == len(labelstore.load(outer / "data" / "signs", at="v1"))
+
+
+def test_names_and_passwords_in_urls_are_not_told(tmp_path: Path) -> None:
+    with pytest.raises(labelstore.errors.StorageFailed) as caught:
+        labelstore.load("http://ada:s3cr3t@127.0.0.1:9/x.git", at="v1", cache=tmp_path)
+    assert "s3cr3t" not in str(caught.value)
+    assert "127.0.0.1:9" in str(caught.value)
+
+
+def test_what_is_gone_from_a_repository_is_gone(
+    v1: Store, published: Path, tmp_path: Path, sh: Run
+) -> None:
+    url, cache = f"file://{published}", tmp_path / "cache"
+    sh("git", "tag", "gone", "v1", cwd=published)
+    sh("git", "branch", "old", "v1", cwd=published)
+    labelstore.load(url, at="gone", cache=cache)
+    sh("git", "tag", "-d", "gone", cwd=published)
+    sh("git", "branch", "-D", "old", cwd=published)
+    for rev in ("gone", "old"):
+        with pytest.raises(NotFound):
+            labelstore.load(url, at=rev, cache=cache)
+
+
+def test_bytes_that_change_after_they_were_checked_are_not_believed(
+    v1: Store, tmp_path: Path
+) -> None:
+    samples = labelstore.load(v1.workspace.folder, at="v1", cache=tmp_path / "cache")
+    part = samples.manifest.parts_of("annotations")[0]
+    path = samples.manifest.path(part)
+    held = path.read_bytes()
+    path.chmod(0o644)
+    middle = len(held) // 2
+    path.write_bytes(held[:middle] + bytes([held[middle] ^ 1]) + held[middle + 1 :])
+    with pytest.raises(Corrupt, match=r"its bytes have MD5|cannot be read as a part"):
+        _ = samples.annotations
+    path.write_bytes(held)
+    assert labelstore.load(v1.workspace.folder, at="v1",
+                           cache=tmp_path / "cache").annotations.num_rows == 382  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 from conftest import Run
 from pycocotools.coco import COCO
 
-from labelstore.errors import Conflict, InvalidInput, LossRefused, NotFound
+from labelstore.errors import Conflict, Corrupt, InvalidInput, LossRefused, NotFound
 from labelstore.store import Store
 from labelstore.training.pins.pin import read_pin
 from labelstore.trees.tree import check_tree
@@ -194,3 +194,33 @@ def test_the_command_tells_what_it_did(v1: Store, media: Path, tmp_path: Path, c
     assert "left out" in done.stderr
     assert json.loads(cli(*words, "--json").stdout)["media"] == [0, 50]
     assert cli("materialise", tmp_path / "tree", "--check").returncode == 0
+
+
+def test_originals_and_files_of_others_are_safe(v1: Store, media: Path, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "images").mkdir(parents=True)
+    name = next(media.iterdir()).name
+    (tree / "images" / name).write_text("mine")
+    with pytest.raises(Conflict, match="not placed here"):
+        v1.materialise(tree, at="v2", media=media)
+    assert (tree / "images" / name).read_text() == "mine"
+    inside = tmp_path / "data"
+    media.rename(inside)
+    (inside / "images").mkdir()
+    with pytest.raises(InvalidInput, match="lies in the tree"):
+        v1.materialise(inside, at="v2", media=inside, link="symlink")
+    assert (inside / name).read_text() == f"pixels of {name}"
+    v1.materialise(tmp_path / "good", at="v2", media=inside)
+    v1.materialise(tmp_path / "good", at="v2")  # without media, what is there stays
+    assert len(list((tmp_path / "good" / "images").iterdir())) == 50
+    (tmp_path / "victim.txt").write_text("x")
+    listed = tmp_path / "good" / "labelstore.tree.json"
+    content = json.loads(listed.read_text())
+    content["media"]["../victim.txt"] = "1:2"
+    listed.write_text(json.dumps(content))
+    with pytest.raises(Corrupt, match="leaves the tree"):
+        v1.materialise(tmp_path / "good", at="v2")
+    assert (tmp_path / "victim.txt").exists()
+    for own in (v1.workspace.folder, v1.workspace.folder / "labels", v1.workspace.folder.parent):
+        with pytest.raises(InvalidInput, match="the store's own"):
+            v1.materialise(own, at="v2")

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.types as pat
 
 from labelstore.errors import InvalidInput
+from labelstore.geometry.rings import lengths
 from labelstore.model.tables import TABLES
 from labelstore.training.batches.images import Opener
 from labelstore.training.batches.masks import COLUMNS as MASK_COLUMNS
@@ -28,6 +29,7 @@ MASKS = "masks"
 DEFAULT = ("boxes", "labels")
 OF_ITEMS = ("item_id", "size", "uri", "images")
 """What a batch has once an item; the rest is once a label."""
+KEYS = (*OF_ITEMS, "offsets", MASKS, "mask_offsets")
 NAMED = ("item_id", "uri", "width", "height")
 """Columns of items that every batch needs."""
 
@@ -41,22 +43,26 @@ class Batches:
     - `item_id` (k,), `size` (k, 2) height and width [px], -1 where unknown, `uri` (a list of k);
     - `offsets` (k + 1,): the labels of item i are rows `offsets[i]` to `offsets[i + 1]`;
     - each target, see `TARGETS`: an array whose first axis is m;
-    - `masks`: all pixels of all labels, and `mask_offsets` (m + 1,);
+    - `masks`: all pixels of all labels, one after another, and `mask_offsets` (m + 1,): those of
+      label j are `masks[mask_offsets[j] : mask_offsets[j + 1]].reshape(height, width)`;
     - each further column: an array (m,) of numbers, yes and no as 1 and 0, with NaN or -1 for
       null; else a list of m;
-    - `images`, a list of k, where images are opened.
+    - `images`, a list of k, where images are opened; below a folder or URL they are RGB bytes,
+      (height, width, 3).
 
     Args:
         samples: what they are of.
         targets: names in `TARGETS`, or `masks`.
         columns: further columns of the labels.
         images: returns the image of an item.
+        first_class: number of the first class in `labels`; one less stands for no class.
     """
 
     samples: Rows
     targets: Sequence[str] = DEFAULT
     columns: Sequence[str] = ()
     images: Opener | None = None
+    first_class: int = 0
     needed: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,6 +71,9 @@ class Batches:
         if unknown:
             raise InvalidInput(f"no target {', '.join(unknown)}; there are: "
                                f"{', '.join((*TARGETS, MASKS))}", code="targets")  # fmt: skip
+        twice = sorted({*self.columns} & {*self.targets, *KEYS})
+        if twice:
+            raise InvalidInput(f"{', '.join(twice)}: a batch has that already", code="columns")
         strange = sorted(set(self.columns) - KINDS.keys())
         if strange:
             raise InvalidInput(f"labels have no column {', '.join(strange)}", code="columns")
@@ -81,6 +90,9 @@ class Batches:
 
     def make(self, indices: Sequence[int] | NDArray[np.int64]) -> Batch:
         """Return the batch of some samples, by their places."""
+        if not np.issubdtype(np.asarray(indices).dtype, np.integer) and len(indices):
+            raise InvalidInput(f"{indices!r}: give whole numbers, the places of samples",
+                               code="sample-index")  # fmt: skip
         items = self.samples.item_rows(indices, None if self.images else NAMED)
         labels = self._labels(indices, items)
         found: Batch = {
@@ -94,6 +106,8 @@ class Batches:
                 found[MASKS], found["mask_offsets"] = masks(labels)
             else:
                 found[name] = TARGETS[name].make(labels)
+        if "labels" in found:
+            found["labels"] += self.first_class
         found |= {name: _plain(labels.column(name)) for name in self.columns}
         if self.images is not None:
             rows = items.to_pylist(maps_as_pydicts="strict")
@@ -115,7 +129,14 @@ class Batches:
     @cached_property
     def _points(self) -> int:
         listed = self.samples.manifest.table(TABLES["categories"], ["keypoint_names"]).column(0)
-        return max((len(names) for names in listed.to_pylist() if names), default=0)
+        most = max((len(names) for names in listed.to_pylist() if names), default=0)
+        if "keypoints" not in self.targets:
+            return most
+        manifest = self.samples.manifest
+        for part in manifest.parts_of("geometries", self.samples.layer):
+            own = lengths(manifest.read(part, ["keypoints"]).column(0).combine_chunks())
+            most = max(most, int(own.max(initial=0)) // 2)
+        return most
 
 
 def split(batch: Mapping[str, Any]) -> list[Batch]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labelstore.errors import InvalidInput, NotFound
+from labelstore.storage.failures import failure
 from labelstore.storage.location import read_bytes
 
 if TYPE_CHECKING:
@@ -37,18 +38,26 @@ class ImageFolder:
 
         Raises:
             NotFound: there is no such file.
+            StorageFailed: it cannot be reached.
             InvalidInput: it is no image that can be read.
         """
         from PIL import Image, UnidentifiedImageError
 
+        uri = str(item["uri"] or "")
+        if not uri or "://" in uri or uri.startswith("/") or ".." in uri.split("/"):
+            raise InvalidInput(f"{uri!r} is no path below {self.root}; give a function instead",
+                               code="image-uri")  # fmt: skip
         place = f"{self.root.rstrip('/')}/{item['uri']}"
         try:
             with Image.open(io.BytesIO(read_bytes(place, self.options))) as image:
                 return np.asarray(image.convert("RGB"))
         except FileNotFoundError as error:
             raise NotFound(f"{place}: no such image", code="image-missing") from error
-        except (UnidentifiedImageError, OSError) as error:
-            raise InvalidInput(f"{place}: {error}", code="image-broken") from error
+        except UnidentifiedImageError as error:
+            raise InvalidInput(f"{place}: is no image that can be read", code="image-broken"
+                               ) from error  # fmt: skip
+        except Exception as error:  # botocore and aiohttp raise dozens of unrelated classes
+            raise failure(self.root, f"reading {item['uri']}", error) from error
 
 
 def opener(

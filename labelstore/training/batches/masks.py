@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[np.uint8]
 
+FAR = 100
+"""How far outside an image an outline may be, in image sizes; what is in parts of it is less."""
 COLUMNS = ("mask", "polygons", "holes_of", "frame")
 
 
@@ -82,6 +84,11 @@ def _outlined(labels: Labels, sizes: NDArray[np.int64]) -> dict[int, Runs]:
     for row in np.flatnonzero(asked).tolist():
         h, w = sizes[row].tolist()
         own = range(starts[row], starts[row + 1])
+        around = values[points[own.start] : points[own.stop]]
+        if not (np.abs(around) <= FAR * max(h, w)).all():  # pycocotools walks along every outline
+            item = labels.names[int(labels.owners[row])]
+            raise InvalidInput(f"{item}: an outline is far outside the image; `labelstore check` "
+                               "names it", code="mask-broken")  # fmt: skip
         xy = [_scaled(values[points[i] : points[i + 1]], scales[row]) for i in own]
         outer = [True] * len(xy)
         if told[row + 1] - told[row] == len(xy):

@@ -53,14 +53,17 @@ class Order:
 
     def __post_init__(self) -> None:
         """Refuse what is no order."""
-        if self.batch < 1 or not 0 <= self.rank < self.ranks or not 0 <= self.seed < 2**64:
-            raise InvalidInput(
-                f"batch size {self.batch}, rank {self.rank} of {self.ranks}, seed {self.seed}: a "
-                "batch has at least one sample, ranks count from 0, a seed is below 2^64",
-                code="order",
-            )
-        if self.uneven not in ("pad", "drop", "keep"):
-            raise InvalidInput(f"uneven={self.uneven!r}: pad, drop or keep", code="order")
+        whole = all(isinstance(n, int) for n in (self.batch, self.rank, self.ranks, self.seed))
+        rules = {
+            "batch size, ranks and seed are whole numbers": whole,
+            f"batch size {self.batch}: must be at least 1": whole and self.batch >= 1,
+            f"rank {self.rank} of {self.ranks}: ranks count from 0": 0 <= self.rank < self.ranks,
+            f"seed {self.seed}: must be from 0 and below 2^64": 0 <= self.seed < 2**64,
+            f"uneven={self.uneven!r}: pad, drop or keep": self.uneven in ("pad", "drop", "keep"),
+        }
+        broken = [said for said, holds in rules.items() if not holds]
+        if broken:
+            raise InvalidInput("; ".join(broken), code="order")
 
     def samples(self, item_ids: Ints, epoch: int, done: int = 0) -> Ints:
         """Return which samples this rank reads, in order.

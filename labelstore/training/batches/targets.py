@@ -147,9 +147,15 @@ def _members(counts: Ints) -> tuple[Ints, Ints]:
 
 
 def rotated_boxes(labels: Labels) -> Floats:
-    """Return cx, cy, w, h [px] and angle [rad, clockwise], shape (m, 5); NaN where none."""
+    """Return cx, cy, w, h [px] and angle [rad, clockwise], shape (m, 5); NaN where none.
+
+    Raises:
+        InvalidInput: some are parts of their image.
+    """
     found = members(labels.column("rotated_box")).astype(np.float32)
-    found[:, :4] *= np.tile(labels.scales(), 2)
+    if (labels.scales()[~np.isnan(found[:, 0])] != 1).any():
+        raise InvalidInput("rotated boxes that are parts of their image turn into no rectangle: "
+                           "read the column rotated_box", code="rotated-unit")  # fmt: skip
     return found
 
 

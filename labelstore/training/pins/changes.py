@@ -99,6 +99,10 @@ def _rows(workspace: Workspace, pin: Pin, cache: Cache) -> Rows:
     now, _ = followed(workspace, pin)
     manifest = workspace.manifest_of(now.directory)
     verify(now, manifest, pin.revision)
+    needed = [p for p in manifest.parts if p.table in ("items", "annotations", "geometries")]
+    cache.use([manifest.md5(part.path) for part in needed])
+    for part in needed:
+        cache.verify(manifest.path(part), manifest.md5(part.path))
     return Rows(manifest, now.layer, now.split, selected(now, manifest, pin.revision), None, cache)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from labelstore.changes.summary import class_order
-from labelstore.errors import Corrupt, NotFound
+from labelstore.errors import Corrupt, InvalidInput, NotFound
 from labelstore.training.pins.pin import Pin, read_pin
 from labelstore.training.selection import Selection, parse_split, select
 from labelstore.versions.dvc.pointer import directory_object
@@ -34,6 +34,7 @@ def make_pin(
         InvalidInput: the query may not run, is wrong, or names no ids.
     """
     manifest = workspace.manifest(rev)
+    rows = None if query is None else _settled(manifest, query)
     layer = manifest.layer(layer or workspace.default_layer)
     if split is not None:
         parse_split(manifest, split)
@@ -51,10 +52,26 @@ def make_pin(
         layer=layer,
         split=split,
         query=query,
-        rows=None if query is None else select(manifest, query).digest,
+        rows=rows,
         remote=remote,
         classes=tuple(class_order(manifest)),
     )
+
+
+def _settled(manifest: Manifest, query: str) -> str:
+    """Return the digest of what a query finds, if that is something, and always the same.
+
+    Raises:
+        InvalidInput: it finds nothing, or other rows when it is asked again.
+    """
+    first, again = (select(manifest, query) for _ in range(2))
+    if not any(ids is not None and len(ids) for ids in (first.items, first.labels)):
+        raise InvalidInput("the query finds nothing, so there is nothing to train on",
+                           code="query-empty")  # fmt: skip
+    if first.digest != again.digest:
+        raise InvalidInput("the query finds other rows each time: leave out random() and the "
+                           "like, and order what LIMIT cuts", code="query-unsettled")  # fmt: skip
+    return first.digest
 
 
 def verify(pin: Pin, manifest: Manifest, where: str) -> None:
@@ -112,7 +129,7 @@ def check_pin(workspace: Workspace, path: Path) -> list[str]:
     `followed`.
     """
     pin, _ = followed(workspace, read_pin(path))
-    return [*_names(workspace, pin), *_content(workspace, pin, str(path))]
+    return [*_names(workspace, pin), *_content(workspace, pin, pin.revision)]
 
 
 def _names(workspace: Workspace, pin: Pin) -> list[str]:
@@ -124,12 +141,22 @@ def _names(workspace: Workspace, pin: Pin) -> list[str]:
     except NotFound:
         faults.append(f"commit {pin.commit[:12]} is not in this repository; `git fetch` it")
     try:
-        now = workspace.git.resolve(pin.revision)
-        if now != pin.commit:
-            faults.append(f"{pin.revision} now names {now[:12]}, not {pin.commit[:12]}")
+        workspace.git.resolve(pin.revision)
     except NotFound:
         faults.append(f"{pin.revision} is not in this repository")
-    return faults
+    moved = moved_tag(workspace, pin)
+    return [*faults, moved] if moved else faults
+
+
+def moved_tag(workspace: Workspace, pin: Pin) -> str | None:
+    """Return that the pin's tag names another commit now; None where not. Branches may move."""
+    ref = f"refs/tags/{pin.revision}"
+    if not workspace.git.succeeds("show-ref", "-q", "--verify", ref):
+        return None
+    now = workspace.git.resolve(ref)
+    if now == pin.commit:
+        return None
+    return f"{pin.revision} now names {now[:12]}, not {pin.commit[:12]}"
 
 
 def _content(workspace: Workspace, pin: Pin, where: str) -> list[str]:

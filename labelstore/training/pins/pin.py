@@ -54,10 +54,15 @@ class Pin:
         for name in (f.name for f in fields(self) if f.name != "classes"):
             value = getattr(self, name)
             if value is not None:
-                lines.append(f"{name} = {json.dumps(value)}")
+                lines.append(f"{name} = {_quoted(value)}")
         for number, name in self.classes:
-            lines += ["", "[[classes]]", f"id = {number}", f"name = {json.dumps(name)}"]
-        return "\n".join(lines).replace("\x7f", "\\u007f") + "\n"  # TOML forbids it raw
+            lines += ["", "[[classes]]", f"id = {number}", f"name = {_quoted(name)}"]
+        return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """Return a text as TOML has it, which is as JSON but for one character."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def write_pin(pin: Pin, path: Path) -> None:

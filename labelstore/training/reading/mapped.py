@@ -15,6 +15,7 @@ import pyarrow as pa
 from labelstore.errors import Corrupt
 from labelstore.model.tables import TABLES
 from labelstore.storage.cache import Cache, write_safely
+from labelstore.storage.objects import read_checked
 from labelstore.storage.parquet import columns_with_values, read
 
 if TYPE_CHECKING:
@@ -129,10 +130,16 @@ class Mapped:
         if index not in self._open:
             target = self.cache.arrow_path(self.md5s[index], self._label)
             name = f"{self.md5s[index]}.{self._label}"
-            if not self.cache.sealed(target, name):
-                self._write(index, target)
-                self.cache.seal(target, name)
-            self._open[index] = _map(target)
+            for attempt in (1, 2):  # another process may trim what nobody has leased
+                if not self.cache.sealed(target, name):
+                    self._write(index, target)
+                    self.cache.seal(target, name)
+                try:
+                    self._open[index] = _map(target)
+                    break
+                except FileNotFoundError:
+                    if attempt == 2:
+                        raise
         return self._open[index]
 
     @cached_property
@@ -141,7 +148,8 @@ class Mapped:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def _write(self, index: int, target: Path) -> None:
-        rows = read(self.paths[index], TABLES[self.table], self.columns).combine_chunks()
+        data = read_checked(self.paths[index], self.md5s[index])  # what is sealed was checked
+        rows = read(pa.py_buffer(data), TABLES[self.table], self.columns).combine_chunks()
         if rows.num_rows != self.counts[index]:
             raise Corrupt(f"{self.paths[index]}: has {rows.num_rows} rows, not as many as the "
                           f"index says ({self.counts[index]})")  # fmt: skip

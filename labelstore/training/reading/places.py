@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import warnings
 from pathlib import Path
@@ -17,6 +17,9 @@ from labelstore.versions.git import Git
 from labelstore.versions.workspace import SETTINGS, Workspace
 
 GIT_URL = re.compile(r"(git\+|git://|ssh://|https?://|file://|[\w.-]+@[\w.-]+:|.*\.git(#|$))")
+LOCAL = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX",
+         "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_NAMESPACE")  # fmt: skip
+"""Of the repository that a hook runs in; a clone is another one."""
 KEPT = (SETTINGS, ".dvc/config", "labels.dvc")
 SPARSE = "".join(f"/{name}\n/**/{name}\n" for name in KEPT)
 """What is checked out of a clone: no labels, no media."""
@@ -52,7 +55,7 @@ def cloned(where: str, cache: Cache, rev: str) -> Workspace:
     folder = cache.folder / "clones" / name
     with writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-    with held(cache.folder / "clones" / f"{name}.lock", f"cloning {url}", 600):
+    with held(cache.folder / "clones" / f"{name}.lock", f"cloning {bare(url)}", 600):
         if not (folder / ".git" / "labelstore-ready").exists():
             _clone(url, folder)
         elif not _is_there(folder, rev):
@@ -74,41 +77,46 @@ def resolved(git: Git, at: str, *, of_clone: bool) -> str:
         NotFound: there is none.
     """
     tag = git.succeeds("show-ref", "-q", "--verify", f"refs/tags/{at}")
-    if of_clone and not tag:
-        with contextlib.suppress(NotFound):
-            return git.resolve(f"refs/remotes/origin/{at}")
-    return git.resolve(at)
+    if not of_clone or tag or re.fullmatch("[0-9a-f]{7,64}", at):
+        return git.resolve(at)
+    return git.resolve(f"refs/remotes/origin/{at}")
+
+
+def bare(text: str) -> str:
+    """Return a URL, or a text with one, without names and passwords."""
+    return re.sub(r"//[^/@\s]+@", "//", text)
 
 
 def _clone(url: str, folder: Path) -> None:
-    if folder.exists():  # of a process that was killed
-        import shutil
-
+    if folder.exists():  # of a process that was killed, or of a repository that was empty
         shutil.rmtree(folder)
     said = _git(folder.parent, "clone", "-q", "--no-checkout", "--filter=blob:none", "--", url,
                 folder.name)  # fmt: skip
     if said is not None:
         raise StorageFailed(
-            f"{url}: git clone: {said}. Check the address and your access with `git ls-remote "
-            f"{url}`.",
+            f"{bare(url)}: git clone: {bare(said)}. Check the address and your access with `git "
+            "ls-remote`.",
             code="clone-failed",
         )
     _git(folder, "config", "core.sparseCheckout", "true")
     (folder / ".git" / "info").mkdir(exist_ok=True)
     (folder / ".git" / "info" / "sparse-checkout").write_text(SPARSE)
-    _git(folder, "checkout", "-q")
-    (folder / ".git" / "labelstore-ready").touch()
+    if _git(folder, "checkout", "-q") is None:
+        (folder / ".git" / "labelstore-ready").touch()
 
 
 def _update(url: str, folder: Path) -> None:
     """Fetch, and put the branch that the repository names first on its newest commit."""
-    said = _git(folder, "fetch", "-q", "--force", "--tags", "--prune", "origin",
-                "+refs/heads/*:refs/remotes/origin/*")  # fmt: skip
+    said = _git(folder, "fetch", "-q", "--force", "--prune", "origin",
+                "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")  # fmt: skip
     if said is not None:
-        warnings.warn(f"{url} cannot be reached ({said}); what was fetched before is read",
-                      UserWarning, stacklevel=2)  # fmt: skip
+        warnings.warn(f"{bare(url)} cannot be reached ({bare(said)}); what was fetched before is "
+                      "read", UserWarning, stacklevel=2)  # fmt: skip
         return
-    _git(folder, "reset", "-q", "--hard", "refs/remotes/origin/HEAD")
+    _git(folder, "remote", "set-head", "origin", "-a")
+    failed = _git(folder, "reset", "-q", "--hard", "refs/remotes/origin/HEAD")
+    if failed is not None:
+        raise StorageFailed(f"{bare(url)}: git reset: {bare(failed)}", code="clone-failed")
 
 
 def _is_there(folder: Path, rev: str) -> bool:
@@ -117,24 +125,23 @@ def _is_there(folder: Path, rev: str) -> bool:
 
 
 def _store_in(folder: Path, inner: str, where: str) -> Workspace:
-    git = Git(folder, "")
-    listed = git.run("ls-files", "--", SETTINGS, f"*/{SETTINGS}").splitlines()
-    stores = [path.removesuffix(SETTINGS).rstrip("/") for path in listed]
+    listed = Git(folder, "").run("ls-files", "-z").split("\0")
+    stores = [path.removesuffix(SETTINGS).rstrip("/") for path in listed
+              if path.rpartition("/")[2] == SETTINGS]  # fmt: skip
+    inner = inner.strip("/")
     if not inner and len(stores) == 1:
         inner = stores[0]
-    if inner.strip("/") not in stores:
-        raise NotFound(
-            f"{where}: no store there. The repository has "
-            + (f"these: {', '.join(s or 'one at its top' for s in stores)}; write {where}#FOLDER"
-               if stores else "none."),
-            code="no-store",
-        )  # fmt: skip
-    return Workspace.find(folder / inner)
+    if inner in stores:
+        return Workspace.find(folder / inner)
+    there = ", ".join(name or "one at its top" for name in stores)
+    said = f"these: {there}; write {bare(where).partition('#')[0]}#FOLDER" if stores else "none."
+    raise NotFound(f"{bare(where)}: no store there. The repository has {said}", code="no-store")
 
 
 def _git(folder: Path, *args: str) -> str | None:
     """Run Git and return what it says where it fails; it asks for no password."""
-    env = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    own = {name: value for name, value in os.environ.items() if name not in LOCAL}
+    env = {**own, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     try:
         done = subprocess.run(["git", *args], cwd=folder, env=env, capture_output=True, text=True)
     except FileNotFoundError as error:

@@ -170,12 +170,19 @@ class Rows:
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """Return one item: its row under `item`, its labels under `annotations` (Arrow)."""
+        if not hasattr(index, "__index__"):
+            raise TypeError(f"{index!r}: samples are asked for by one whole number; rows() and "
+                            "batches().make() take several")  # fmt: skip
         if not -len(self) <= index < len(self):
-            raise IndexError(index)
+            raise IndexError(f"{index}: there are {len(self)} samples")
         index %= len(self)
         (item,) = self.item_rows([index]).to_pylist(maps_as_pydicts="strict")
         rows, _ = self.rows([index])
         return {"item": item, "annotations": pa.Table.from_batches([rows])}
+
+    def __repr__(self) -> str:
+        """Say what they are of."""
+        return f"<{len(self)} samples of {self.layer}, {self.split or 'all items'}>"
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yield every sample."""

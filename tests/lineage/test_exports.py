@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def test_prov_has_every_version_activity_agent_and_file(told: Store, tmp_path: P
     agents = told.manifest().table(TABLES["agents"]).to_pylist()
     assert {f"ls:agent-{row['agent_id']}" for row in agents} < names[ProvAgent]
     assert "ls:tool-cvat-40-2.5" in names[ProvAgent]
-    assert "ada" not in text.replace("labelstore", "")
+    assert not re.search(r"\bada\b", text)  # a hash may well hold these letters
     assert str(tmp_path) not in text  # nor where somebody keeps their files
     assert '"prov:label": "rules.md"' in text
 

@@ -34,6 +34,8 @@ osd_pool_default_pgp_num = 4
 osd_crush_chooseleaf_type = 0
 mon_allow_pool_size_one = true
 mon_max_pg_per_osd = 1000
+mon_data_avail_warn = 0
+mon_data_avail_crit = 0
 osd_objectstore = memstore
 memstore_device_bytes = 2147483648
 log_file = {folder}/$name.log
@@ -74,8 +76,12 @@ class Ceph:
                    f"--access-key={key}", f"--secret={secret}")  # fmt: skip
 
     def _run(self, *words: str) -> str:
-        return subprocess.run([words[0], "-c", str(self.folder / "ceph.conf"), *words[1:]],
-                              check=True, capture_output=True, text=True).stdout  # fmt: skip
+        command = [words[0], "-c", str(self.folder / "ceph.conf"), *words[1:]]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            logs = "".join(path.read_text()[-2000:] for path in self.folder.glob("*.out"))
+            raise RuntimeError(f"{' '.join(words)}: {done.stderr[-2000:]}\n{logs}")
+        return done.stdout
 
 
 @contextlib.contextmanager

@@ -28,6 +28,12 @@ _ADVICE: Mapping[str, str] = {
 }
 
 
+class NoBucket(FileNotFoundError):
+    """A bucket that is not there, told as a server tells it that answers with a text."""
+
+    response: Mapping[str, Any] = {"Error": {"Code": "NoSuchBucket"}}
+
+
 def code_of(error: BaseException) -> str:
     """Return the server's own code of an error, such as `AccessDenied`; else a type's name."""
     cause: BaseException | None = error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import uuid
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from labelstore.errors import LabelstoreError
-from labelstore.storage.failures import CHECKSUMS, failure, header, is_missing, lost_race
+from labelstore.storage.failures import CHECKSUMS, NoBucket, failure, header, is_missing, lost_race
 from labelstore.storage.location import Remote
 
 SKEW_S = 300
@@ -28,7 +29,7 @@ class Finding:
         name: what.
         good: whether it works; None where the remote cannot say.
         said: what was found, and what to do.
-        needed: whether training or publishing fails without it.
+        needed: what fails without it: `read`, `write`, both or nothing.
     """
 
     name: str
@@ -60,12 +61,17 @@ def _reach(remote: Remote, system: Any, root: str, on_s3: bool) -> list[Finding]
     try:
         if on_s3:
             answer = system.call_s3("head_bucket", Bucket=system.split_path(root)[0])
+        elif not _is_local(remote):
+            answer = {}
+            _absent(system, root)
         else:
             answer = {}
             if not next(p for p in (Path(root), *Path(root).parents) if p.exists()).is_dir():
                 raise NotADirectoryError("a file is in the way")
     except Exception as error:  # botocore and aiohttp raise dozens of unrelated classes
-        told = failure(remote.url, "looking for it", _as_bucket(error) if on_s3 else error)
+        if on_s3 and isinstance(error, FileNotFoundError):  # an answer to HEAD has no text
+            error = NoBucket("there is no such bucket")
+        told = failure(remote.url, "looking for it", error)
         return [Finding("reach", False, str(told), needed)]
     found = [Finding("reach", True, "it answers", needed)]
     found.append(_tried("read", needed, lambda: _absent(system, root), remote))
@@ -74,17 +80,27 @@ def _reach(remote: Remote, system: Any, root: str, on_s3: bool) -> list[Finding]
     return found
 
 
-def _as_bucket(error: Exception) -> Exception:
-    """Return a missing bucket as such: a request for its head has no text that says so."""
-    if not isinstance(error, FileNotFoundError):
-        return error
-    made = FileNotFoundError("there is no such bucket")
-    made.response = {"Error": {"Code": "NoSuchBucket"}}  # type: ignore[attr-defined]
-    return made
-
-
 def _writing(remote: Remote, system: Any, root: str, on_s3: bool) -> list[Finding]:
     path = f"{root}/labelstore-check-{uuid.uuid4().hex}"
+    made = _missing(Path(root)) if _is_local(remote) else []
+    try:
+        return _written(remote, system, root, path, on_s3)
+    finally:
+        for folder in made:
+            with contextlib.suppress(OSError):  # it was not made, or somebody uses it by now
+                folder.rmdir()
+
+
+def _missing(folder: Path) -> list[Path]:
+    """Return the folders that are missing on the way to one, the innermost first."""
+    return [place for place in (folder, *folder.parents) if not place.exists()]
+
+
+def _is_local(remote: Remote) -> bool:
+    return "://" not in remote.url or remote.url.startswith("file://")
+
+
+def _written(remote: Remote, system: Any, root: str, path: str, on_s3: bool) -> list[Finding]:
     written = _tried("write", ("write",), lambda: _write(system, root, path), remote)
     if not written.good:
         return [written]
@@ -136,7 +152,7 @@ def _create(remote: Remote, system: Any, path: str) -> Finding:
 
 
 def _create_file(remote: Remote, path: str) -> Finding:
-    if "://" in remote.url and not remote.url.startswith("file://"):
+    if not _is_local(remote):
         return Finding("atomic create", None, "not known for remotes of this kind")
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL))

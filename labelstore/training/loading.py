@@ -83,7 +83,7 @@ def load(
         for said in (note, moved and f"{moved}, which was pinned and is read"):
             if said:
                 warnings.warn(f"{os.fspath(pin or '')}: {said}", UserWarning, stacklevel=2)
-    manifest = _manifest(workspace, known, kept, name, 
+    manifest = _manifest(workspace, known, kept, name,
                          whole=bool(every_table or known.query or where))  # fmt: skip
     selection = Selection()
     if pin is not None:

@@ -24,7 +24,7 @@ SHARED = 1 << 18
 """Measured with two workers: sending five small tensors takes eight times what NumPy arrays do."""
 
 
-class Items(Dataset):  # type: ignore[misc]
+class Items(Dataset):
     """A map-style data set: one dict of tensors per item, for samplers of one's own.
 
     Args:
@@ -49,7 +49,7 @@ class Items(Dataset):  # type: ignore[misc]
         return split(tensors(self.batches.make(indices)))
 
 
-class Stream(IterableDataset):  # type: ignore[misc]
+class Stream(IterableDataset):
     """An iterable data set that yields whole batches, dealt out over ranks and workers.
 
     Batch n of a rank is made by worker n modulo workers, in which order PyTorch's loader asks

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import io
 import os
 import subprocess
@@ -183,7 +184,7 @@ def epoch_coco(source: str, masks: bool) -> dict[str, Any]:
     coco = coco_of(source)
     order = {c: i for i, c in enumerate(sorted(coco.cats))}
 
-    class Coco(torch.utils.data.Dataset):  # type: ignore[misc]
+    class Coco(torch.utils.data.Dataset):
         ids = sorted(coco.imgs)[: MASK_IMAGES if masks else None]
 
         def __len__(self) -> int:
@@ -209,7 +210,7 @@ def saved_for_hugging_face(source: str, target: str) -> dict[str, Any]:
     import datasets
 
     coco = coco_of(source)
-    rows = {"image_id": [], "bbox": [], "category": []}  # type: ignore[var-annotated]
+    rows: dict[str, list[Any]] = {"image_id": [], "bbox": [], "category": []}
     for image in sorted(coco.imgs):
         own = coco.imgToAnns[image]
         rows["image_id"].append(image)
@@ -293,10 +294,8 @@ def uploaded(folder: str, prefix: str) -> dict[str, Any]:
 
 
 def first_batch(pin: str, cache: str) -> dict[str, Any]:
-    import s3fs  # noqa: F401  both sides have it loaded
-    import torch  # noqa: F401
-
-    import labelstore.training.torch
+    for name in ("s3fs", "labelstore.training.torch"):  # both sides have these loaded
+        importlib.import_module(name)
 
     pa.scalar(0)  # here pyarrow loads pandas, where that is installed
     load = labelstore.load  # imports what it needs

@@ -96,7 +96,7 @@ def selected(pin: Pin, manifest: Manifest, where: str) -> Selection:
     if pin.query is None:
         return Selection()
     found = select(manifest, pin.query)
-    if found.digest != pin.rows:
+    if pin.rows not in (None, found.digest):
         raise Corrupt(f"{where}: the query finds other rows than were pinned", code="pin")
     return found
 
@@ -105,7 +105,7 @@ def followed(workspace: Workspace, pin: Pin) -> tuple[Pin, str | None]:
     """Return a pin of what took the place of its version, and why; itself where nothing did.
 
     A version is written anew where an item or a source was forgotten; see `versions.forgotten`.
-    What the query finds there is not known from the pin any more, so it is asked again.
+    What the query finds there is not known from the pin any more, so it is not compared.
     """
     maps = forgotten(workspace.git)
     version = version_now(maps, pin.directory)
@@ -117,9 +117,7 @@ def followed(workspace: Workspace, pin: Pin) -> tuple[Pin, str | None]:
     note = (f"{pin.revision} was written anew to forget an {'; '.join(why)}: root "
             f"{pin.root[:12]}… is {version.new_root[:12]}… now")  # fmt: skip
     new = replace(pin, commit=now, directory=version.new_directory, root=version.new_root)
-    if pin.query is not None:
-        new = replace(new, rows=select(workspace.manifest_of(new.directory), pin.query).digest)
-    return new, note
+    return replace(new, rows=None), note
 
 
 def check_pin(workspace: Workspace, path: Path) -> list[str]:

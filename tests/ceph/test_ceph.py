@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 import uuid
@@ -176,7 +175,3 @@ def test_forgetting_cleans_the_bucket(v1: Store, pushed: Path, bucket: Bucket) -
     assert before - set(bucket.objects())
     again = labelstore.open_store(v1.workspace.folder)
     assert again.verify(every=True, remote=True).faults == []
-
-
-def test_the_environment_reaches_no_other_server() -> None:
-    assert "AWS_ENDPOINT_URL" not in os.environ  # each test's own ends with it

@@ -18,6 +18,7 @@ from labelstore.lineage.forgetting import publishing as module
 from labelstore.lineage.forgetting.mentions import Words
 from labelstore.model import labels as l
 from labelstore.model.tables import TABLES
+from labelstore.storage.cache import user_cache
 from labelstore.store import Store, init_store, open_store
 from labelstore.training.pins.pin import read_pin
 from labelstore.versions.forgotten import forgotten
@@ -81,6 +82,11 @@ def texts(store: Store, tmp_path: Path) -> Iterator[tuple[str, bytes]]:
     for name in {line.split(" ")[0] for line in listed} | set(tags):
         kind = git(store, "cat-file", "-t", name)
         yield name, store.workspace.git.object(name, kind)
+
+
+def mapped_files(cache: Path) -> list[bytes]:
+    """Return what training keeps of rows."""
+    return [path.read_bytes() for path in (cache / "arrow").rglob("*") if path.is_file()]
 
 
 def rows(store: Store, at: str) -> dict[str, list[dict[str, Any]]]:
@@ -148,7 +154,11 @@ def test_other_commits_messages_people_and_days_stay(store: Store) -> None:
 def test_a_pin_goes_on_by_the_map(store: Store, tmp_path: Path) -> None:
     folder, lock = store.workspace.folder, tmp_path / "train.lock"
     before = labelstore.load(folder, pin=lock).items.column("uri").to_pylist()
+    cache = user_cache()
+    assert any(FACE.encode() in data for data in mapped_files(cache))
     store.forget("item", FACE, reason="erasure request 17", force=True)
+    assert not any(FACE.encode() in data.replace(OTHER.encode(), b"")
+                   for data in mapped_files(cache))  # fmt: skip
     assert open_store(folder).check_pin(lock) == []
     with pytest.warns(
         UserWarning, match=r"v2 was written anew to forget an item, erasure request"

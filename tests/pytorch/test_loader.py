@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -192,14 +194,24 @@ def test_images_come_with_their_batch(samples: Samples) -> None:
         assert isinstance(batch["images"][0], torch.Tensor)
 
 
-def test_ranks_are_those_of_pytorch(samples: Samples, tmp_path: Path) -> None:
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{tmp_path / 'meet'}", rank=0, world_size=1
-    )
-    try:
-        assert samples.loader(4).stream.order.ranks == 1
-    finally:
-        torch.distributed.destroy_process_group()
+RANK = """
+import json, sys
+import torch, labelstore
+rank, meet, place = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+torch.distributed.init_process_group("gloo", init_method=f"file://{meet}", rank=rank, world_size=2)
+loader = labelstore.load(place, at="v1").loader(4, shuffle=True)
+print(json.dumps([n for batch in loader for n in batch["item_id"].tolist()]))
+torch.distributed.destroy_process_group()
+"""
+
+
+def test_ranks_are_those_of_pytorch(samples: Samples, v1: Store, tmp_path: Path) -> None:
+    running = [subprocess.Popen([sys.executable, "-c", RANK, str(rank), tmp_path / "meet",
+                                 v1.workspace.folder], stdout=subprocess.PIPE, text=True)
+               for rank in range(2)]  # fmt: skip
+    seen = [json.loads(process.communicate()[0]) for process in running]
+    assert [len(own) for own in seen] == [25, 25]
+    assert sorted(seen[0] + seen[1]) == samples.item_ids.tolist()
 
 
 def test_a_source_without_torch_serves_others(samples: Samples) -> None:
@@ -238,9 +250,10 @@ def test_a_state_that_is_loaded_in_mid_epoch_begins_there(samples: Samples) -> N
     assert step == 2
     assert [plain(b) for b in loader] == whole[2:]
     assert len([*loader]) == 7
+    wrong: Any
     for wrong in (None, {**state, "done": -4}, {**state, "epoch": "x"}):
         with pytest.raises(InvalidInput):
-            loader.load_state_dict(wrong)  # type: ignore[arg-type]
+            loader.load_state_dict(wrong)
 
 
 def test_arguments_that_make_no_sense_are_refused(samples: Samples) -> None:
@@ -249,10 +262,11 @@ def test_arguments_that_make_no_sense_are_refused(samples: Samples) -> None:
                   "targets": ("area",)}):  # fmt: skip
         with pytest.raises(InvalidInput):
             samples.loader(4, **wrong)
+    loose: Any = samples
     with pytest.raises(TypeError, match="num_workers"):
-        samples.loader(4, num_workers=2)  # type: ignore[call-arg]
+        loose.loader(4, num_workers=2)
     with pytest.raises(TypeError, match="one whole number"):
-        samples[0:2]  # type: ignore[index]
+        loose[0:2]
 
 
 def test_the_first_class_may_be_one(samples: Samples) -> None:
@@ -265,5 +279,6 @@ def test_hugging_face_gives_tensors_of_any_slice(tmp_path: Path) -> None:
     store.pin("v1", tmp_path / "a.lock", query="SELECT item_id FROM items WHERE uri = 'note.txt'")
     dataset = labelstore.load(store.workspace.folder, pin=tmp_path / "a.lock").hugging_face()
     assert dataset.num_rows == 1
+    assert dataset.with_format("torch")[0]["item_id"].dtype == torch.int64
     whole = labelstore.load(store.workspace.folder, at="v1").hugging_face()
     assert len(whole.map(lambda row: {"n": len(row["annotations"])})["n"]) == whole.num_rows

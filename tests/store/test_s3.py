@@ -8,44 +8,22 @@ from pathlib import Path
 
 import pytest
 from conftest import TINY
+from moto_server import MARKS, moto, reached
 
 import labelstore
 from labelstore.errors import Corrupt, NotFound, StorageFailed
 from labelstore.store import Store
 
-pytestmark = [
-    pytest.mark.s3,
-    pytest.mark.xdist_group("s3"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = MARKS
 
 
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Start an S3 server in this process and point the SDK at it."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": url,
-    }.items():
-        monkeypatch.setenv(name, value)
-    import s3fs
-
-    system = s3fs.S3FileSystem(endpoint_url=url, skip_instance_cache=True)
-    if not system.exists("labels"):
-        system.mkdir("labels")
-    yield url
-    s3fs.S3FileSystem.clear_instance_cache()
-    server.stop()
+    with moto() as (host, port):
+        url = f"http://{host}:{port}"
+        with reached(url, monkeypatch):
+            yield url
 
 
 def test_training_reads_a_pinned_version_from_s3(v1: Store, endpoint: str, tmp_path: Path) -> None:

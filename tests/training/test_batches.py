@@ -20,6 +20,7 @@ import labelstore
 from labelstore.errors import InvalidInput, NotFound
 from labelstore.store import Store
 from labelstore.training.batches.batch import split
+from labelstore.training.batches.images import ImageFolder
 from labelstore.training.batches.order import Order, Uneven
 
 KEYPOINTS = DATA / "coco" / "tiny_coco" / "person_keypoints_val2017.json"
@@ -114,6 +115,32 @@ def test_parts_of_an_image_become_pixels(store: Store, tmp_path: Path) -> None:
         samples.batches(targets=("masks",)).make([0, 1])
 
 
+def test_targets_that_the_rows_cannot_give_are_refused(store: Store) -> None:
+    from labelstore.model import labels as l
+
+    with store.edit(by="ada") as edit:
+        edit.add([l.RotatedBox(item="a.jpg", category="c", cx=0.5, cy=0.5, width=0.5, height=0.1,
+                               angle=1.5, frame="unit"),
+                  l.Polygon(item="b.jpg", category="c", rings=[[(0, 0), (3e9, 0), (3e9, 3e9)]])],
+                 items=[{"uri": uri, "width": 200, "height": 100} for uri in ("a.jpg", "b.jpg")],
+                 categories=[{"name": "c"}])  # fmt: skip
+    store.commit("odd ones", tag="v1")
+    samples = labelstore.load(store.workspace.folder, at="v1")
+    with pytest.raises(InvalidInput, match="turn into no rectangle"):
+        samples.batches(targets="rotated_boxes").make([0, 1])
+    with pytest.raises(InvalidInput, match="far outside the image"):
+        samples.batches(targets="masks").make([0, 1])
+
+
+def test_keypoints_are_as_wide_in_every_batch(tmp_path: Path) -> None:
+    samples = labelstore.load(every_kind(tmp_path / "store").workspace.folder, at="v1",
+                              where="kind = 'keypoints' OR kind = 'box'")  # fmt: skip
+    made = samples.batches(targets="keypoints")
+    widths = {made.make([i])["keypoints"].shape[1] for i in range(len(samples))}
+    assert len(widths) == 1
+    assert widths != {0}
+
+
 def test_images_are_opened_by_a_function_or_below_a_folder(v1: Store, tmp_path: Path) -> None:
     samples = labelstore.load(v1.workspace.folder, at="v1")
     uri = samples[3]["item"]["uri"]
@@ -127,6 +154,9 @@ def test_images_are_opened_by_a_function_or_below_a_folder(v1: Store, tmp_path: 
     assert own["images"][0] == uri.upper()
     with pytest.raises(NotFound, match="no such image"):
         samples.batches(images=tmp_path).make([4])
+    for uri in ("../secret.png", "/etc/passwd", "http://elsewhere/a.jpg", ""):
+        with pytest.raises(InvalidInput, match="is no path below"):
+            ImageFolder(str(tmp_path), {})({"uri": uri})
     (tmp_path / samples[5]["item"]["uri"]).write_bytes(b"no image")
     with pytest.raises(InvalidInput, match="no image that can be read"):
         samples.batches(images=tmp_path).make([5])

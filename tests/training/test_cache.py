@@ -16,6 +16,7 @@ from labelstore.errors import Corrupt, InvalidInput, NotFound, StorageFailed
 from labelstore.storage import cache as module
 from labelstore.storage import objects as objects_module
 from labelstore.storage.cache import Cache, parse_size
+from labelstore.storage.objects import put_as
 from labelstore.store import Store
 
 READ = """
@@ -67,8 +68,8 @@ def run(code: str, remote: Path, version: str, cache: Path, *more: str, limit: s
                             text=True)  # fmt: skip
 
 
-def read(*args: str | Path, limit: str = "1 GB") -> str:
-    process = run(READ, *args, limit=limit)  # type: ignore[arg-type]
+def read(remote: Path, version: str, cache: Path, limit: str = "1 GB") -> str:
+    process = run(READ, remote, version, cache, limit=limit)
     said, errors = process.communicate()
     assert process.returncode == 0, errors
     return said
@@ -117,6 +118,20 @@ def test_the_longest_unused_goes_and_what_is_in_use_stays(remote: Path, tmp_path
     read(remote, "v2", cache)
     assert both.annotations.num_rows == rows
     whole(cache)
+
+
+def test_what_was_used_last_goes_last(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, 1_000)
+    names = [letter * 32 for letter in "abc"]
+    for age, name in enumerate(names):
+        put_as(cache.objects, name, bytes(600))
+        os.close(cache.use([name]))
+        (lease,) = (p for p in (tmp_path / "uses").iterdir() if p.read_text() == f"{name}\n")
+        os.utime(lease, (1_000 * (3 - age), 1_000 * (3 - age)))
+    assert Cache(tmp_path, 1_200).trim() == 600
+    assert objects(tmp_path) == set(names[:2])
+    assert Cache(tmp_path, 600).trim() == 600
+    assert objects(tmp_path) == {names[0]}
 
 
 @pytest.mark.parametrize("step", range(1, 26, 3))

@@ -13,6 +13,7 @@ from pycocotools.coco import COCO
 from labelstore.errors import Conflict, Corrupt, InvalidInput, LossRefused, NotFound
 from labelstore.store import Store
 from labelstore.training.pins.pin import read_pin
+from labelstore.trees.media import Link
 from labelstore.trees.tree import check_tree
 
 
@@ -35,11 +36,11 @@ def times(tree: Path) -> dict[str, int]:
 
 @pytest.mark.parametrize("link", ["hard", "symlink", "copy"])
 def test_a_yolo_tree_is_what_ultralytics_looks_for(
-    v1: Store, media: Path, tmp_path: Path, link: str
+    v1: Store, media: Path, tmp_path: Path, link: Link
 ) -> None:
     tree, pin = tmp_path / "tree", tmp_path / "train.lock"
     v1.pin("v2", pin)
-    found = v1.materialise(tree, pin=pin, scheme="default", task="detect", media=media, link=link)  # type: ignore[arg-type]
+    found = v1.materialise(tree, pin=pin, scheme="default", task="detect", media=media, link=link)
     assert found.subsets == {"train": 39, "val": 11}
     assert (tree / "labelstore.lock").read_text() == pin.read_text()
     assert (tree / "data.yaml").read_text().startswith("train: train.txt\nval: val.txt\nnames:\n")

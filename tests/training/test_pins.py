@@ -132,3 +132,14 @@ def test_a_branch_may_move_and_a_pin_of_another_store_is_told_so(
     assert v1.check_pin(tmp_path / "a.lock") == []
     with pytest.raises(NotFound, match="Is the pin of another store"):
         labelstore.load(init_store(tmp_path / "other").workspace.folder, pin=tmp_path / "a.lock")
+
+
+def test_a_query_goes_on_after_something_was_forgotten(v1: Store, tmp_path: Path) -> None:
+    v1.pin("v1", tmp_path / "a.lock", query=WIDE)
+    before = labelstore.load(v1.workspace.folder, pin=tmp_path / "a.lock")
+    gone = before[0]["item"]["uri"]
+    v1.forget("item", gone, reason="request 1", force=True)
+    with pytest.warns(UserWarning, match="written anew"):
+        after = labelstore.load(v1.workspace.folder, pin=tmp_path / "a.lock")
+    assert after.item_ids.tolist() == before.item_ids.tolist()[1:]
+    assert v1.check_pin(tmp_path / "a.lock") == []

@@ -1,14 +1,14 @@
-"""A new layer in one go: parts are built straight from scratch files, by all cores."""
+"""A new layer in one go: its parts are built by all cores, from rows in their order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pyarrow as pa
 
-from labelstore.exchange.spill import Spill
 from labelstore.model.arrow import with_column
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.storage.cutting import cut
@@ -23,47 +23,58 @@ if TYPE_CHECKING:
     Ids = NDArray[np.int64]
 
 
+class Ordered(Protocol):
+    """Labels of a source in the order of parts: by item, then by their places in the source."""
+
+    @property
+    def keys(self) -> Ids:
+        """Return the item of each label, in order, shape (n,)."""
+
+    def family(self, begin: int, end: int) -> tuple[list[pa.Table], Mapping[str, int]]:
+        """Return rows of `annotations` and of `geometries`, and counts of what is unusual.
+
+        Args:
+            begin: first label, in the order of `keys`.
+            end: the one after the last.
+        """
+
+
 def write_layer(
-    draft: Draft, layer: str, source: Spill, done: Callable[[int], None] | None = None
-) -> None:
+    draft: Draft, layer: str, source: Ordered, done: Callable[[int], None] | None = None
+) -> Counter[str]:
     """Write all annotations of a source as a layer that has none yet.
 
     Args:
         draft: the import's draft.
         layer: the layer.
-        source: decoded annotations, every item resolved.
+        source: its labels, every item known.
         done: called with the number of rows of each part as it is finished.
+
+    Returns:
+        What is unusual and was seen only now, by stable code.
     """
-    keys, _, _ = source.order()
+    keys = source.keys
     ids = draft.ids.take(len(keys))
     ends = cut(keys, ids, draft.manifest.target, last=True)
-    ranges = list(zip([0, *ends], ends, strict=False))
     objects = draft.workspace.objects
 
-    def work(rows: tuple[int, int]) -> list[tuple[Part, str]]:
+    def work(rows: tuple[int, int]) -> tuple[list[tuple[Part, str]], Mapping[str, int]]:
+        begin, end = rows
+        continued = begin > 0 and bool(keys[begin - 1] == keys[begin])
+        tables, notices = source.family(begin, end)
         built = []
-        for name in FAMILY:
-            part, file = _part(name, layer, source, keys, ids, rows)
+        for name, table in zip(FAMILY, tables, strict=True):
+            found = with_column(table, "annotation_id", ids[begin:end])
+            part, file = build(TABLES[name], layer, found, continued=continued)
             built.append((part, put(objects, file)))
-        return built
+        return built, notices
 
-    def finished(built: list[tuple[Part, str]]) -> None:
+    def finished(built: tuple[list[tuple[Part, str]], Mapping[str, int]]) -> None:
         if done:
-            done(built[0][0].rows)
+            done(built[0][0][0].rows)
 
-    made = [entry for built in fork_map(work, ranges, finished) for entry in built]
-    parts = [*draft.manifest.parts, *(part for part, _ in made)]
-    draft.adopt(parts, {part.path: md5 for part, md5 in made})
-
-
-def _part(
-    name: str, layer: str, source: Spill, keys: Ids, ids: Ids, rows: tuple[int, int]
-) -> tuple[Part, pa.Buffer]:
-    begin, end = rows
-    table = TABLES[name]
-    first, last = int(keys[begin]), int(keys[end - 1])
-    found = source.rows_of_items(name, first, last)
-    skipped = begin - int(np.searchsorted(keys, first, side="left"))
-    found = found.slice(skipped, end - begin)
-    found = with_column(found, "annotation_id", ids[begin:end])
-    return build(table, layer, found, continued=skipped > 0)
+    made = fork_map(work, list(zip([0, *ends], ends, strict=False)), finished)
+    entries = [entry for built, _ in made for entry in built]
+    parts = [*draft.manifest.parts, *(part for part, _ in entries)]
+    draft.adopt(parts, {part.path: md5 for part, md5 in entries})
+    return sum((Counter(notices) for _, notices in made), Counter())

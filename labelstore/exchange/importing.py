@@ -21,14 +21,16 @@ from labelstore.changes.editing.altering import unlink
 from labelstore.changes.reviewing.policy import refuse_unreviewed
 from labelstore.changes.summary import verdict
 from labelstore.errors import InvalidInput
-from labelstore.exchange.bulk import write_layer
+from labelstore.exchange.bulk import Ordered, write_layer
 from labelstore.exchange.collector import without_collector
 from labelstore.exchange.datasets import MODES, Mode, is_known, known_dataset, reference
+from labelstore.exchange.identity import Matched
 from labelstore.exchange.listing import Listing
 from labelstore.exchange.notices import MATCHED_ANEW
 from labelstore.exchange.opening import Opened, opened
 from labelstore.exchange.reconcile import added, reconciled
 from labelstore.exchange.spill import Numbering, Spill, spill
+from labelstore.exchange.undecoded import Undecoded
 from labelstore.model.tables import TABLES
 from labelstore.plugins import NOTHING, SKIPPED, Beside
 from labelstore.versions.agents import agent, pseudonym_of
@@ -235,20 +237,30 @@ class _Import:
         tracks = self._listing.tracks(self.reading.tracks(), items.ids, categories.ids)
         agents = np.array([self.draft.acquaint(who) for who in self.reading.agents], np.int64)
         numbering = Numbering(items.ids, categories.ids, tracks, agents, constants, self.layer)
-        with _scratch(self.draft.workspace) as folder:
-            decoded = self._counting("reading", 0)
-            source = spill(self.reading, numbering, folder, decoded)
-            self.notices.update(source.notices)
-            self._listing.place_unlisted(source, items, categories)
-            self.item_count += self._listing.referred
+        known = None if self._there() else Undecoded.of(self.reading, numbering)
+        if known is None:
+            rows = self._decoded(numbering, items, categories)
+        else:
+            rows = len(known.keys)
             self._describe()
-            self._write(source, items.ids)
+            self._fill(known)
         if self.mode != "add" and not self._source.selection:
             self._listing.drop_tracks(tracks)
             self._listing.drop("items", items)
             self._listing.drop("categories", categories)
         self.notices.update(self._listing.notices)
-        return source.rows
+        return rows
+
+    def _decoded(self, numbering: Numbering, items: Matched, categories: Matched) -> int:
+        """Decode the source into scratch files, write what it says; return how many labels."""
+        with _scratch(self.draft.workspace) as folder:
+            source = spill(self.reading, numbering, folder, self._counting("reading", 0))
+            self.notices.update(source.notices)
+            self._listing.place_unlisted(source, items, categories)
+            self.item_count += self._listing.referred
+            self._describe()
+            self._write(source, items.ids)
+            return source.rows
 
     def _describe(self) -> None:
         """Write what the source says of itself, unless that is known."""
@@ -268,12 +280,10 @@ class _Import:
 
     def _write(self, source: Spill, items: Ids) -> None:
         """Bring the annotations of these items into the draft by the way that suits the mode."""
-        manifest = self.draft.manifest
-        there = manifest.parts_of("annotations", self.layer)
         if not source.rows and self.mode == "add":
             return
-        if not there:
-            write_layer(self.draft, self.layer, source, self._counting("writing", source.rows))
+        if not self._there():
+            self._fill(source)
         elif self.mode == "add":
             self.draft.apply(added(self.draft, self.layer, source))
         else:
@@ -289,6 +299,15 @@ class _Import:
             )
             self.draft.apply(edits)
             unlink(self.draft, edits["annotations", self.layer].dropped.column("annotation_id"))
+
+    def _there(self) -> bool:
+        """Say whether the layer has labels."""
+        return bool(self.draft.manifest.parts_of("annotations", self.layer))
+
+    def _fill(self, source: Ordered) -> None:
+        """Write the annotations of a source as a layer that has none."""
+        counting = self._counting("writing", len(source.keys))
+        self.notices.update(write_layer(self.draft, self.layer, source, counting))
 
     def _notice(self, code: str, count: int) -> None:
         """Count what is unusual."""

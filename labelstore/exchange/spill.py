@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,18 @@ class Spill:
     def rows(self) -> int:
         """Return how many annotations there are."""
         return sum(len(p.keys) for p in self.pieces)
+
+    @cached_property
+    def keys(self) -> Ids:
+        """Return the item of each row, in the order (item, seq), shape (n,)."""
+        return self.order()[0]
+
+    def family(self, begin: int, end: int) -> tuple[list[pa.Table], Mapping[str, int]]:
+        """Return both tables' rows from one to another in the order of `keys`; see `bulk`."""
+        first, last = int(self.keys[begin]), int(self.keys[end - 1])
+        skipped = begin - int(np.searchsorted(self.keys, first, side="left"))
+        found = (self.rows_of_items(name, first, last) for name in FAMILY)
+        return [rows.slice(skipped, end - begin) for rows in found], {}
 
     def order(self) -> tuple[Ids, Ids, Ids]:
         """Return item, seq and piece of each row, in the order (item, seq); each of shape (n,)."""
@@ -150,27 +163,39 @@ def spill(
     return result
 
 
-def _write(target: Spill, number: int, piece: Piece, numbering: Numbering) -> Decoded:
+def numbered(piece: Piece, numbering: Numbering) -> tuple[list[pa.Table], Ids, Ids]:
+    """Return the rows of both tables of a piece with ids for numbers, their items and their seqs.
+
+    Args:
+        piece: some annotations of a source.
+        numbering: ids by local number; those of unlisted items and classes stay negative.
+    """
     annotations = piece.annotations.combine_chunks()
     items = _mapped(_ints(annotations, "item_id"), numbering.items)
     seqs = _ints(annotations, "seq")
-    order = np.lexsort((seqs, items))
     columns: dict[str, Any] = {**numbering.constants, "layer": numbering.layer, "item_id": items}
     numbered = {"category_id": numbering.categories, "track_id": numbering.tracks,
                 "created_by": numbering.agents, "reviewed_by": numbering.agents}  # fmt: skip
     for name, ids in numbered.items():
         if name in annotations.column_names:
             columns[name] = _renumbered(annotations.column(name).combine_chunks(), ids)
-    for name, rows in zip(FAMILY, (annotations, piece.geometries), strict=True):
-        filled = with_columns(rows, TABLES[name].schema, columns)
-        target.files.save(name, number, filled, order)
+    pairs = zip(FAMILY, (annotations, piece.geometries), strict=True)
+    tables = [with_columns(rows, TABLES[name].schema, columns) for name, rows in pairs]
+    return tables, items, seqs
+
+
+def _write(target: Spill, number: int, piece: Piece, numbering: Numbering) -> Decoded:
+    tables, items, seqs = numbered(piece, numbering)
+    order = np.lexsort((seqs, items))
+    for name, rows in zip(FAMILY, tables, strict=True):
+        target.files.save(name, number, rows, order)
     return Decoded(
         number,
         items[order],
         seqs[order],
         piece.unlisted_items,
         piece.unlisted_categories,
-        _filled(annotations),
+        _filled(piece.annotations),
         piece.notices,
     )
 

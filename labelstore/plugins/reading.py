@@ -11,7 +11,9 @@ from posixpath import splitext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 Value = TypeVar("Value")
 SKIPPED = ("lines-skipped", "labels-skipped", "files-skipped")
@@ -159,3 +161,19 @@ class Reading(ABC):
     @abstractmethod
     def annotations(self, piece: int) -> Piece:
         """Return one piece of the annotations."""
+
+    def owners(self) -> NDArray[np.int64] | None:
+        """Return the local number of the item of each annotation, by its `seq`, shape (n,).
+
+        None where some item or class is not listed, a label may be faulty, or the source has to be
+        decoded to know. A source that says so is decoded by `chosen`, in whatever order suits.
+        """
+        return None
+
+    def chosen(self, places: NDArray[np.int64]) -> Piece:
+        """Return some of the annotations, of a source that knows its `owners`.
+
+        Args:
+            places: shape (n,), the `seq` of each.
+        """
+        raise NotImplementedError

@@ -59,18 +59,18 @@ class Regular:
     points: NDArray[np.float64]
 
     def batches(
-        self, seq: int, images: Lookup, categories: Lookup, unlisted: tuple[Unlisted, Unlisted]
+        self, seqs: Ints, images: Lookup, categories: Lookup, unlisted: tuple[Unlisted, Unlisted]
     ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
         """Return annotations and geometries of the regular ones.
 
         Args:
-            seq: place in the file of the chunk's first annotation.
+            seqs: shape (c,), place in the file of each annotation of the chunk.
             images: local numbers of the images.
             categories: local numbers of the classes.
             unlisted: collects ids that the file does not list.
         """
         count, box = len(self.area), self.box
-        seqs = self.at + seq
+        seqs = seqs[self.at]
         keys = {
             "layer": pa.repeat("", count),
             "item_id": _numbers(self.whole["image_id"], images, unlisted[0]),

@@ -18,6 +18,7 @@ from labelstore_converters.coco.document import WORDS, Document
 from labelstore_converters.coco.leftovers import in_order
 from labelstore_converters.coco.listed import category_rows, image_rows
 from labelstore_converters.coco.lookup import UNHASHABLE, Lookup, Unlisted
+from labelstore_converters.coco.owners import owners
 from labelstore_converters.coco.video import Videos
 from labelstore_converters.columns import json_text
 
@@ -96,21 +97,31 @@ class CocoReading(Reading):
         return self._videos.track_rows(self._category_numbers, order) if self._videos else None
 
     def annotations(self, piece: int) -> Piece:
-        """Return one piece of the annotations: the regular ones first, then the others."""
-        begin = piece * PIECE
-        raws = self._annotations[begin : begin + PIECE]
+        """Return one piece of the annotations."""
+        begin, count = piece * PIECE, len(self._annotations)
+        return self.chosen(np.arange(begin, min(begin + PIECE, count)))
+
+    def owners(self) -> np.ndarray[Any, np.dtype[np.int64]] | None:
+        """Return the image of each annotation, where all say so in the usual way."""
+        if self._skip or self._videos:
+            return None
+        return owners(self._annotations, self._image_numbers, self._category_numbers)
+
+    def chosen(self, places: np.ndarray[Any, np.dtype[np.int64]]) -> Piece:
+        """Return the annotations at some places: the regular ones first, then the others."""
         unlisted = Unlisted(), Unlisted()
         order = self._key_orders["annotations"]
         careful = AnnotationRows(order, self._videos.words["track"])
         pairs = []
-        for at in range(0, len(raws), CHUNK):
-            chunk, seq = raws[at : at + CHUNK], begin + at
+        for at in range(0, len(places), CHUNK):
+            seqs = places[at : at + CHUNK]
+            chunk = [self._annotations[i] for i in seqs.tolist()]
             rest = np.arange(len(chunk))
             for regular in fast.decode(chunk, self._own_order):
                 rest = np.setdiff1d(rest, regular.at, assume_unique=True)
                 numbers = self._image_numbers, self._category_numbers
-                pairs.append(regular.batches(seq, *numbers, unlisted))
-            self._careful(careful, [chunk[i] for i in rest.tolist()], rest + seq, unlisted)
+                pairs.append(regular.batches(seqs, *numbers, unlisted))
+            self._careful(careful, [chunk[i] for i in rest.tolist()], seqs[rest], unlisted)
         if len(careful) or not pairs:
             pairs.append(careful.batches())
         tables = [

@@ -90,6 +90,9 @@ class PanopticReading(CocoReading):
         order = {} if list(record) == self._key_orders["record"] else {"order": list(record)}
         return {"keys": keys, **order}
 
+    def owners(self) -> None:
+        """Return nothing: records are of images, their labels stand below them."""
+
     def annotations(self, piece: int) -> Piece:
         """Return the segments of some images."""
         begin = piece * PIECE

@@ -19,7 +19,7 @@ use it. The bytes of many rows are built column by column; the only step per row
 from __future__ import annotations
 
 import hashlib
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,10 +56,12 @@ def leaves(table: Table, rows: pa.RecordBatch) -> Bytes:
     joined = row_bytes(table, rows)
     data = memoryview(joined.buffers()[2] or b"")
     ends = np.frombuffer(joined.buffers()[1], np.int64, len(joined) + 1).tolist()
-    blake2b = hashlib.blake2b
-    digests = [
-        blake2b(data[a:b], digest_size=32, person=LEAF_PERSON).digest() for a, b in pairwise(ends)
-    ]
+    begun = hashlib.blake2b(digest_size=32, person=LEAF_PERSON).copy  # cheaper than to begin anew
+    digests = []
+    for a, b in pairwise(ends):
+        leaf = begun()
+        leaf.update(data[a:b])
+        digests.append(leaf.digest())
     return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32)
 
 
@@ -83,7 +85,7 @@ def row_bytes(table: Table, rows: pa.RecordBatch) -> pa.Array:
             _append_column(pieces, number, column)
     if not pieces:
         return pa.array([b""] * len(rows), pa.large_binary())
-    return _join(pieces, len(rows))
+    return _join(_merged(pieces, len(rows)), len(rows))
 
 
 def value_bytes(column: pa.Array) -> pa.Array:
@@ -113,19 +115,26 @@ def _append_column(pieces: list[Piece], number: int, column: pa.Array) -> None:
     record = np.empty((len(present), 2 + fixed.shape[1]), np.uint8)
     record[:, :2] = header
     record[:, 2:] = fixed
-    width = record.shape[1]
-    if len(present) == len(column) and pieces and _is_record(pieces[-1], len(column)):
-        data, ends = pieces.pop()
-        before = data[ends[0] : ends[-1]].reshape(len(column), -1)
-        record = np.concatenate([before, record], axis=1)
-        width = record.shape[1]
-    pieces.append((record.reshape(-1), bounds * width))
+    pieces.append((record.reshape(-1), bounds * record.shape[1]))
 
 
-def _is_record(piece: Piece, rows: int) -> bool:
-    """Say whether each row has the same number of bytes in the piece."""
-    widths = np.diff(piece[1])
-    return bool(rows and widths[0] and (widths == widths[0]).all())
+def _merged(pieces: list[Piece], rows: int) -> list[Piece]:
+    """Return fewer pieces: neighbours of which each row has the same number of bytes are one."""
+    found: list[Piece] = []
+    for same, run in groupby(pieces, lambda piece: _is_record(piece[1])):
+        members = list(run)
+        if same and len(members) > 1:
+            parts = [data[ends[0] : ends[-1]].reshape(rows, -1) for data, ends in members]
+            record = np.concatenate(parts, axis=1)
+            members = [(record.reshape(-1), np.arange(rows + 1) * record.shape[1])]
+        found += members
+    return found
+
+
+def _is_record(bounds: Bounds) -> bool:
+    """Say whether each row has the same number of bytes."""
+    width, odd = divmod(int(bounds[-1] - bounds[0]), max(len(bounds) - 1, 1))
+    return width > 0 and not odd and bool((np.diff(bounds) == width).all())
 
 
 def _append_sequence(pieces: list[Piece], values: pa.Array, bounds: Bounds) -> None:
@@ -173,8 +182,14 @@ def _present(column: pa.Array) -> tuple[Bounds, pa.Array]:
     """Return where each row's value begins among the non-null ones, and these."""
     if column.null_count == 0:
         return np.arange(len(column) + 1, dtype=np.int64), column
+    valid = np.asarray(column.is_valid())
     bounds = np.zeros(len(column) + 1, np.int64)
-    np.cumsum(np.asarray(column.is_valid()), out=bounds[1:])
+    np.cumsum(valid, out=bounds[1:])
+    if pat.is_list(column.type):
+        offsets = _offsets(column)
+        if not np.diff(offsets)[~valid].any():  # then no member has to be moved
+            kept = pa.array(offsets[np.append(valid, True)].astype(np.int32))
+            return bounds, pa.ListArray.from_arrays(kept, column.values, type=column.type)
     return bounds, column.drop_null()
 
 

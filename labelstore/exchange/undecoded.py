@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from labelstore.errors import InvalidInput
 from labelstore.exchange.spill import Numbering, numbered
+from labelstore.model.arrow import in_order
 from labelstore.plugins import Reading
 
 if TYPE_CHECKING:
@@ -62,5 +63,5 @@ class Undecoded:
                 code="converter-owners",
             )
         if (np.diff(order) != 1).any():
-            tables = [rows.take(pa.array(order)) for rows in tables]
+            tables = [in_order(rows, order) for rows in tables]
         return tables, piece.notices

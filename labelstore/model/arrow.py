@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.types as pat
 
 from labelstore.model.columns import Row
 from labelstore.model.shape import shapes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
 
@@ -46,3 +50,31 @@ def with_column(rows: Rows, name: str, values: Any) -> Rows:
         return rows.append_column(name, column)
     field = rows.schema.field(at)
     return rows.set_column(at, field if field.type == column.type else name, column)
+
+
+def in_order(rows: pa.Table, order: NDArray[np.int64]) -> pa.Table:
+    """Return rows in another order; lists whose members stay in theirs are not copied.
+
+    Args:
+        rows: table of n rows.
+        order: shape (n,), the place of each row of the answer in these.
+    """
+    columns = [_in_order(column.combine_chunks(), order) for column in rows.columns]
+    return pa.Table.from_arrays(columns, schema=rows.schema)
+
+
+def _in_order(column: pa.Array, order: NDArray[np.int64]) -> pa.Array:
+    places = pa.array(order)
+    if not pat.is_list(column.type):
+        return column.take(places)
+    offsets = np.asarray(column.offsets)
+    begins, sizes = offsets[:-1][order], np.diff(offsets)[order]
+    missing = column.is_null().take(places)
+    filled = sizes > 0
+    firsts, ends = begins[filled], (begins + sizes)[filled]
+    if (firsts[1:] != ends[:-1]).any() or sizes[np.asarray(missing)].any():
+        return column.take(places)
+    bounds = np.append(0, np.cumsum(sizes)) + (firsts[0] if len(firsts) else 0)
+    mask = missing if column.null_count else None
+    offsets = pa.array(bounds.astype(np.int32))
+    return pa.ListArray.from_arrays(offsets, column.values, type=column.type, mask=mask)

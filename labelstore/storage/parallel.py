@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import IO, Any, TypeVar
 
+import pyarrow as pa
+
 from labelstore.errors import StorageFailed
 
 Task = TypeVar("Task")
@@ -67,6 +69,7 @@ def _start(
         os.close(writing)
         return pid, os.fdopen(reading, "rb", buffering=0)
     os.close(reading)
+    pa.set_memory_pool(pa.system_memory_pool())  # keeps pages for the next task, mimalloc does not
     status = 1
     try:
         with os.fdopen(writing, "wb") as out:

@@ -319,7 +319,7 @@ def test_any_text_gives_the_rows_of_the_careful_way(
 
 def test_usual_texts_go_the_fast_way() -> None:
     piece: Any = FORMAT.open(TINY)
-    raws = piece._document.lists["annotations"]
+    raws = list(piece._document.lists["annotations"])
     found = fast.decode(raws, list(json.loads(bytes(raws[0]))))
     assert sum(len(f.at) for f in found) == 377  # of 382; five are crowds
 

@@ -182,18 +182,22 @@ def _mask(value: Mapping[str, Any], row: dict[str, Any]) -> bool:
         return False
     if isinstance(counts, str) and counts.isascii():
         encoding, data = "coco_rle", counts.encode()
-    elif isinstance(counts, list) and _are_runs(counts):
-        encoding, data = "coco_rle_list", np.array(counts, "<u4").tobytes()
+    elif isinstance(counts, list) and (runs := _runs(counts)) is not None:
+        encoding, data = "coco_rle_list", runs
     else:
         return False
     row["mask"] = {"encoding": encoding, "h": size[0], "w": size[1], "counts": data}
     return True
 
 
-def _are_runs(counts: list[Any]) -> bool:
-    if not counts:
-        return True
-    return set(map(type, counts)) == {int} and min(counts) >= 0 and max(counts) < 2**32
+def _runs(counts: list[Any]) -> bytes | None:
+    """Return runs as they are stored, or None where a member is no whole number from 0."""
+    if set(map(type, counts)) - {int}:
+        return None
+    try:
+        return np.array(counts, "<u4").tobytes()
+    except OverflowError:
+        return None
 
 
 def _keypoints(value: Any, row: dict[str, Any], numbers: list[float | int]) -> bool:

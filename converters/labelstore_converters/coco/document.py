@@ -13,10 +13,10 @@ from threading import Thread
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from labelstore.errors import FormatError
 from labelstore.plugins import source_file
+from labelstore_converters.coco.members import Members
 
 BOM = b"\xef\xbb\xbf"
 LISTS = ("images", "annotations", "categories")
@@ -40,7 +40,7 @@ class Document:
         bare: whether it is a list of annotations and nothing else.
 
     Attributes:
-        lists: the raw members of `images`, `annotations` and `categories`.
+        lists: the members of `images`, `annotations` and `categories`.
         others: every other top-level value, parsed.
         keys: top-level keys in order.
     """
@@ -59,11 +59,11 @@ class Document:
 
     def _split(self, begin: int) -> None:
         """Find the members of the three lists in one pass, and parse what is left around them."""
-        view = memoryview(self.text)[begin:]
-        self.lists: dict[str, list[msgspec.Raw]]
+        whole = memoryview(self.text)
+        view = whole[begin:]
         if self._bare:
-            self.lists = {key: [] for key in LISTS}
-            self.lists["annotations"] = self.parse(view, list[msgspec.Raw], "top level")
+            raws = {"annotations": self.parse(view, list[msgspec.Raw], "top level")}
+            self.lists = {key: Members(whole, raws.get(key, [])) for key in LISTS}
             self.keys, self.others = [], {}
             return
         try:
@@ -71,7 +71,7 @@ class Document:
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             self._explain(view)
             raise
-        self.lists = {key: getattr(found, key) or [] for key in LISTS}
+        self.lists = {key: Members(whole, getattr(found, key) or []) for key in LISTS}
         around = self._without_members(begin)
         others: dict[str, Any] = self.parse(around, dict[str, Any], "top level")
         faults = self._faults(others)
@@ -82,13 +82,8 @@ class Document:
 
     def _without_members(self, begin: int) -> bytes:
         """Return the document with its three lists empty."""
-        base = np.frombuffer(self.text, np.uint8).__array_interface__["data"][0]
-        spans = []
-        for members in self.lists.values():
-            if members:
-                first, last = (np.frombuffer(m, np.uint8) for m in (members[0], members[-1]))
-                start = first.__array_interface__["data"][0] - base
-                spans.append((start, last.__array_interface__["data"][0] - base + len(last)))
+        filled = (members for members in self.lists.values() if len(members))
+        spans = [(int(members.begins[0]), int(members.ends[-1])) for members in filled]
         pieces = []
         for start, end in sorted(spans):
             pieces.append(self.text[begin:start])

@@ -9,17 +9,22 @@ splitting the document has checked it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelstore.model.tables import TABLES
 from labelstore_converters.coco.annotation_rows import covering_columns
-from labelstore_converters.coco.regular_text import KEYS, NUMBERS_AND_BLANKS, RegularText, skeleton
+from labelstore_converters.coco.regular_text import (
+    KEYS,
+    NUMBERS_AND_BLANKS,
+    WHOLE,
+    RegularText,
+    skeleton,
+)
 from labelstore_converters.columns import batch
 
 if TYPE_CHECKING:
@@ -41,7 +46,7 @@ class Regular:
     """Decoded annotations of a chunk.
 
     Attributes:
-        at: shape (m,), places in the chunk, rising.
+        at: shape (m,), places in the chunk, rising; or in the file.
         whole: shape (m,) for each key of a whole number.
         area: shape (m,).
         box: shape (m, 4).
@@ -59,18 +64,16 @@ class Regular:
     points: NDArray[np.float64]
 
     def batches(
-        self, seqs: Ints, images: Lookup, categories: Lookup, unlisted: tuple[Unlisted, Unlisted]
+        self, images: Lookup, categories: Lookup, unlisted: tuple[Unlisted, Unlisted]
     ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-        """Return annotations and geometries of the regular ones.
+        """Return annotations and geometries of those whose places in the file are known.
 
         Args:
-            seqs: shape (c,), place in the file of each annotation of the chunk.
             images: local numbers of the images.
             categories: local numbers of the classes.
             unlisted: collects ids that the file does not list.
         """
-        count, box = len(self.area), self.box
-        seqs = seqs[self.at]
+        count, box, seqs = len(self.area), self.box, self.at
         keys = {
             "layer": pa.repeat("", count),
             "item_id": _numbers(self.whole["image_id"], images, unlisted[0]),
@@ -124,7 +127,15 @@ class Regular:
         return pa.ListArray.from_arrays(_offsets(self.rings), inner, type=kind)
 
 
-def decode(raws: Sequence[msgspec.Raw], key_order: Sequence[str]) -> list[Regular]:
+def joined(pieces: Sequence[Regular]) -> Regular:
+    """Return annotations of several chunks, whose places in the file are known."""
+    whole = {key: np.concatenate([p.whole[key] for p in pieces]) for key in WHOLE}
+    others = [f.name for f in fields(Regular) if f.name != "whole"]
+    arrays = {name: np.concatenate([getattr(p, name) for p in pieces]) for name in others}
+    return Regular(whole=whole, **arrays)
+
+
+def decode(raws: Sequence[memoryview], key_order: Sequence[str]) -> list[Regular]:
     """Return the regular annotations of a chunk, in one piece or in several.
 
     Args:
@@ -136,7 +147,7 @@ def decode(raws: Sequence[msgspec.Raw], key_order: Sequence[str]) -> list[Regula
     return list(_decoded(raws, np.flatnonzero(_flat(raws)), key_order))
 
 
-def _flat(raws: Sequence[msgspec.Raw]) -> Rows:
+def _flat(raws: Sequence[memoryview]) -> Rows:
     """Return which annotations hold no object, such as a mask."""
     ends = np.cumsum(np.fromiter(map(len, raws), np.int64, len(raws)))
     braces = np.flatnonzero(np.frombuffer(b"".join(raws), np.uint8) == BRACE)
@@ -144,7 +155,7 @@ def _flat(raws: Sequence[msgspec.Raw]) -> Rows:
     return flat
 
 
-def _worded(raws: Sequence[msgspec.Raw], at: Ints, keys: Sequence[str]) -> Ints:
+def _worded(raws: Sequence[memoryview], at: Ints, keys: Sequence[str]) -> Ints:
     """Return which annotations have the keys in order and no word besides."""
     outlines = (bytes(raws[i]).translate(None, NO_WORD) for i in at.tolist())
     wanted = skeleton(keys)
@@ -152,7 +163,7 @@ def _worded(raws: Sequence[msgspec.Raw], at: Ints, keys: Sequence[str]) -> Ints:
     return kept
 
 
-def _decoded(raws: Sequence[msgspec.Raw], at: Ints, key_order: Sequence[str]) -> Iterator[Regular]:
+def _decoded(raws: Sequence[memoryview], at: Ints, key_order: Sequence[str]) -> Iterator[Regular]:
     """Yield what is regular, dividing annotations where the joints do not tell which are."""
     if not len(at):
         return

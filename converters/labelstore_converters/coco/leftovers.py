@@ -17,22 +17,23 @@ def leftovers(
         carried: keys whose values columns hold exactly.
         default_order: usual order of keys; a subset in the same order needs no record.
     """
-    kept: dict[str, Any] = {}
-    rest = {key: found[key] for key in found.keys() - carried}
-    if rest:
-        kept["keys"] = dict(sorted(rest.items()))
-    if not in_order(found, default_order):
+    rest, ordered = _layout(tuple(found), frozenset(carried), tuple(default_order))
+    kept: dict[str, Any] = {"keys": {key: found[key] for key in rest}} if rest else {}
+    if not ordered:
         kept["order"] = list(found)
     return kept
 
 
 def in_order(keys: Iterable[str], order: Iterable[str]) -> bool:
     """Say whether all keys stand in an order, and follow it."""
-    return _in_order(tuple(keys), tuple(order))
+    places = {key: i for i, key in enumerate(order)}
+    at = [places.get(key, -1) for key in keys]
+    return -1 not in at and at == sorted(at)
 
 
 @lru_cache(maxsize=4096)
-def _in_order(keys: tuple[str, ...], default_order: tuple[str, ...]) -> bool:
-    places = {key: i for i, key in enumerate(default_order)}
-    at = [places.get(key, -1) for key in keys]
-    return -1 not in at and at == sorted(at)
+def _layout(
+    keys: tuple[str, ...], carried: frozenset[str], default_order: tuple[str, ...]
+) -> tuple[tuple[str, ...], bool]:
+    """Return the keys that nothing carries, sorted, and whether all stand in the usual order."""
+    return tuple(sorted(set(keys) - carried)), in_order(keys, default_order)

@@ -24,11 +24,10 @@ class Lookup:
     """
 
     def __init__(self, ids: Sequence[Any]) -> None:
-        self._by_key = {json_text(value): i for i, value in enumerate(ids)}
-        whole = [(value, i) for i, value in enumerate(ids) if is_int(value)]
-        known = dict(whole)
-        self._values = np.array(sorted(known), np.int64)
-        self._numbers = np.array([known[v] for v in sorted(known)], np.int64)
+        self._known = {value: i for i, value in enumerate(ids) if is_int(value)}
+        self._by_key = {json_text(v): i for i, v in enumerate(ids) if not is_int(v)}
+        self._values = np.array(sorted(self._known), np.int64)
+        self._numbers = np.array([self._known[v] for v in self._values.tolist()], np.int64)
 
     def many(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the local number of each integer id, -1 where there is none; shape (n,)."""
@@ -39,6 +38,8 @@ class Lookup:
 
     def one(self, value: Any) -> int:
         """Return the local number of any id, -1 where there is none."""
+        if is_int(value):
+            return self._known.get(value, -1)
         return self._by_key.get(json_text(value), -1)
 
 

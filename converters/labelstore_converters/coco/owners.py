@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,6 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from labelstore_converters.coco.lookup import Lookup
+    from labelstore_converters.coco.members import Members
 
 CHUNK = 2_000
 """Annotations looked at at a time: what is made of more does not stay in the cache."""
@@ -23,13 +23,11 @@ class _Owner(msgspec.Struct, gc=False):
     id: int | str | None = None
 
 
-def owners(
-    raws: Sequence[msgspec.Raw], images: Lookup, categories: Lookup
-) -> NDArray[np.int64] | None:
+def owners(members: Members, images: Lookup, categories: Lookup) -> NDArray[np.int64] | None:
     """Return the local number of the image of each annotation, shape (n,).
 
     Args:
-        raws: JSON text of each annotation.
+        members: the annotations.
         images: local numbers of the images.
         categories: local numbers of the classes.
 
@@ -37,10 +35,9 @@ def owners(
         None where an annotation names what is not listed, or anything in an unusual way.
     """
     found = []
-    for at in range(0, len(raws), CHUNK):
-        text = b"[" + b",".join(raws[at : at + CHUNK]) + b"]"
+    for at in range(0, len(members), CHUNK):
         try:
-            said = msgspec.json.decode(text, type=list[_Owner])
+            said = msgspec.json.decode(members.listed(at, at + CHUNK), type=list[_Owner])
             ids = np.fromiter((owner.image_id for owner in said), np.int64, len(said))
         except (msgspec.ValidationError, OverflowError):
             return None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 
@@ -112,16 +112,18 @@ class CocoReading(Reading):
         unlisted = Unlisted(), Unlisted()
         order = self._key_orders["annotations"]
         careful = AnnotationRows(order, self._videos.words["track"])
-        pairs = []
+        pairs, regulars = [], []
         for at in range(0, len(places), CHUNK):
             seqs = places[at : at + CHUNK]
-            chunk = [self._annotations[i] for i in seqs.tolist()]
+            chunk = self._annotations.at(seqs)
             rest = np.arange(len(chunk))
             for regular in fast.decode(chunk, self._own_order):
                 rest = np.setdiff1d(rest, regular.at, assume_unique=True)
-                numbers = self._image_numbers, self._category_numbers
-                pairs.append(regular.batches(seqs, *numbers, unlisted))
+                regulars.append(replace(regular, at=seqs[regular.at]))
             self._careful(careful, [chunk[i] for i in rest.tolist()], seqs[rest], unlisted)
+        if regulars:
+            numbers = self._image_numbers, self._category_numbers
+            pairs.append(fast.joined(regulars).batches(*numbers, unlisted))
         if len(careful) or not pairs:
             pairs.append(careful.batches())
         tables = [
@@ -135,7 +137,7 @@ class CocoReading(Reading):
     def _careful(
         self,
         rows: AnnotationRows,
-        raws: list[msgspec.Raw],
+        raws: list[memoryview],
         seqs: np.ndarray[Any, np.dtype[np.int64]],
         unlisted: tuple[Unlisted, Unlisted],
     ) -> None:
@@ -172,8 +174,7 @@ class CocoReading(Reading):
         Raises:
             FormatError: members are no objects, or have no usable id.
         """
-        raws = self._document.lists[key]
-        found: list[Any] = self._document.parse(b"[" + b",".join(raws) + b"]", list[Any], key)
+        found: list[Any] = self._document.parse(self._document.lists[key].listed(), list[Any], key)
         faults = []
         for i, value in enumerate(found):
             if not isinstance(value, dict):
@@ -185,9 +186,10 @@ class CocoReading(Reading):
         return found
 
     def _sample(self) -> list[dict[str, Any]]:
+        count = min(ORDER_SAMPLE, len(self._annotations))
         parsed = [
             self._document.parse(raw, Any, f"annotations[{i}]")
-            for i, raw in enumerate(self._annotations[:ORDER_SAMPLE])
+            for i, raw in enumerate(self._annotations.at(np.arange(count)))
         ]
         return [p for p in parsed if isinstance(p, dict)]
 

@@ -15,6 +15,7 @@ from labelstore.model.tables import TABLES
 from labelstore_converters.coco.leftovers import leftovers
 from labelstore_converters.coco.listed import image_rows
 from labelstore_converters.coco.lookup import UNHASHABLE, Lookup
+from labelstore_converters.coco.members import Members
 from labelstore_converters.coco.numbers import is_int
 from labelstore_converters.columns import batch, json_text
 
@@ -32,7 +33,7 @@ class Videos:
     Args:
         others: what stands beside images, annotations and classes.
         images: those of the file.
-        raws: its annotations, as JSON text.
+        raws: its annotations.
 
     Attributes:
         keys: names of the lists that rows hold.
@@ -40,7 +41,7 @@ class Videos:
     """
 
     def __init__(
-        self, others: dict[str, Any], images: Sequence[dict[str, Any]], raws: list[msgspec.Raw]
+        self, others: dict[str, Any], images: Sequence[dict[str, Any]], raws: Members
     ) -> None:
         self._images = images
         self._videos = _objects(others.get("videos"))
@@ -136,7 +137,7 @@ class Videos:
     def _video_of(self, item: int) -> int | None:
         return self.place(self._images[item]).get("video_id") if item >= 0 else None
 
-    def _find_tracks(self, raws: list[msgspec.Raw]) -> None:
+    def _find_tracks(self, raws: Members) -> None:
         """Number the tracks that labels name, by video; one key says so in a whole file."""
         images = Lookup([image.get("id") for image in self._images])
         for key in TRACK_KEYS:

@@ -48,8 +48,7 @@ class PanopticReading(CocoReading):
         Raises:
             FormatError: a record is none; every fault is named.
         """
-        raws = self._annotations
-        found = self._document.parse(b"[" + b",".join(raws) + b"]", list[Any], "annotations")
+        found = self._document.parse(self._annotations.listed(), list[Any], "annotations")
         faults = [f"annotations[{i}]{said}" for i, record in enumerate(found)
                   for said in _record_faults(record)]  # fmt: skip
         if not faults:

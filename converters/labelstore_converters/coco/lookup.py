@@ -26,8 +26,10 @@ class Lookup:
     def __init__(self, ids: Sequence[Any]) -> None:
         self._known = {value: i for i, value in enumerate(ids) if is_int(value)}
         self._by_key = {json_text(v): i for i, v in enumerate(ids) if not is_int(v)}
-        self._values = np.array(sorted(self._known), np.int64)
-        self._numbers = np.array([self._known[v] for v in self._values.tolist()], np.int64)
+        values = np.fromiter(self._known, np.int64, len(self._known))
+        order = np.argsort(values)
+        self._values = values[order]
+        self._numbers = np.fromiter(self._known.values(), np.int64, len(values))[order]
 
     def many(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the local number of each integer id, -1 where there is none; shape (n,)."""

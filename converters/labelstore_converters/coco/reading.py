@@ -82,7 +82,8 @@ class CocoReading(Reading):
 
     def items(self) -> pa.Table:
         """Return the images, and then the videos of which they are frames."""
-        images = image_rows(self._images, self._key_orders["images"], place=self._videos.place)
+        place = self._videos.place if self._videos else None
+        images = image_rows(self._images, self._key_orders["images"], place=place)
         if not self._videos:
             return images
         return pa.concat_tables([images, self._videos.rows(self._key_orders["videos"])])

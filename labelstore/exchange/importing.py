@@ -16,10 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from labelstore.changes.diff import diff
-from labelstore.changes.editing.altering import unlink
 from labelstore.changes.reviewing.policy import refuse_unreviewed
-from labelstore.changes.summary import verdict
+from labelstore.changes.unlinking import unlink
 from labelstore.errors import InvalidInput
 from labelstore.exchange.bulk import Ordered, write_layer
 from labelstore.exchange.collector import without_collector
@@ -169,7 +167,7 @@ def import_from(
         if look is not None:
             look(before, after)
         changed = draft.stage(message) if stage else draft.changed()
-        difference = verdict(diff(before, after, shapes=False)) if mode in MODES[1:] else None
+        difference = _difference(before, after) if mode in MODES[1:] else None
         made = None
         if commit and changed:
             refuse_unreviewed(workspace, after, tag, " What was read is staged.")
@@ -177,6 +175,14 @@ def import_from(
     return ImportReport(
         changed, layer, run.name, run.item_count, rows, dict(run.notices), difference, made
     )
+
+
+def _difference(before: Manifest, after: Manifest) -> str:
+    """Return what changed, in a line; only who asks loads the diff."""
+    from labelstore.changes.diff import diff
+    from labelstore.changes.summary import verdict
+
+    return verdict(diff(before, after, shapes=False))
 
 
 def _inputs(source: Path, files: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -11,6 +11,8 @@ from labelstore.model.columns import Column, Row
 from labelstore.model.units import Id, JsonObject, JsonText
 
 RowHash = Annotated[int, Field(ge=0)]
+ENDS = ("from_id", "to_id")
+"""Columns of the labels that a relation joins."""
 
 
 class Relation(Row):

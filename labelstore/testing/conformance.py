@@ -15,6 +15,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pyarrow.compute as pc
 import pytest
 
@@ -86,6 +87,20 @@ class Conformance:
             for name in FAMILY:
                 same = (getattr(first[i], name).equals(getattr(again[i], name)) for i in order)
                 assert all(same), f"{source}: {name} differ"
+
+    def test_labels_that_can_be_chosen_are_those_of_their_items(self) -> None:
+        """A source that says of which items its labels are gives any of them, and they are."""
+        for source in self.sources:
+            reading = find_format(self.format).open(source)
+            owners = reading.owners()
+            if owners is None:
+                continue
+            for places in np.array_split(np.arange(len(owners))[::-1], 3):
+                found = reading.chosen(places).annotations
+                seqs, items = (np.asarray(found.column(n).combine_chunks())
+                               for n in ("seq", "item_id"))  # fmt: skip
+                assert sorted(seqs.tolist()) == sorted(places.tolist()), source
+                assert (items == owners[seqs]).all(), source
 
     def test_losses_are_those_that_are_told(self, tmp_path: Path) -> None:
         """Labels of another format lose what the export says, and nothing else."""

@@ -12,6 +12,7 @@ from typing import get_args
 import jsonschema
 import pyarrow as pa
 import pytest
+from conftest import TINY
 
 import labelstore
 from labelstore import errors
@@ -103,6 +104,17 @@ def test_the_command_line_loads_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stderr.strip() == "[]"
     assert "diff" in done.stdout
+
+
+def test_an_import_loads_neither_queries_nor_diffs(store: Store) -> None:
+    code = (
+        "import sys\nfrom labelstore.store import open_store\n"
+        f"open_store({str(store.workspace.folder)!r}).import_from('coco', {str(TINY)!r},"
+        " commit=True, tag='v1')\n"
+        "print([m for m in ('duckdb', 'scipy', 'dvc', 'yaml', 'labelstore.changes.diff') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
 
 
 def test_every_command_has_help() -> None:

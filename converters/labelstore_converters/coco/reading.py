@@ -27,6 +27,8 @@ PIECE = 32_000
 CHUNK = 2_000
 """Annotations parsed at a time: beyond a few thousand parsing slows by a third."""
 ORDER_SAMPLE = 64
+IN_MEMORY = 2 << 30
+"""Bytes of a file that stays in memory, so that labels here and there are read from it at once."""
 
 
 class CocoReading(Reading):
@@ -104,7 +106,7 @@ class CocoReading(Reading):
 
     def owners(self) -> np.ndarray[Any, np.dtype[np.int64]] | None:
         """Return the image of each annotation, where all say so in the usual way."""
-        if self._skip or self._videos:
+        if self._skip or self._videos or len(self._document.text) > IN_MEMORY:
             return None
         return owners(self._annotations, self._image_numbers, self._category_numbers)
 

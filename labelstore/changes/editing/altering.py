@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelstore.changes.editing.columns import ENDS, NEVER_SET
+from labelstore.changes.editing.columns import NEVER_SET
 from labelstore.changes.editing.shaping import changed, with_covering, with_kinds
 from labelstore.changes.editing.writing import refuse_shapes, write_labels
+from labelstore.changes.unlinking import unlink
 from labelstore.errors import InvalidInput
 from labelstore.geometry.covering import COLUMNS as COVERING
 from labelstore.model.arrow import with_column
@@ -185,15 +186,3 @@ def delete(draft: Draft, keys: pa.Table) -> None:
         gone = {(name, layer): removals(TABLES[name], own) for name in FAMILY}
         draft.apply(gone)
     unlink(draft, keys.column("annotation_id"))
-
-
-def unlink(draft: Draft, labels: pa.ChunkedArray) -> None:
-    """Delete the relations from or to some labels, by their ids."""
-    if not len(labels):
-        return
-    table = TABLES["relations"]
-    rows = draft.manifest.table(table, ["relation_id", *ENDS])
-    ids = labels.combine_chunks()
-    linked = rows.filter(pc.or_(*(pc.is_in(rows.column(n), value_set=ids) for n in ENDS)))
-    if linked.num_rows:
-        draft.apply({(table.name, ""): removals(table, linked)})

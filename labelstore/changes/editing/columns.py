@@ -21,8 +21,6 @@ REFERRED = {
     "dataset_id": ("datasets", "data set"),
 }
 """Column of an id, with the table that must have it and the word for what it means."""
-ENDS = ("from_id", "to_id")
-"""Columns of the labels that a relation joins."""
 IDS = frozenset({*REFERRED, "track_id", "group_id", "parent_annotation_id"})
 """Columns of ids that rows may be given with."""
 NEVER_SET = frozenset({"number_style"})

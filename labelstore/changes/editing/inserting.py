@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelstore.changes.editing.casting import cast
-from labelstore.changes.editing.columns import ENDS, NAMED, refuse_columns
+from labelstore.changes.editing.columns import NAMED, refuse_columns
 from labelstore.changes.editing.flat import gathered
 from labelstore.changes.editing.given import as_table, new_rows, with_attributes
 from labelstore.changes.editing.resolving import named, refuse_unknown_labels, resolved
@@ -19,6 +19,7 @@ from labelstore.changes.editing.shaping import filled, kinds_of, with_covering, 
 from labelstore.changes.editing.writing import refuse_shapes, write_labels
 from labelstore.errors import InvalidInput
 from labelstore.model.arrow import with_column
+from labelstore.model.links import ENDS
 from labelstore.model.tables import TABLES
 from labelstore.versions.stage import Draft, additions
 

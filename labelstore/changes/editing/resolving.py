@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from labelstore.changes.editing.columns import ENDS, IDS, NAMED, REFERRED, near, refuse_given
+from labelstore.changes.editing.columns import IDS, NAMED, REFERRED, near, refuse_given
 from labelstore.errors import InvalidInput, NotFound
 from labelstore.model.arrow import with_column
+from labelstore.model.links import ENDS
 from labelstore.model.tables import TABLES
 from labelstore.model.uris import normalised
 from labelstore.versions.manifest import Manifest

@@ -20,7 +20,6 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from labelstore.errors import CheckFailed, InvalidInput, counted
 from labelstore.model.annotations import ReviewState
-from labelstore.query.engine import run
 from labelstore.versions.settings import table_as
 from labelstore.versions.workspace import SETTINGS
 
@@ -121,6 +120,8 @@ def unreviewed(manifest: Manifest, policy: ReviewPolicy) -> Counter[str]:
 
 def states(manifest: Manifest, layer: str | None = None) -> pa.Table:
     """Return how many labels are in which state; see `query/sql/review_states.sql`."""
+    from labelstore.query.engine import run  # most stores have no policy, and need no DuckDB
+
     return run(manifest, "review_states", layer=layer)
 
 

@@ -30,6 +30,7 @@ from labelstore.cli import (
     traces,
     trees,
 )
+from labelstore.cli.trimming import trimmed
 from labelstore.errors import InvalidInput, LabelstoreError, StorageFailed
 
 app = typer.Typer(
@@ -85,7 +86,7 @@ def main() -> None:
         sys.argv.remove("--debug")
     try:
         _refuse_undecodable(sys.argv[1:])
-        app(prog_name="labelstore")
+        trimmed(app, sys.argv[1:])(prog_name="labelstore")
     except LabelstoreError as error:
         if debug:
             raise

@@ -7,16 +7,18 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import jsonschema
 import pyarrow as pa
 import pytest
+import typer
 from conftest import TINY
 
 import labelstore
 from labelstore import errors
 from labelstore.cli.app import app
+from labelstore.cli.trimming import trimmed
 from labelstore.errors import LabelstoreError
 from labelstore.model.kinds import Kind
 from labelstore.model.published import published_files
@@ -111,10 +113,27 @@ def test_an_import_loads_neither_queries_nor_diffs(store: Store) -> None:
         "import sys\nfrom labelstore.store import open_store\n"
         f"open_store({str(store.workspace.folder)!r}).import_from('coco', {str(TINY)!r},"
         " commit=True, tag='v1')\n"
-        "print([m for m in ('duckdb', 'scipy', 'dvc', 'yaml', 'labelstore.changes.diff') if m in sys.modules])"
+        "unwanted = 'duckdb', 'scipy', 'dvc', 'yaml', 'labelstore.changes.diff'\n"
+        "print([m for m in unwanted if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_a_command_that_is_built_alone_is_whole() -> None:
+    whole: Any = typer.main.get_command(app)
+    for name in whole.commands:
+        alone: Any = typer.main.get_command(trimmed(app, [name]))
+        assert told(alone.commands[name]) == told(whole.commands[name])
+        for other, command in whole.commands.items():
+            assert alone.commands[other].help == command.help
+
+
+def told(command: Any) -> Any:
+    """Return what a command, or each command of a group, takes and says."""
+    inner = getattr(command, "commands", {})
+    taken = [(type(p), p.name, p.opts, p.help, p.default) for p in command.params]
+    return command.help, taken, {name: told(found) for name, found in inner.items()}
 
 
 def test_every_command_has_help() -> None:

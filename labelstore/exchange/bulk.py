@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -39,6 +40,13 @@ class Ordered(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class _Built:
+    rows: int
+    parts: list[tuple[Part, str]]
+    notices: Mapping[str, int]
+
+
 def write_layer(
     draft: Draft, layer: str, source: Ordered, done: Callable[[int], None] | None = None
 ) -> Counter[str]:
@@ -58,7 +66,7 @@ def write_layer(
     ends = cut(keys, ids, draft.manifest.target, last=True)
     objects = draft.workspace.objects
 
-    def work(rows: tuple[int, int]) -> tuple[list[tuple[Part, str]], Mapping[str, int]]:
+    def work(rows: tuple[int, int]) -> _Built:
         begin, end = rows
         continued = begin > 0 and bool(keys[begin - 1] == keys[begin])
         tables, notices = source.family(begin, end)
@@ -67,14 +75,14 @@ def write_layer(
             found = with_column(table, "annotation_id", ids[begin:end])
             part, file = build(TABLES[name], layer, found, continued=continued)
             built.append((part, put(objects, file)))
-        return built, notices
+        return _Built(end - begin, built, notices)
 
-    def finished(built: tuple[list[tuple[Part, str]], Mapping[str, int]]) -> None:
+    def finished(built: _Built) -> None:
         if done:
-            done(built[0][0][0].rows)
+            done(built.rows)
 
     made = fork_map(work, list(zip([0, *ends], ends, strict=False)), finished)
-    entries = [entry for built, _ in made for entry in built]
+    entries = [entry for built in made for entry in built.parts]
     parts = [*draft.manifest.parts, *(part for part, _ in entries)]
     draft.adopt(parts, {part.path: md5 for part, md5 in entries})
-    return sum((Counter(notices) for _, notices in made), Counter())
+    return sum((Counter(built.notices) for built in made), Counter())

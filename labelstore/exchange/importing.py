@@ -25,9 +25,10 @@ from labelstore.exchange.datasets import MODES, Mode, is_known, known_dataset, r
 from labelstore.exchange.identity import Matched
 from labelstore.exchange.listing import Listing
 from labelstore.exchange.notices import MATCHED_ANEW
+from labelstore.exchange.numbering import Numbering
 from labelstore.exchange.opening import Opened, opened
 from labelstore.exchange.reconcile import added, reconciled
-from labelstore.exchange.spill import Numbering, Spill, spill
+from labelstore.exchange.spill import Spill, spill
 from labelstore.exchange.undecoded import Undecoded
 from labelstore.model.tables import TABLES
 from labelstore.plugins import NOTHING, SKIPPED, Beside
@@ -243,13 +244,13 @@ class _Import:
         tracks = self._listing.tracks(self.reading.tracks(), items.ids, categories.ids)
         agents = np.array([self.draft.acquaint(who) for who in self.reading.agents], np.int64)
         numbering = Numbering(items.ids, categories.ids, tracks, agents, constants, self.layer)
-        known = None if self._there() else Undecoded.of(self.reading, numbering)
-        if known is None:
+        undecoded = None if self._there() else Undecoded.of(self.reading, numbering)
+        if undecoded is None:
             rows = self._decoded(numbering, items, categories)
         else:
-            rows = len(known.keys)
+            rows = len(undecoded.keys)
             self._describe()
-            self._fill(known)
+            self._fill(undecoded)
         if self.mode != "add" and not self._source.selection:
             self._listing.drop_tracks(tracks)
             self._listing.drop("items", items)

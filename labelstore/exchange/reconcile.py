@@ -48,7 +48,7 @@ CREATION = ("origin", "created_by", "created_at", "created_in", "reviewed_by", "
 
 def added(draft: Draft, layer: str, source: Spill) -> dict[tuple[str, str], Edits]:
     """Return edits that add all rows of a source to a layer that has some already."""
-    keys, _, _ = source.order()
+    keys = source.keys
     ids = draft.ids.take(len(keys))
     edits = {}
     for name in FAMILY:
@@ -86,7 +86,7 @@ def reconciled(
                          for n in ("seq", "source_id"))  # fmt: skip
     if among is not None:
         before = before.filter(pc.is_in(before.column("item_id"), value_set=pa.array(among)))
-    keys, seqs, _ = source.order()
+    keys, seqs = source.order()
     after = _incoming_places(source)
     old_of_new = _matches(before, after)
     numbered = not are_renumbered(before, after, old_of_new)
@@ -238,7 +238,7 @@ def _own(rows: pa.Table, dataset_id: int, *, alone: bool) -> pa.ChunkedArray:
 
 def _incoming_places(source: Spill) -> pa.Table:
     """Return item, seq and source ids of the new rows, in the order (item, seq)."""
-    keys, seqs, _ = source.order()
+    keys, seqs = source.order()
     if not source.pieces:
         columns = list(dict.fromkeys([*PLACE, *LOOKED_AT]))
         return TABLES["annotations"].schema.empty_table().select(columns)

@@ -74,7 +74,7 @@ def rematched(
         blocks: gives ranges of items that hold some, with the old labels on them.
         stated: columns of which the delivery speaks.
     """
-    keys, _, _ = source.order()
+    keys = source.keys
     found = old_of_new.copy()
     items, ids = (np.asarray(before.column(n).combine_chunks())
                   for n in ("item_id", "annotation_id"))  # fmt: skip

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from labelstore.exchange.numbering import Numbering, numbered, with_columns
 from labelstore.exchange.scratch import Range, Scratch
 from labelstore.model.tables import FAMILY, TABLES
 from labelstore.plugins import Piece, Reading
@@ -68,7 +69,10 @@ class Spill:
 
     @cached_property
     def keys(self) -> Ids:
-        """Return the item of each row, in the order (item, seq), shape (n,)."""
+        """Return the item of each row, in the order (item, seq), shape (n,).
+
+        Asked for only when every item is known; see `resolve_unlisted`.
+        """
         return self.order()[0]
 
     def family(self, begin: int, end: int) -> tuple[list[pa.Table], Mapping[str, int]]:
@@ -78,15 +82,14 @@ class Spill:
         found = (self.rows_of_items(name, first, last) for name in FAMILY)
         return [rows.slice(skipped, end - begin) for rows in found], {}
 
-    def order(self) -> tuple[Ids, Ids, Ids]:
-        """Return item, seq and piece of each row, in the order (item, seq); each of shape (n,)."""
+    def order(self) -> tuple[Ids, Ids]:
+        """Return item and seq of each row, in the order (item, seq); each of shape (n,)."""
         if not self.pieces:
-            return (np.empty(0, np.int64),) * 3
+            return (np.empty(0, np.int64),) * 2
         keys = np.concatenate([p.keys for p in self.pieces])
         seqs = np.concatenate([p.seqs for p in self.pieces])
-        piece = np.repeat(np.arange(len(self.pieces)), [len(p.keys) for p in self.pieces])
         order = np.lexsort((seqs, keys))
-        return keys[order], seqs[order], piece[order]
+        return keys[order], seqs[order]
 
     def rows_of_items(self, table: str, first: int, last: int) -> pa.Table:
         """Return the rows of a range of items, in the order (item, seq).
@@ -111,27 +114,6 @@ class Spill:
     def columns(self, piece: int, names: list[str]) -> pa.Table:
         """Return some columns of a piece's annotations, in the order of its file."""
         return self.files.whole(TABLES["annotations"], piece, names)
-
-
-@dataclass(frozen=True)
-class Numbering:
-    """How local numbers become ids.
-
-    Attributes:
-        items: id of each listed item, by local number.
-        categories: id of each listed class, by local number.
-        tracks: id of each track, by local number.
-        agents: id of each agent, by local number.
-        constants: columns of `annotations` with one value for the whole import.
-        layer: the layer.
-    """
-
-    items: Ids
-    categories: Ids
-    tracks: Ids
-    agents: Ids
-    constants: Mapping[str, Any]
-    layer: str
 
 
 def spill(
@@ -163,27 +145,6 @@ def spill(
     return result
 
 
-def numbered(piece: Piece, numbering: Numbering) -> tuple[list[pa.Table], Ids, Ids]:
-    """Return the rows of both tables of a piece with ids for numbers, their items and their seqs.
-
-    Args:
-        piece: some annotations of a source.
-        numbering: ids by local number; those of unlisted items and classes stay negative.
-    """
-    annotations = piece.annotations.combine_chunks()
-    items = _mapped(_ints(annotations, "item_id"), numbering.items)
-    seqs = _ints(annotations, "seq")
-    columns: dict[str, Any] = {**numbering.constants, "layer": numbering.layer, "item_id": items}
-    numbered = {"category_id": numbering.categories, "track_id": numbering.tracks,
-                "created_by": numbering.agents, "reviewed_by": numbering.agents}  # fmt: skip
-    for name, ids in numbered.items():
-        if name in annotations.column_names:
-            columns[name] = _renumbered(annotations.column(name).combine_chunks(), ids)
-    pairs = zip(FAMILY, (annotations, piece.geometries), strict=True)
-    tables = [with_columns(rows, TABLES[name].schema, columns) for name, rows in pairs]
-    return tables, items, seqs
-
-
 def _write(target: Spill, number: int, piece: Piece, numbering: Numbering) -> Decoded:
     tables, items, seqs = numbered(piece, numbering)
     order = np.lexsort((seqs, items))
@@ -200,50 +161,9 @@ def _write(target: Spill, number: int, piece: Piece, numbering: Numbering) -> De
     )
 
 
-def _ints(rows: pa.Table, name: str) -> Ids:
-    return np.asarray(rows.column(name).combine_chunks())
-
-
 def _filled(rows: pa.Table) -> frozenset[str]:
     columns = zip(rows.column_names, rows.columns, strict=True)
     return frozenset(name for name, column in columns if column.null_count < len(column))
-
-
-def _mapped(numbers: Ids, ids: Ids) -> Ids:
-    """Return the id of each local number; negative ones stay, they are not listed."""
-    if not len(ids):
-        return numbers
-    return np.where(numbers >= 0, ids[np.maximum(numbers, 0)], numbers)
-
-
-def _renumbered(numbers: pa.Array, ids: Ids) -> pa.Array:
-    filled = _mapped(np.asarray(numbers.fill_null(0)), ids)
-    return pa.array(filled, mask=np.asarray(numbers.is_null()))
-
-
-def with_columns(rows: pa.Table, schema: pa.Schema, columns: Mapping[str, Any]) -> pa.Table:
-    """Return the rows with some columns set: arrays, or one value for all rows.
-
-    Args:
-        rows: the rows.
-        schema: says which of the columns this table has, and their types.
-        columns: arrays or single values by name.
-    """
-    for name, value in columns.items():
-        if name not in schema.names:
-            continue
-        field_ = schema.field(name)
-        if isinstance(value, np.ndarray):
-            column: Any = pa.array(value)
-        elif isinstance(value, pa.Array | pa.ChunkedArray):
-            column = value
-        else:
-            column = pa.repeat(pa.scalar(value, field_.type), rows.num_rows)
-        at = rows.schema.get_field_index(name)
-        rows = (
-            rows.append_column(field_, column) if at < 0 else rows.set_column(at, field_, column)
-        )
-    return rows
 
 
 def resolve_unlisted(target: Spill, items: list[Ids], categories: list[Ids]) -> None:

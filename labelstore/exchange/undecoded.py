@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from labelstore.errors import InvalidInput
-from labelstore.exchange.spill import Numbering, numbered
-from labelstore.model.arrow import in_order
+from labelstore.exchange.numbering import Numbering, numbered
+from labelstore.model.arrow import reordered
 from labelstore.plugins import Reading
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ class Undecoded:
     """Labels that are decoded when their part is built; see `bulk.Ordered`.
 
     Attributes:
+        reading: the source.
+        numbering: ids of its items and classes.
         keys: shape (n,), the item of each, rising.
         places: shape (n,), where each stands in the source; rising within an item.
     """
@@ -63,5 +65,5 @@ class Undecoded:
                 code="converter-owners",
             )
         if (np.diff(order) != 1).any():
-            tables = [in_order(rows, order) for rows in tables]
+            tables = [reordered(rows, order) for rows in tables]
         return tables, piece.notices

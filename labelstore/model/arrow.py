@@ -52,18 +52,23 @@ def with_column(rows: Rows, name: str, values: Any) -> Rows:
     return rows.set_column(at, field if field.type == column.type else name, column)
 
 
-def in_order(rows: pa.Table, order: NDArray[np.int64]) -> pa.Table:
+def reordered(rows: pa.Table, order: NDArray[np.int64]) -> pa.Table:
     """Return rows in another order; lists whose members stay in theirs are not copied.
 
     Args:
         rows: table of n rows.
         order: shape (n,), the place of each row of the answer in these.
     """
-    columns = [_in_order(column.combine_chunks(), order) for column in rows.columns]
+    columns = [_reordered(column.combine_chunks(), order) for column in rows.columns]
     return pa.Table.from_arrays(columns, schema=rows.schema)
 
 
-def _in_order(column: pa.Array, order: NDArray[np.int64]) -> pa.Array:
+def _reordered(column: pa.Array, order: NDArray[np.int64]) -> pa.Array:
+    """Return a column in another order.
+
+    A list's members stay where they are if rows that have any come in the order in which members
+    lie, and nothing lies between them, as below a null; then new offsets say it all.
+    """
     places = pa.array(order)
     if not pat.is_list(column.type):
         return column.take(places)
@@ -76,5 +81,5 @@ def _in_order(column: pa.Array, order: NDArray[np.int64]) -> pa.Array:
         return column.take(places)
     bounds = np.append(0, np.cumsum(sizes)) + (firsts[0] if len(firsts) else 0)
     mask = missing if column.null_count else None
-    offsets = pa.array(bounds.astype(np.int32))
-    return pa.ListArray.from_arrays(offsets, column.values, type=column.type, mask=mask)
+    kept = pa.array(bounds.astype(np.int32))
+    return pa.ListArray.from_arrays(kept, column.values, type=column.type, mask=mask)

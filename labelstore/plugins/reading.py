@@ -163,10 +163,11 @@ class Reading(ABC):
         """Return one piece of the annotations."""
 
     def owners(self) -> NDArray[np.int64] | None:
-        """Return the local number of the item of each annotation, by its `seq`, shape (n,).
+        """Return the local number of the item of each annotation, shape (n,).
 
-        None where some item or class is not listed, a label may be faulty, or the source has to be
-        decoded to know. A source that says so is decoded by `chosen`, in whatever order suits.
+        Place i is that of the annotation with `seq` i, and n is how many there are. None where an
+        item or class is not listed, a label may be faulty, or only decoding tells. A source that
+        says so is decoded by `chosen`, in whatever order suits.
         """
         return None
 

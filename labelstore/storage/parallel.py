@@ -69,7 +69,7 @@ def _start(
         os.close(writing)
         return pid, os.fdopen(reading, "rb", buffering=0)
     os.close(reading)
-    pa.set_memory_pool(pa.system_memory_pool())  # keeps pages for the next task, mimalloc does not
+    pa.set_memory_pool(pa.system_memory_pool())  # its pages stay for the next task; decision 024
     status = 1
     try:
         with os.fdopen(writing, "wb") as out:

@@ -9,7 +9,7 @@ splitting the document has checked it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,7 +46,7 @@ class Regular:
     """Decoded annotations of a chunk.
 
     Attributes:
-        at: shape (m,), places in the chunk, rising; or in the file.
+        at: shape (m,), places in the chunk, rising; in the file after `in_file`.
         whole: shape (m,) for each key of a whole number.
         area: shape (m,).
         box: shape (m, 4).
@@ -100,6 +100,14 @@ class Regular:
         }
         shapes = batch(TABLES["geometries"], geometries)
         return batch(TABLES["annotations"], annotations), shapes
+
+    def in_file(self, seqs: Ints) -> Regular:
+        """Return the same annotations with their places in the file.
+
+        Args:
+            seqs: shape (c,), place in the file of each annotation of the chunk.
+        """
+        return replace(self, at=seqs[self.at])
 
     def good(self) -> Rows:
         """Return which have usable whole numbers as ids, and a flag."""

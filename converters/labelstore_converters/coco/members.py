@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 
 BLANKS = np.frombuffer(b" \t\r\n", np.uint8)
 COMMA = ord(",")
+WIDEST = 64
+"""Bytes between members that are looked at in all of them at once."""
 
 
 class Members:
     """The members of a list, of which nothing is copied or kept but places.
 
     Args:
-        text: what the list stands in.
-        raws: its members, as msgspec finds them in the same memory.
+        text: what the list stands in, from the first byte of its memory.
+        raws: its members in order, as msgspec finds them in this very text.
 
     Attributes:
         begins: shape (n,), the first byte of each.
@@ -49,7 +51,12 @@ class Members:
         return [self._text[begin:end] for begin, end in spans]
 
     def listed(self, begin: int = 0, end: int | None = None) -> bytes:
-        """Return neighbours as a JSON list."""
+        """Return neighbours as a JSON list.
+
+        Args:
+            begin: the first of them.
+            end: the one after the last; None for all that follow.
+        """
         begins, ends = self.begins[begin:end], self.ends[begin:end]
         inner = self._text[int(begins[0]) : int(ends[-1])] if len(begins) else b""
         return b"".join([b"[", inner, b"]"])
@@ -65,7 +72,7 @@ def _begins(text: memoryview, raws: Sequence[msgspec.Raw], sizes: Ints) -> Ints:
     before = np.cumsum(sizes) - sizes
     gap, odd = divmod(last - first - int(before[-1]), max(len(raws) - 1, 1))
     found: Ints = first + before + gap * np.arange(len(raws))
-    if not odd and _are_apart(data, found, sizes, gap):
+    if not odd and gap <= WIDEST and _are_apart(data, found, sizes, gap):
         return found
     return np.array([_address(np.frombuffer(raw, np.uint8)) - base for raw in raws], np.int64)
 

@@ -39,8 +39,8 @@ def owners(members: Members, images: Lookup, categories: Lookup) -> NDArray[np.i
         try:
             said = msgspec.json.decode(members.listed(at, at + CHUNK), type=list[_Owner])
             ids = np.fromiter((owner.image_id for owner in said), np.int64, len(said))
-        except (msgspec.ValidationError, OverflowError):
-            return None
+        except (msgspec.DecodeError, UnicodeDecodeError, OverflowError):
+            return None  # who decodes it says what is wrong
         found.append(images.many(ids))
         classes = {owner.category_id for owner in said} - {None}
         if (found[-1] < 0).any() or any(categories.one(known) < 0 for known in classes):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,13 +21,16 @@ from labelstore_converters.coco.owners import owners
 from labelstore_converters.coco.video import Videos
 from labelstore_converters.columns import json_text
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 PIECE = 32_000
 """Annotations a piece."""
 CHUNK = 2_000
 """Annotations parsed at a time: beyond a few thousand parsing slows by a third."""
 ORDER_SAMPLE = 64
 IN_MEMORY = 2 << 30
-"""Bytes of a file that stays in memory, so that labels here and there are read from it at once."""
+"""Bytes of a file that is taken to stay in memory, so that labels are read in any order."""
 
 
 class CocoReading(Reading):
@@ -104,26 +106,19 @@ class CocoReading(Reading):
         begin, count = piece * PIECE, len(self._annotations)
         return self.chosen(np.arange(begin, min(begin + PIECE, count)))
 
-    def owners(self) -> np.ndarray[Any, np.dtype[np.int64]] | None:
+    def owners(self) -> NDArray[np.int64] | None:
         """Return the image of each annotation, where all say so in the usual way."""
         if self._skip or self._videos or len(self._document.text) > IN_MEMORY:
             return None
         return owners(self._annotations, self._image_numbers, self._category_numbers)
 
-    def chosen(self, places: np.ndarray[Any, np.dtype[np.int64]]) -> Piece:
+    def chosen(self, places: NDArray[np.int64]) -> Piece:
         """Return the annotations at some places: the regular ones first, then the others."""
         unlisted = Unlisted(), Unlisted()
         order = self._key_orders["annotations"]
         careful = AnnotationRows(order, self._videos.words["track"])
-        pairs, regulars = [], []
-        for at in range(0, len(places), CHUNK):
-            seqs = places[at : at + CHUNK]
-            chunk = self._annotations.at(seqs)
-            rest = np.arange(len(chunk))
-            for regular in fast.decode(chunk, self._own_order):
-                rest = np.setdiff1d(rest, regular.at, assume_unique=True)
-                regulars.append(replace(regular, at=seqs[regular.at]))
-            self._careful(careful, [chunk[i] for i in rest.tolist()], seqs[rest], unlisted)
+        pairs = []
+        regulars = list(self._regulars(places, careful, unlisted))
         if regulars:
             numbers = self._image_numbers, self._category_numbers
             pairs.append(fast.joined(regulars).batches(*numbers, unlisted))
@@ -137,11 +132,27 @@ class CocoReading(Reading):
         ]
         return Piece(tables[0], tables[1], unlisted[0].keys, unlisted[1].keys, careful.notices)
 
+    def _regulars(
+        self,
+        places: NDArray[np.int64],
+        careful: AnnotationRows,
+        unlisted: tuple[Unlisted, Unlisted],
+    ) -> Iterator[fast.Regular]:
+        """Yield the regular ones of each chunk, and let the others go the careful way."""
+        for begin in range(0, len(places), CHUNK):
+            seqs = places[begin : begin + CHUNK]
+            chunk = self._annotations.at(seqs)
+            rest = np.arange(len(chunk))
+            for regular in fast.decode(chunk, self._own_order):
+                rest = np.setdiff1d(rest, regular.at, assume_unique=True)
+                yield regular.in_file(seqs)
+            self._careful(careful, [chunk[i] for i in rest.tolist()], seqs[rest], unlisted)
+
     def _careful(
         self,
         rows: AnnotationRows,
         raws: list[memoryview],
-        seqs: np.ndarray[Any, np.dtype[np.int64]],
+        seqs: NDArray[np.int64],
         unlisted: tuple[Unlisted, Unlisted],
     ) -> None:
         faults = []

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -26,6 +27,10 @@ from labelstore_converters.coco.names import Names
 from labelstore_converters.coco.reading import CocoReading
 from labelstore_converters.coco.writing import DEFAULT_STYLE, JsonText
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 NAMELESS = "coco-annotation-without-id"
 
 
@@ -39,9 +44,9 @@ class ResultsReading(CocoReading):
 
     bare = True
 
-    def annotations(self, piece: int) -> Piece:
-        """Return one piece of the results, none of which has an id."""
-        found = super().annotations(piece)
+    def chosen(self, places: NDArray[np.int64]) -> Piece:
+        """Return some of the results, none of which has an id."""
+        found = super().chosen(places)
         told = {renamed(c): n for c, n in found.notices.items() if c != NAMELESS}
         return replace(found, notices=told)
 

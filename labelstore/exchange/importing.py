@@ -18,7 +18,7 @@ import numpy as np
 
 from labelstore.changes.reviewing.policy import refuse_unreviewed
 from labelstore.changes.unlinking import unlink
-from labelstore.errors import InvalidInput
+from labelstore.errors import FormatError, InvalidInput
 from labelstore.exchange.bulk import Ordered, write_layer
 from labelstore.exchange.collector import without_collector
 from labelstore.exchange.datasets import MODES, Mode, is_known, known_dataset, reference
@@ -244,19 +244,31 @@ class _Import:
         tracks = self._listing.tracks(self.reading.tracks(), items.ids, categories.ids)
         agents = np.array([self.draft.acquaint(who) for who in self.reading.agents], np.int64)
         numbering = Numbering(items.ids, categories.ids, tracks, agents, constants, self.layer)
-        undecoded = None if self._there() else Undecoded.of(self.reading, numbering)
-        if undecoded is None:
+        rows = None if self._there() else self._in_order(numbering)
+        if rows is None:
             rows = self._decoded(numbering, items, categories)
-        else:
-            rows = len(undecoded.keys)
-            self._describe()
-            self._fill(undecoded)
         if self.mode != "add" and not self._source.selection:
             self._listing.drop_tracks(tracks)
             self._listing.drop("items", items)
             self._listing.drop("categories", categories)
         self.notices.update(self._listing.notices)
         return rows
+
+    def _in_order(self, numbering: Numbering) -> int | None:
+        """Write labels whose items the source knows, part by part, and return how many there are.
+
+        None, and nothing, where it does not, or is faulty: in its own order the first fault shows.
+        """
+        undecoded = Undecoded.of(self.reading, numbering)
+        if undecoded is None:
+            return None
+        try:
+            with self.draft.whole():
+                self._describe()
+                self._fill(undecoded)
+        except FormatError:
+            return None
+        return len(undecoded.keys)
 
     def _decoded(self, numbering: Numbering, items: Matched, categories: Matched) -> int:
         """Decode the source into scratch files, write what it says; return how many labels."""

@@ -36,5 +36,6 @@ def given_ids(rows: pa.Table) -> NDArray[np.int64]:
     order = np.argsort(np.asarray(bare.column("annotation_id").combine_chunks()))
     highest = max(pc.max(rows.column("source_id")).as_py() or 0, 0)
     ids = np.empty(len(order), np.int64)
-    ids[order] = 1 + highest + np.arange(len(order))
+    if len(order):  # the highest of int64 has none after it
+        ids[order] = 1 + highest + np.arange(len(order))
     return ids

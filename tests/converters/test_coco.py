@@ -128,6 +128,14 @@ def test_whatever_pycocotools_takes_comes_back(store: Store, tmp_path: Path) -> 
     }
 
 
+def test_the_highest_id_comes_back(store: Store, tmp_path: Path) -> None:
+    labels = [{"image_id": 7, "id": 2**63 - 1}]
+    source = write(tmp_path / "in.json", {"images": [{"id": 7}], "annotations": labels})
+    store.import_from("coco", source)
+    store.export_to("coco", tmp_path / "out.json")
+    assert (tmp_path / "out.json").read_text() == source.read_text()
+
+
 numbers = st.integers(-5, 700) | st.floats(-5, 700).map(lambda v: round(v, 2)) | st.floats(0, 1e-5)
 rings = st.lists(st.lists(numbers, min_size=6, max_size=10), max_size=3)
 runs = st.fixed_dictionaries(

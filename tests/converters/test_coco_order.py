@@ -89,6 +89,19 @@ def test_what_is_unusual_is_told_whichever_way(tmp_path: Path, store: Store) -> 
     assert report.notices == {"coco-bbox-kept-verbatim": 1, "coco-annotation-without-id": 1}
 
 
+def test_of_several_faults_the_first_in_the_file_is_named(tmp_path: Path, store: Store) -> None:
+    source = tmp_path / "in.json"
+    images = {"images": [{"id": 7}, {"id": 9}]}
+    usual = [{"image_id": 7, "id": 1}] * 64  # as many as are looked at beforehand
+    faulty = [{"image_id": image, "id": 1, "a": "N"} for image in (9, 7, 7)]
+    text = json.dumps({**images, "annotations": usual + faulty})
+    source.write_text(text.replace('"N"', "1e400"))
+    assert FORMAT.open(source).owners() is not None
+    with pytest.raises(FormatError, match=r"annotations\[64\]"):
+        store.import_from("coco", source)
+    assert store.status() is None
+
+
 def test_a_late_fault_is_named(tmp_path: Path, store: Store) -> None:
     source = tmp_path / "in.json"
     usual = json.dumps({"image_id": 7, "category_id": 3, "id": 1}).encode()

@@ -34,4 +34,4 @@ def test_the_converter_of_the_how_to_conforms(tmp_path: Path) -> None:
         cwd=tmp_path, env=env, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
-    assert "8 passed" in done.stdout
+    assert "9 passed" in done.stdout

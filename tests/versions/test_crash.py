@@ -161,9 +161,12 @@ def test_a_stale_index_lock_is_cleared(staged: Path, sh: Run, tmp_path: Path) ->
     assert_whole(folder, sh, *roots)
 
 
-def test_a_killed_import_leaves_nothing_behind(v1: Store) -> None:
+@pytest.mark.parametrize("spilt", [True, False], ids=["with scratch files", "in order"])
+def test_a_killed_import_leaves_nothing_behind(v1: Store, spilt: bool) -> None:
     folder = v1.workspace.folder
     code = (
+        "from labelstore_converters.coco.reading import CocoReading\n"
+        f"CocoReading.owners = (lambda self: None) if {spilt} else CocoReading.owners\n"
         "import os, signal, labelstore.exchange.importing as i\n"
         "i.write_layer = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
         "from labelstore.store import open_store\n"
@@ -171,9 +174,9 @@ def test_a_killed_import_leaves_nothing_behind(v1: Store) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], env=os.environ)
     assert done.returncode == -signal.SIGKILL
-    assert list((folder / ".labelstore").glob("scratch.*"))
+    assert bool(list((folder / ".labelstore").glob("scratch.*"))) == spilt
     store = open_store(folder)
-    assert any("scratch" in s for s in store.recovered)
+    assert any("scratch" in s for s in store.recovered) == spilt
     assert not list((folder / ".labelstore").glob("scratch.*"))
     assert store.staged() is None
     assert not store.workspace.objects.exists() or store.import_from("coco", MINI).changed
